@@ -1,0 +1,64 @@
+"""A real redis-server of a test's own: started on a free port, stopped, started again."""
+
+import shutil
+import socket
+import subprocess
+from collections import deque
+from pathlib import Path
+
+READY = "Ready to accept connections"
+
+
+class RedisServer:
+    """A redis-server that keeps its address over stops and starts, and nothing on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[str] | None = None
+        self.port = _free_port()
+
+    @property
+    def url(self) -> str:
+        """The address as `--store` takes it."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Starts it and returns once it takes connections; RuntimeError if it does not."""
+        program = shutil.which("redis-server")
+        if program is None:
+            raise RuntimeError(
+                "redis-server is missing: the tests run against a real one; scripts/install says "
+                "how to install it"
+            )
+        options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]
+        self._process = subprocess.Popen(
+            [program, "--port", str(self.port), "--dir", str(self._folder), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        said: deque[str] = deque(maxlen=20)
+        for line in self._process.stdout:
+            if READY in line:
+                return
+            said.append(line)
+        self.stop()
+        raise RuntimeError(f"redis-server ended before it was ready: {''.join(said)}")
+
+    def stop(self) -> None:
+        """Kills the server; nothing that it held is left."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process = None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
