@@ -1,0 +1,88 @@
+"""The docs say what the program does: no setting, verb, option or command without its word."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from nextchar.cli import app
+from service.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[1]
+GROUP = typer.main.get_command(app)
+assert isinstance(GROUP, TyperGroup)
+VERBS = {name: verb for name, verb in GROUP.commands.items() if isinstance(verb, TyperCommand)}
+# Where the reader is told what to type.
+GUIDES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("*/README.md"))]
+FENCE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+def commands_of(page: Path) -> list[list[str]]:
+    """The words of each command in the page's shell blocks, variables and prompts left out."""
+    blocks = FENCE.findall(page.read_text(encoding="utf-8"))
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    simple = [part for line in lines for part in re.split(r"\s(?:\||&&|;)\s", line)]
+    words = [shlex.split(part, comments=True) for part in simple]
+    return [[word for word in each if not re.match(r"[A-Z_]+=", word)] for each in words if each]
+
+
+def test_the_reference_pages_are_what_the_program_says(root: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "docs/reference.py", "--check"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_explained(name: str, root: Path) -> None:
+    assert Settings.model_fields[name].description
+    assert f"`{PREFIX}{name.upper()}`" in (root / "docs/settings.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_and_its_options_are_explained_with_an_example(name: str, root: Path) -> None:
+    page = (root / "docs/commands.md").read_text(encoding="utf-8")
+    _, found, section = page.partition(f"## `nextchar {name}`\n")
+    assert found
+    section = section.partition("\n## ")[0]
+    assert "Example:" in section
+    for option in VERBS[name].params:
+        assert not isinstance(option, TyperOption) or option.help, option.name
+        for spelling in option.opts if isinstance(option, TyperOption) else ():
+            assert f"`{spelling}" in section
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_command_that_a_page_gives_exists(page: Path) -> None:
+    for program, *words in commands_of(page):
+        name = program.removeprefix(".venv/bin/")
+        if name.startswith("scripts/"):
+            assert (ROOT / name).is_file(), f"{name} in {page.name}"
+        if name == "nextchar" and words:
+            verb = words[0]
+            assert verb in VERBS or verb.startswith("-"), f"{name} {verb} in {page.name}"
+            known = {spelling for each in VERBS[verb].params for spelling in each.opts}
+            given = {word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
+            assert given <= known | {"--help"}, f"{name} {verb} in {page.name}"
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_to_a_file_leads_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{target} in {page.name}"
+
+
+def test_the_readme_gives_the_three_commands_of_a_newcomer(root: Path) -> None:
+    given = [program for program, *_ in commands_of(root / "README.md")]
+    assert given[:2] == ["scripts/serve", "curl"]
+    assert "scripts/test" in given[:3]
