@@ -1,0 +1,155 @@
+-- Ghost text in insert mode from a nextchar service: one request a key, only the newest counts.
+local request, api = require("nextchar.http"), vim.api
+local options = {
+  url = "http://127.0.0.1:8000",
+  accept = "<Tab>", accept_word = "<C-Right>", -- false: no key
+  off = {}, -- file types without suggestions
+  models = {}, -- model by file type, "*" for the others; none: the service's default
+  request = {}, -- more fields of POST /complete, such as max_chars
+  max_prefix = 8000, max_suffix = 1000, -- bytes before the cursor, characters after it
+  menu_visible = function() return vim.fn.pumvisible() ~= 0 end,
+}
+local M = { enabled = true }
+local space = api.nvim_create_namespace("nextchar")
+local sessions = {} -- buffer -> { id, first: the line (from 0) where the text sent begins }
+local shown -- { buffer, row, before, after, text, former }: a suggestion, the line it was made for
+local asked, cancel -- what was asked for last; what cancels that, until it is answered
+local why = "nothing was typed in insert mode yet"
+
+local function hide()
+  local old = shown
+  shown = nil
+  if not old or not api.nvim_buf_is_valid(old.buffer) then return end
+  api.nvim_buf_clear_namespace(old.buffer, space, 0, -1)
+  api.nvim_buf_call(old.buffer, function()
+    for key, former in pairs(old.former) do
+      pcall(vim.keymap.del, "i", key, { buffer = true })
+      if former.buffer == 1 then vim.fn.mapset("i", false, former) end
+    end
+  end)
+end
+
+--- What is left of the suggestion at the cursor, or nil when the text has left its path. It looks
+--- at the line itself, because keys may come faster than the events that tell of them.
+local function rest()
+  local row, col = unpack(api.nvim_win_get_cursor(0))
+  if not shown or shown.buffer ~= api.nvim_get_current_buf() or shown.row ~= row then return end
+  local typed = shown.text:sub(1, math.max(0, col - #shown.before))
+  local left, line = shown.text:sub(#typed + 1), shown.before .. typed .. shown.after
+  local same = line == api.nvim_get_current_line() and col == #shown.before + #typed
+  if same and left:find("%S") and not options.menu_visible() then return left, row, col end
+end
+
+local function draw()
+  local left, row, col = rest()
+  if not left then return hide() end
+  local text = left:gsub("\t", (" "):rep(vim.bo.tabstop))
+  local ghost = { id = 1, virt_text = { { text, "NextcharGhost" } }, virt_text_pos = "inline" }
+  api.nvim_buf_set_extmark(0, space, row - 1, col, ghost)
+end
+
+--- Inserts the suggestion or its first word; when none stands, `key` is what it is without us.
+local function take(key, word)
+  local left, row, col = rest()
+  if not left then
+    hide()
+    return api.nvim_feedkeys(vim.keycode(key), "im", false)
+  end
+  local run = left:match("^[ \t]*[%w_\128-\255]+") or left:match("^[ \t]*[^%w_%s\128-\255]+")
+  local part = word and run or left
+  api.nvim_buf_set_text(0, row - 1, col, row - 1, col, { part })
+  api.nvim_win_set_cursor(0, { row, col + #part })
+  M.update()
+end
+
+--- Shows a suggestion. Its keys are mapped only while it shows, so at all other times they are
+--- the user's own, buffer-local or global, mapped before this plugin or after it.
+local function show(suggestion)
+  hide()
+  shown = suggestion
+  draw()
+  for _, kind in ipairs(shown and { "accept", "accept_word" } or {}) do
+    local key, about = options[kind], { buffer = true, desc = "nextchar: " .. kind }
+    if key then
+      shown.former[key] = vim.fn.maparg(key, "i", false, true)
+      vim.keymap.set("i", key, function() take(key, kind == "accept_word") end, about)
+    end
+  end
+end
+
+--- Why nothing is asked for at the cursor, or nil.
+local function obstacle()
+  return not M.enabled and "switched off; :NextcharToggle switches it on"
+    or vim.bo.buftype ~= "" and "not in buffers of type " .. vim.bo.buftype
+    or vim.list_contains(options.off, vim.bo.filetype) and "the file type is in the option off"
+    or #api.nvim_get_current_line() > options.max_prefix and "the line is longer than max_prefix"
+    or options.menu_visible() and "the completion menu is open"
+    or nil
+end
+
+--- The text before the cursor, from the session's first line on. That stays, so that the service
+--- sees one growing text, and leaps to half of max_prefix before the cursor only when it must.
+local function prefix(session, row, col)
+  local stop, most = api.nvim_buf_get_offset(0, row - 1) + col, options.max_prefix
+  local function size(line) return stop - api.nvim_buf_get_offset(0, line) end
+  local first = math.min(session.first, row - 1)
+  if size(first) > most or first > 0 and size(first) < most / 4 then
+    first = row - 1
+    while first > 0 and size(first - 1) <= most / 2 do first = first - 1 end
+  end
+  session.first = first
+  return table.concat(api.nvim_buf_get_text(0, first, 0, row - 1, col, {}), "\n")
+end
+
+--- Brings the suggestion to what the text and the cursor are now, and asks for the next one.
+function M.update()
+  draw()
+  local buffer, row, col = api.nvim_get_current_buf(), unpack(api.nvim_win_get_cursor(0))
+  local place = table.concat({ buffer, api.nvim_buf_get_changedtick(buffer), row, col }, ":")
+  if place == asked or api.nvim_get_mode().mode:sub(1, 1) ~= "i" then return end
+  if cancel then cancel() end
+  asked, cancel, why = not obstacle() and place or nil, nil, "the service has not answered yet"
+  if not asked then return end
+  sessions[buffer] = sessions[buffer]
+    or { id = "nvim." .. vim.text.hexencode(assert(vim.uv.random(16))), first = 0 }
+  local line, last = api.nvim_get_current_line(), math.min(row + 50, api.nvim_buf_line_count(0))
+  local below = table.concat(api.nvim_buf_get_text(0, row - 1, col, last - 1, -1, {}), "\n")
+  local body = vim.json.encode(vim.tbl_extend("force", options.request, {
+    session = sessions[buffer].id,
+    prefix = prefix(sessions[buffer], row, col),
+    suffix = vim.fn.strcharpart(below, 0, options.max_suffix),
+    model = options.models[vim.bo.filetype] or options.models["*"],
+  }))
+  cancel = request(options.url, "POST", "/complete", body, function(status, text)
+    cancel = nil
+    local valid, answer = pcall(vim.json.decode, status == 200 and text or "")
+    why = valid and "the service had nothing probable enough to suggest here"
+      or status and ("the service answered %d: %s"):format(status, text) or text
+    local suggestion = valid and answer.completion:match("^[^\n]*") or ""
+    show({ buffer = buffer, row = row, before = line:sub(1, col), after = line:sub(col + 1),
+      text = suggestion, former = {} })
+  end)
+end
+
+function M.leave()
+  if cancel then cancel() end
+  asked, cancel = nil, nil
+  hide()
+end
+
+--- Forgets a buffer, here and in the service.
+function M.forget(buffer)
+  local session = sessions[buffer]
+  sessions[buffer] = nil
+  local path = session and vim.v.exiting == vim.NIL and "/sessions/" .. session.id
+  if path then request(options.url, "DELETE", path, "", function() end) end
+end
+
+--- What shows, whether an answer is awaited, and why nothing shows.
+function M.status()
+  return { url = options.url, shows = rest(), waits = cancel ~= nil, reason = obstacle() or why }
+end
+
+function M.setup(given) options = vim.tbl_extend("force", options, given or {}) end
+
+return M
