@@ -9,8 +9,7 @@ local options = {
   max_prefix = 8000, max_suffix = 1000, -- bytes before the cursor, characters after it
   menu_visible = function() return vim.fn.pumvisible() ~= 0 end,
 }
-local M = { enabled = true }
-local space = api.nvim_create_namespace("nextchar")
+local M, space = { enabled = true }, api.nvim_create_namespace("nextchar")
 local sessions = {} -- buffer -> { id, first: the line (from 0) where the text sent begins }
 local shown -- { buffer, row, before, after, text, former }: a suggestion, the line it was made for
 local asked, cancel -- what was asked for last; what cancels that, until it is answered
@@ -51,10 +50,7 @@ end
 --- Inserts the suggestion or its first word; when none stands, `key` is what it is without us.
 local function take(key, word)
   local left, row, col = rest()
-  if not left then
-    hide()
-    return api.nvim_feedkeys(vim.keycode(key), "im", false)
-  end
+  if not left then hide() return api.nvim_feedkeys(vim.keycode(key), "im", false) end
   local run = left:match("^[ \t]*[%w_\128-\255]+") or left:match("^[ \t]*[^%w_%s\128-\255]+")
   local part = word and run or left
   api.nvim_buf_set_text(0, row - 1, col, row - 1, col, { part })
@@ -122,12 +118,12 @@ function M.update()
   }))
   cancel = request(options.url, "POST", "/complete", body, function(status, text)
     cancel = nil
-    local valid, answer = pcall(vim.json.decode, status == 200 and text or "")
+    local function read() return vim.json.decode(text).completion:match("^[^\n]*") end
+    local valid, found = pcall(status == 200 and read or error)
     why = valid and "the service had nothing probable enough to suggest here"
       or status and ("the service answered %d: %s"):format(status, text) or text
-    local suggestion = valid and answer.completion:match("^[^\n]*") or ""
     show({ buffer = buffer, row = row, before = line:sub(1, col), after = line:sub(col + 1),
-      text = suggestion, former = {} })
+      text = valid and found or "", former = {} })
   end)
 end
 
@@ -151,5 +147,4 @@ function M.status()
 end
 
 function M.setup(given) options = vim.tbl_extend("force", options, given or {}) end
-
 return M
