@@ -1,0 +1,92 @@
+"""The application: its verbs, its version, and what a mistake or Ctrl-C looks like."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from model.errors import ModelError
+from nextchar.commands.complete import complete
+from nextchar.commands.evaluate import evaluate
+from nextchar.commands.generate import generate
+from nextchar.commands.next_character import next_character
+from nextchar.commands.score import score
+from nextchar.commands.serve import serve
+from nextchar.commands.train import train
+from nextchar.errors import UsageError
+from service.errors import StartupError
+from training.corpus import CorpusError
+
+MISTAKES = (typer.TyperException, UsageError, ModelError, CorpusError, StartupError)
+MISTAKE = 2
+INTERRUPTED = 130
+
+# In the order in which a newcomer meets them. Each verb imports what is heavy when it runs, so
+# that help and small jobs start at once.
+VERBS = {
+    "train": train,
+    "evaluate": evaluate,
+    "serve": serve,
+    "complete": complete,
+    "generate": generate,
+    "score": score,
+    "next": next_character,
+}
+
+app = typer.Typer(
+    name="nextchar",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for name, verb in VERBS.items():
+    app.command(name)(verb)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nextchar {version('nextchar')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def nextchar(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Text autocompletion on a character-level recurrent network, on your own machine.
+
+    Example: nextchar serve --checkpoint checkpoints/python
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status: 0, 2 for a mistake, 130 for Ctrl-C."""
+    try:
+        status = typer.main.get_command(app).main(
+            args=arguments, prog_name="nextchar", standalone_mode=False
+        )
+    except MISTAKES as error:
+        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        print(f"nextchar: {' '.join(message.split())}", file=sys.stderr)
+        return MISTAKE
+    except (KeyboardInterrupt, typer.Abort):
+        print("nextchar: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, a closed pager) has what it wanted; the interpreter's own flush at
+        # exit would complain about the same pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,73 @@
+"""The verb `complete`: one answer, computed in this process alone from the whole text."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nextchar.options import (
+    CheckpointOption,
+    MaxCharsOption,
+    MinConfidenceOption,
+    completion_options,
+)
+from nextchar.reading import read_standard_input, read_text
+from nextchar.writing import STANDARD_OUTPUT, write_json
+
+
+def complete(
+    checkpoint: CheckpointOption,
+    suffix_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What stands after the cursor; never suggested again."),
+    ] = None,
+    max_chars: MaxCharsOption = None,
+    min_confidence: MinConfidenceOption = None,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="End the suggestion before this text; repeatable."),
+    ] = None,
+    top: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="How many next characters to list."),
+    ] = 0,
+) -> None:
+    """Complete the text on standard input; print the answer of POST /complete for it.
+
+    Session, version and usage are left out: this process has no session. The service's answers
+    equal this one to the bit.
+
+    Example: printf 'import nu' | nextchar complete --checkpoint checkpoints/python
+    """
+    from model.checkpoint import load
+    from model.completing import complete as complete_text
+    from model.runtime import Runtime
+
+    options = completion_options(
+        max_chars=max_chars,
+        min_confidence=min_confidence,
+        stop=tuple(stop) if stop else None,
+        suffix=None if suffix_file is None else read_text(str(suffix_file)),
+    )
+    runtime = Runtime(load(checkpoint))
+    prefix = read_standard_input()
+    answer = complete_text(runtime, prefix, options, top)
+    completion = answer.completion
+    write_json(
+        {
+            "length": len(prefix),
+            "completion": completion.text,
+            "confidence": completion.confidence,
+            "chars": [
+                {"text": char.text, "probability": char.probability} for char in completion.chars
+            ],
+            "alternatives": [],
+            "next": [
+                {"character": character, "probability": probability}
+                for character, probability in answer.next
+            ],
+            "finish_reason": completion.finish_reason,
+            "model": runtime.checkpoint.name,
+        },
+        STANDARD_OUTPUT,
+    )

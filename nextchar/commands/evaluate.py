@@ -1,0 +1,94 @@
+"""The verb `evaluate`: what a checkpoint is worth on texts it has never seen."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nextchar.options import (
+    CheckpointArgument,
+    JsonOption,
+    MaxCharsOption,
+    MinConfidenceOption,
+    TextsArgument,
+    completion_options,
+)
+from nextchar.reading import read_documents
+from nextchar.writing import STANDARD_OUTPUT, check_target, write_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from training.evaluation import Evaluation, TypistFigures
+
+
+def evaluate(
+    checkpoint: CheckpointArgument,
+    texts: TextsArgument,
+    max_characters: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Take only the first N characters of each file."),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="In folders, take files named so; repeatable."),
+    ] = None,
+    max_chars: MaxCharsOption = None,
+    min_confidence: MinConfidenceOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Report bits a character and the simulated typist's figures, in the served arithmetic.
+
+    Each file is a document of its own; folders are walked.
+
+    Example: nextchar evaluate checkpoints/python src --max-characters 4000 --json figures.json
+    """
+    from rich.console import Console
+
+    from model.checkpoint import load
+    from model.runtime import Runtime
+    from nextchar.progress import progress_bar
+    from training.evaluation import PASSES
+    from training.evaluation import evaluate as evaluate_texts
+
+    options = completion_options(max_chars=max_chars, min_confidence=min_confidence)
+    check_target(json)
+    runtime = Runtime(load(checkpoint))
+    documents = [
+        (name, text[:max_characters]) for name, text in read_documents(texts, include or ["*"])
+    ]
+    characters = sum(len(text) for _, text in documents)
+    with progress_bar("characters", PASSES * characters) as advance:
+        evaluation = evaluate_texts(runtime, documents, options, advance)
+    if json is not None:
+        write_json(evaluation.to_json(), json)
+    if json != STANDARD_OUTPUT:
+        Console().print(_table(evaluation))
+
+
+def _table(evaluation: "Evaluation") -> "Table":
+    from rich.table import Table
+
+    time = evaluation.milliseconds_per_suggestion
+    table = Table(
+        "document",
+        *("characters", "bits a character", "saved", "shown", "accepted", "calibration error"),
+        title=f"{evaluation.model} ({evaluation.fingerprint[:12]})",
+        caption=f"a suggestion takes {time.median:.2f} ms (median), {time.p95:.2f} ms (95 %)",
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    rows = [(d.name, d.bits_per_character, d.typist) for d in evaluation.documents]
+    for name, bits, typist in rows:
+        table.add_row(name, *_cells(bits, typist))
+    table.add_section()
+    table.add_row("all", *_cells(evaluation.bits_per_character, evaluation.typist), style="bold")
+    return table
+
+
+def _cells(bits: float, typist: "TypistFigures") -> list[str]:
+    shares = (typist.keystrokes_saved, typist.shown, typist.accepted, typist.calibration_error)
+    return [
+        f"{typist.characters:,}",
+        f"{bits:.3f}",
+        *("–" if share is None else f"{100 * share:.1f} %" for share in shares),
+    ]

@@ -1,0 +1,66 @@
+"""The verb `generate`: a text from a seed text, or from nothing (one to many)."""
+
+from typing import Annotated
+
+import typer
+
+from nextchar.errors import UsageError
+from nextchar.options import CheckpointOption
+from nextchar.writing import write_output
+
+
+def generate(
+    checkpoint: CheckpointOption,
+    text: Annotated[
+        str, typer.Argument(metavar="[TEXT]", help="What the text begins with.", show_default=False)
+    ] = "",
+    length: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many characters to generate.")
+    ] = 400,
+    temperature: Annotated[
+        float, typer.Option(metavar="T", help="Below 1 safer, above 1 wilder, 0 the likeliest.")
+    ] = 0.8,
+    top_k: Annotated[
+        int, typer.Option(metavar="K", help="Draw from the K likeliest characters; 0 is all.")
+    ] = 0,
+    top_p: Annotated[
+        float, typer.Option(metavar="P", help="Draw from the likeliest that add up to this share.")
+    ] = 1.0,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="The same seed gives the same text.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Generate text character by character, each fed back as the next input.
+
+    Example: nextchar generate "def " --checkpoint checkpoints/python --seed 1
+    """
+    import numpy as np
+
+    from model.checkpoint import load
+    from model.runtime import Runtime
+    from model.sampling import Sampler, Sampling
+
+    try:
+        sampling = Sampling(temperature, top_k, top_p)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    runtime = Runtime(load(checkpoint))
+    sampler = Sampler(runtime.vocabulary, sampling, np.random.Generator(np.random.Philox(seed)))
+    begun = runtime.vocabulary.encode(text)
+    pool = runtime.pool(1)
+    slots = np.array([pool.acquire()], dtype=np.int32)
+    pool.start(int(slots[0]))
+    for index in begun:
+        pool.step(slots, np.array([index], dtype=np.int32))
+    write_output(text)
+    written = 0
+    while written < length:
+        drawn, character = sampler.draw(pool.probabilities(slots)[0])
+        pool.step(slots, np.array([drawn], dtype=np.int32))
+        if character:
+            write_output(character)
+            written += 1
+    write_output("\n")

@@ -1,0 +1,41 @@
+"""The verb `next`: the distribution of the character that comes next (many to one)."""
+
+import math
+from typing import Annotated
+
+import typer
+
+from nextchar.options import CheckpointOption, JsonOption, completion_options
+from nextchar.reading import read_standard_input
+from nextchar.writing import STANDARD_OUTPUT, write_json
+
+
+def next_character(
+    checkpoint: CheckpointOption,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="How many characters to list.")] = 10,
+    json: JsonOption = None,
+) -> None:
+    """List the most probable next characters after the text on standard input.
+
+    One character gives the lecture's one-to-one, a longer text its many-to-one; no text at all
+    gives the distribution of a text's first character.
+
+    Example: printf 'h' | nextchar next --checkpoint checkpoints/prose --top 5
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from model.checkpoint import load
+    from model.completing import complete
+    from model.runtime import Runtime
+
+    runtime = Runtime(load(checkpoint))
+    answer = complete(runtime, read_standard_input(), completion_options(), top)
+    if json is not None:
+        rows = [{"character": c, "probability": p} for c, p in answer.next]
+        write_json({"model": runtime.checkpoint.name, "next": rows}, json)
+    if json != STANDARD_OUTPUT:
+        table = Table("character", "probability", "bits")
+        for character, probability in answer.next:
+            table.add_row(repr(character), f"{probability:.4f}", f"{-math.log2(probability):.2f}")
+        Console().print(table)

@@ -1,0 +1,103 @@
+"""The verb `train`: a checkpoint from text."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nextchar.errors import UsageError
+from nextchar.options import TextsArgument
+from training.presets import PRESETS
+
+
+def train(
+    texts: TextsArgument,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the checkpoint is written.")
+    ],
+    minutes: Annotated[
+        float | None,
+        typer.Option(metavar="M", help="Stop after so many minutes; 10 when --steps is not given."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Stop after so many optimiser steps.")
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help=f"The network's shape: {', '.join(PRESETS)}.")
+    ] = "default",
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="In folders, take files named so; repeatable."),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Pass over folders and files named so; repeatable."),
+    ] = None,
+    minimum: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Pass over shorter files (characters).")
+    ] = 1,
+    maximum: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Pass over longer files (characters).")
+    ] = 10_000_000,
+    validation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Measure on these; otherwise one file in twenty is held out. Repeatable.",
+        ),
+    ] = None,
+    minimum_count: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Spell characters that are rarer than this in bytes."
+        ),
+    ] = 100,
+    data: Annotated[
+        str, typer.Option(metavar="WORDS", help="What the text is and its licence, for the card.")
+    ] = "",
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Where chance begins.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processor threads; all by default.")
+    ] = None,
+) -> None:
+    """Train a checkpoint on text; the best by held-out text is kept.
+
+    Ctrl-C ends the run early and leaves the best checkpoint so far.
+
+    Example: nextchar train src docs --out checkpoints/mine --minutes 20 --preset small
+    """
+    if preset not in PRESETS:
+        raise UsageError(f"--preset: {preset!r} is none of {', '.join(PRESETS)}")
+    if minutes is not None and not minutes > 0:
+        raise UsageError(f"--minutes: {minutes} is not above 0")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out: {out} is a file; name a folder, which may be new")
+
+    from training.corpus import Selection, read
+
+    selection = Selection(tuple(include or ["*"]), tuple(skip or []), minimum, maximum)
+    corpus = read(texts, selection, validation or [])
+    try:
+        from training.loop import train as run
+        from training.schedule import Budget
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"training needs {error.name}, which is not installed; "
+            "install nextchar with its extra: pip install 'nextchar[train]'"
+        ) from None
+    if minutes is None and steps is None:
+        minutes = 10.0
+    try:
+        run(
+            corpus,
+            out,
+            PRESETS[preset],
+            Budget(minutes=minutes, steps=steps),
+            name=preset,
+            data=data,
+            seed=seed,
+            minimum_count=minimum_count,
+            threads=threads,
+        )
+    except OSError as error:
+        raise UsageError(f"--out: {out} cannot be written: {error.strerror}") from None

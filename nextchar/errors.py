@@ -1,0 +1,5 @@
+"""A user's mistake: what ends a command with status 2 and one line instead of a traceback."""
+
+
+class UsageError(Exception):
+    """Says what was wrong, what was expected and what to do, in one line."""

@@ -1,0 +1,53 @@
+"""Texts in: standard input, files and folders, read as UTF-8 and otherwise as they are."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nextchar.errors import UsageError
+from training import corpus
+
+STANDARD_INPUT = "-"
+
+
+def read_standard_input() -> str:
+    """All of standard input, byte for byte; UsageError names the offset where it is not UTF-8."""
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"standard input is not UTF-8: byte 0x{data[error.start]:02x} at offset "
+            f"{error.start}; convert it to UTF-8 first"
+        ) from None
+
+
+def read_text(path: str) -> str:
+    """The text of one file, or of standard input for "-"; raises CorpusError or UsageError."""
+    return read_standard_input() if path == STANDARD_INPUT else corpus.read_text(Path(path))
+
+
+def read_documents(paths: Sequence[Path], include: Sequence[str] = ("*",)) -> list[tuple[str, str]]:
+    """Names and texts: each file a document of its own, folders walked in the order of names.
+
+    A file that is named outright must be UTF-8; in a folder what is not is passed over, with a
+    line on standard error. Empty files are no documents. Raises CorpusError, and UsageError when
+    nothing remains.
+    """
+    documents: list[tuple[str, str]] = []
+    selection = corpus.Selection(include=tuple(include))
+    for path in paths:
+        for file, _ in corpus.files(path, selection):
+            try:
+                text = corpus.read_text(file)
+            except corpus.CorpusError as error:
+                if path.is_file():
+                    raise
+                print(f"nextchar: passed over: {error}", file=sys.stderr)
+                continue
+            if text:
+                documents.append((str(file), text))
+    if not documents:
+        named = ", ".join(map(str, paths))
+        raise UsageError(f"{named}: no text found; name files, or folders that hold some, in UTF-8")
+    return documents

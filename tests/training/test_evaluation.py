@@ -1,0 +1,143 @@
+"""training.evaluation against the direct way: model.completing at every position it asks for."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.checkpoint import load
+from model.completing import complete
+from model.decoding import Options
+from model.runtime import Runtime
+from model.sampling import Sampler, Sampling
+from tests.tiny import save_tiny_checkpoint
+from training.evaluation import calibration_error, evaluate, figures, sweep, type_with
+from training.suggestions import suggest
+from training.surprise import read
+
+LOOSE = Options(max_chars=12, min_confidence=0.02)
+STRICTER = [replace(LOOSE, max_chars=m, min_confidence=c) for m in (3, 12) for c in (0.05, 0.4)]
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Runtime:
+    return Runtime(load(save_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))))
+
+
+@pytest.fixture(scope="module")
+def texts(runtime: Runtime) -> list[str]:
+    """Texts that the network half knows: its own samples; one has characters spelt in bytes."""
+    written = [sample(runtime, length, seed) for seed, length in enumerate((150, 1, 60, 33))]
+    return [*written, "a€b\N{GRINNING FACE}\r\n" + sample(runtime, 40, 9) + "ü"]
+
+
+def sample(runtime: Runtime, length: int, seed: int) -> str:
+    sampler = Sampler(runtime.vocabulary, Sampling(0.5), np.random.default_rng(seed))
+    pool = runtime.pool(1)
+    slots = np.array([pool.acquire()], dtype=np.int32)
+    pool.start(int(slots[0]))
+    text = ""
+    while len(text) < length:
+        index, character = sampler.draw(pool.probabilities(slots)[0])
+        pool.step(slots, np.array([index], dtype=np.int32))
+        text += character
+    return text
+
+
+def test_bits_are_the_surprise_of_each_character(runtime: Runtime, texts: list[str]) -> None:
+    pool = runtime.pool(1)
+    slots = np.array([pool.acquire()], dtype=np.int32)
+    for text, reading in zip(texts, read(runtime, texts), strict=True):
+        pool.start(int(slots[0]))
+        for character, bits in zip(text, reading.bits, strict=True):
+            direct = 0.0
+            for index in runtime.vocabulary.spell(character):
+                direct -= math.log2(pool.probabilities(slots)[0, index])
+                pool.step(slots, np.array([index], dtype=np.int32))
+            assert bits == pytest.approx(direct, rel=1e-12)
+
+
+@pytest.mark.parametrize("every", [7, 64])
+def test_suggestions_are_those_of_a_fresh_completion_at_every_position(
+    runtime: Runtime, texts: list[str], every: int
+) -> None:
+    readings = read(runtime, texts, every)
+    shown = 0
+    for text, suggestions in zip(texts, suggest(runtime, texts, readings, LOOSE), strict=True):
+        for position in range(len(text)):
+            for options in (LOOSE, STRICTER[position % len(STRICTER)]):
+                direct = complete(runtime, text[:position], options, 0).completion
+                assert suggestions.at(position, options) == direct
+                shown += bool(direct.text)
+    assert shown > 50
+
+
+def test_looser_options_than_were_computed_are_refused(runtime: Runtime) -> None:
+    text = sample(runtime, 20, 1)
+    readings = read(runtime, [text], 8)
+    (suggestions,) = suggest(runtime, [text], readings, replace(LOOSE, max_chars=2))
+    longest = max(range(20), key=lambda at: len(suggestions.at(at, suggestions.loosest).text))
+    with pytest.raises(ValueError, match="stop later"):
+        suggestions.at(longest, LOOSE)
+
+
+def test_figures_are_those_of_typing_with_fresh_completions(
+    runtime: Runtime, texts: list[str]
+) -> None:
+    evaluation = evaluate(runtime, [(f"{i}", text) for i, text in enumerate(texts)], LOOSE)
+    sessions = [
+        type_with(text, lambda at, text=text: complete(runtime, text[:at], LOOSE, 0).completion)
+        for text in texts
+    ]
+    assert evaluation.typist == figures(sessions)
+    assert [document.typist for document in evaluation.documents] == [
+        figures([session]) for session in sessions
+    ]
+    assert evaluation.typist.keystrokes_saved > 0
+    assert evaluation.typist.characters == sum(map(len, texts))
+    bits = np.concatenate([reading.bits for reading in read(runtime, texts)])
+    assert evaluation.bits_per_character == pytest.approx(bits.mean())
+    time = evaluation.milliseconds_per_suggestion
+    assert time.p95 >= time.median > 0
+
+
+def test_a_sweep_equals_an_evaluation_under_each_choice(runtime: Runtime, texts: list[str]) -> None:
+    named = [(f"{i}", text) for i, text in enumerate(texts)]
+    assert sweep(runtime, texts, STRICTER) == [
+        evaluate(runtime, named, options).typist for options in STRICTER
+    ]
+
+
+def test_progress_counts_each_character_once_a_pass(runtime: Runtime, texts: list[str]) -> None:
+    done: list[int] = []
+    evaluate(runtime, [("a", texts[0]), ("b", texts[4])], LOOSE, done.append)
+    assert sum(done) == 2 * (len(texts[0]) + len(texts[4]))
+
+
+def test_an_empty_text_is_refused(runtime: Runtime) -> None:
+    for named in ([], [("empty", "")]):
+        with pytest.raises(ValueError, match="at least one"):
+            evaluate(runtime, named, LOOSE)
+
+
+def test_calibration_error_of_a_known_case() -> None:
+    confidences = np.repeat([0.2, 0.8], 10)
+    right = np.array([True] * 2 + [False] * 8 + [True] * 6 + [False] * 4)
+    assert calibration_error(confidences, right, bins=2) == pytest.approx(0.1)
+    assert calibration_error(confidences[:1], right[:1]) == pytest.approx(0.8)
+
+
+def test_calibration_error_is_small_when_confidence_is_true() -> None:
+    random = np.random.default_rng(0)
+    confidences = random.random(20_000)
+    assert calibration_error(confidences, random.random(20_000) < confidences) < 0.02
+
+
+def test_nothing_shown_has_no_acceptance(
+    runtime: Runtime, texts: list[str], tmp_path: Path
+) -> None:
+    typist = evaluate(runtime, [("a", texts[0])], replace(LOOSE, min_confidence=1.0)).typist
+    assert typist.accepted is None or typist.shown > 0
+    assert typist.keys == len(texts[0]) or typist.shown > 0

@@ -1,0 +1,97 @@
+"""Each character's surprise: what the served network gave the characters that really came."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.runtime import Pool, Runtime
+
+TOGETHER = 64
+"""How many texts are stepped in one batch; more gain nothing and leave the cache."""
+
+Progress = Callable[[int], None]
+"""Called with a number of characters that are done."""
+
+
+def ignore(characters: int) -> None:
+    """The progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One text as the network read it.
+
+    `bits` holds -log2 of each character's probability, shape (characters,); a character that is
+    spelt in bytes has the sum of its bytes. `snapshots` are states along the way: number k is the
+    state after the first k * `every` characters.
+    """
+
+    bits: NDArray[np.float64]
+    every: int
+    snapshots: tuple[bytes, ...]
+
+
+@dataclass
+class _Reader:
+    """A text on its way through one slot of the pool."""
+
+    order: int
+    slot: int
+    spelling: list[tuple[int, ...]]
+    bits: NDArray[np.float64]
+    snapshots: list[bytes]
+    character: int = 0
+    part: int = 0
+
+
+def read(
+    runtime: Runtime, texts: Sequence[str], every: int = 0, progress: Progress = ignore
+) -> list[Reading]:
+    """Reads all texts from their starts, together, and keeps a state each `every` characters.
+
+    With `every` 0 no state is kept. Raises TextError for a text that no UTF-8 can hold.
+    """
+    vocabulary = runtime.vocabulary
+    pool = runtime.pool(min(TOGETHER, max(1, len(texts))))
+    spelled = [[vocabulary.spell(character) for character in text] for text in texts]
+    # Longest first, so that no long text is left to be read alone at the end.
+    waiting = sorted(range(len(texts)), key=lambda order: len(spelled[order]))
+    readers: list[_Reader] = []
+    done: dict[int, Reading] = {}
+    while waiting or readers:
+        while waiting and len(readers) < TOGETHER:
+            order = waiting.pop()
+            slot = pool.acquire()
+            pool.start(slot)
+            spelling = spelled[order]
+            readers.append(_Reader(order, slot, spelling, np.zeros(len(spelling)), []))
+        for reader in readers:
+            if reader.part == 0 and every and reader.character % every == 0:
+                reader.snapshots.append(pool.read(reader.slot))
+        finished = [reader for reader in readers if reader.character == len(reader.spelling)]
+        for reader in finished:
+            pool.release(reader.slot)
+            done[reader.order] = Reading(reader.bits, every, tuple(reader.snapshots))
+            readers.remove(reader)
+        if readers:
+            progress(_step(pool, readers))
+    return [done[order] for order in range(len(texts))]
+
+
+def _step(pool: Pool, readers: list[_Reader]) -> int:
+    """One more id for each reader; returns how many characters that completed."""
+    slots = np.array([reader.slot for reader in readers], dtype=np.int32)
+    ids = np.array([r.spelling[r.character][r.part] for r in readers], dtype=np.int32)
+    given = pool.probabilities(slots)[np.arange(len(readers)), ids].astype(np.float64)
+    pool.step(slots, ids)
+    completed = 0
+    for reader, bits in zip(readers, -np.log2(given), strict=True):
+        reader.bits[reader.character] += bits
+        reader.part += 1
+        if reader.part == len(reader.spelling[reader.character]):
+            reader.part = 0
+            reader.character += 1
+            completed += 1
+    return completed
