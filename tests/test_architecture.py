@@ -26,7 +26,7 @@ def test_what_serves_loads_no_torch(module: str, root: Path) -> None:
     assert result.returncode == 0, result.stderr
     loaded = set(result.stdout.split())
     assert module in loaded
-    assert not loaded & {"torch", "matplotlib", "training"}
+    assert not loaded & {"torch", "matplotlib"}
 
 
 def test_packages_are_the_ones_that_are_installed(root: Path) -> None:
