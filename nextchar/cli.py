@@ -40,7 +40,7 @@ app = typer.Typer(
     name="nextchar",
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for name, verb in VERBS.items():

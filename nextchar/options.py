@@ -19,7 +19,7 @@ CheckpointArgument = Annotated[
 ]
 TextsArgument = Annotated[
     list[Path],
-    typer.Argument(metavar="TEXT...", help="UTF-8 files, or folders that hold them."),
+    typer.Argument(metavar="TEXT", help="UTF-8 files, or folders that hold them."),
 ]
 JsonOption = Annotated[
     str | None,

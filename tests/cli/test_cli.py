@@ -74,7 +74,7 @@ def places(checkpoint: Path, damaged: Path, tmp_path: Path) -> dict[str, str]:
         ("evaluate {C} {T}/text.txt --max-characters 0", "--max-characters"),
         ("evaluate {C} {T}/text.txt --json {T}/no/where.json", "where.json cannot be written"),
         ("evaluate {C} {T}/text.txt --json {T}", "cannot be written"),
-        ("evaluate {C}", "Missing argument 'TEXT...'"),
+        ("evaluate {C}", "Missing argument 'TEXT'"),
         ("generate --checkpoint {C} --temperature -1", "temperature: -1.0"),
         ("generate --checkpoint {C} --top-p 0", "top_p: 0.0"),
         ("generate --checkpoint {C} --top-k -2", "top_k: -2"),
