@@ -1,0 +1,126 @@
+"""Every error of the service: one exception tree, and the one list of codes with their status."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Code:
+    """One code of the error format: the HTTP status it comes with, and what it means."""
+
+    status: int
+    meaning: str
+
+
+CODES: Mapping[str, Code] = MappingProxyType(
+    {
+        "invalid_json": Code(400, "The body is not JSON in UTF-8."),
+        "invalid_request": Code(422, "A field has a wrong type or value, or is unknown."),
+        "not_supported": Code(422, "The field is part of the API, but this version lacks it."),
+        "unsupported_media_type": Code(415, "The body is declared as something else than JSON."),
+        "too_large": Code(413, "The body, or one of its texts, is over the service's limit."),
+        "unknown_model": Code(404, "No model of that name is loaded; GET /models lists them."),
+        "not_found": Code(404, "There is nothing at this path."),
+        "method_not_allowed": Code(405, "The path knows other methods than this one."),
+        "resync": Code(
+            409,
+            "The service does not hold the text that the edit starts from; `version` is what it "
+            "holds, or null. Send the whole text as `prefix`.",
+        ),
+        "superseded": Code(409, "A newer request of the same session took this one's place."),
+        "client_gone": Code(499, "The client left before its answer was ready."),
+        "overloaded": Code(503, "Too many requests are waiting; try again after `Retry-After`."),
+        "store_unavailable": Code(
+            503, "The sessions' store does not answer; try after `Retry-After`, or send `prefix`."
+        ),
+        "not_ready": Code(503, "The service cannot answer completions now."),
+        "internal": Code(500, "A fault of the service; its log says where."),
+    }
+)
+
+RETRY_AFTER_SECONDS = 1
+
+
+class StartupError(Exception):
+    """The service cannot start; the message is one line for the person who started it."""
+
+
+class ServiceError(Exception):
+    """Anything that a request is refused for; the base of all errors that become HTTP.
+
+    `field` is the dotted name of the field at fault. `retry` asks for a Retry-After header.
+    """
+
+    code: ClassVar[str] = "internal"
+    retry: ClassVar[bool] = False
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class InvalidRequest(ServiceError):
+    """A field with a wrong value."""
+
+    code = "invalid_request"
+
+
+class TooLarge(ServiceError):
+    """A text or body over the limit."""
+
+    code = "too_large"
+
+
+class UnsupportedMediaType(ServiceError):
+    """A body that is declared as something else than JSON."""
+
+    code = "unsupported_media_type"
+
+
+class UnknownModel(ServiceError):
+    """A model that is not loaded."""
+
+    code = "unknown_model"
+
+
+class Resync(ServiceError):
+    """An edit of a text that is not held; `version` is the version held, or None."""
+
+    code = "resync"
+
+    def __init__(self, message: str, version: int | None, field: str = "edit.version") -> None:
+        super().__init__(message, field)
+        self.version = version
+
+
+class Superseded(ServiceError):
+    """A newer request of the session arrived."""
+
+    code = "superseded"
+
+
+class ClientGone(ServiceError):
+    """The client closed its connection."""
+
+    code = "client_gone"
+
+
+class Overloaded(ServiceError):
+    """The queue is full."""
+
+    code = "overloaded"
+    retry = True
+
+
+class StoreUnavailable(ServiceError):
+    """The store does not answer, and the request cannot be served without it."""
+
+    code = "store_unavailable"
+    retry = True
+
+
+class ComputationFailed(ServiceError):
+    """The computing of one request failed; others in the batch went on."""

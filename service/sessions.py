@@ -1,0 +1,269 @@
+"""The rules of a session, without input, output or clock: what to compute, and what to keep.
+
+A record holds a text's length, the digests of its beginnings, its last characters, and the
+network's state after some of its beginnings. Given a record and a request, `plan` says which text
+results, from which state to go on and which characters to absorb; `settle` makes the new record.
+A version is drawn from the text's digest, so it names the text itself: an edit that names a
+version can only ever be applied to the very text that its sender meant, whatever was lost,
+expired, restarted or overwritten in between.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from service.digests import BLOCK, DIGEST_SIZE, EMPTY, Digests
+from service.errors import Resync
+
+RECORD_LIMIT = 16_384
+"""The bytes that a record may take, for any text, when a state takes up to 2.5 KB."""
+
+# What a record takes beside its tail and states: header, digests, positions (see record.py).
+RECORD_OVERHEAD = 192
+SNAPSHOT_OVERHEAD = 24
+# The end, and two places to go back to, however large a state is.
+FEWEST_SNAPSHOTS = 3
+# Going back fewer characters than this costs so little that nearer snapshots are not worth room.
+NEAR = 32
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The network's state after the first `position` characters, whose digest is `digest`."""
+
+    position: int
+    digest: bytes
+    state: bytes
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is kept of a session. Snapshots stand newest first.
+
+    `tail` is the text from `tail_start`, a multiple of BLOCK, to the end; `head` is the link of
+    the chain of digests there. `applied` recognises the edit that made this text.
+    """
+
+    fingerprint: str
+    version: int
+    length: int
+    tail_start: int
+    head: bytes
+    tail: str
+    snapshots: tuple[Snapshot, ...]
+    applied: bytes = EMPTY
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A request that gives the whole text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A request that gives a change: keep the first characters of a version, then append."""
+
+    version: int
+    keep: int
+    append: str
+
+    @property
+    def digest(self) -> bytes:
+        """Recognises the same edit when it is sent again."""
+        said = f"{self.version} {self.keep} {self.append}".encode()
+        return blake2b(said, digest_size=DIGEST_SIZE, person=b"edit").digest()
+
+
+Change = Prefix | Edit
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A position whose state is to be read on the way, and the digest of the text up to it."""
+
+    position: int
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to compute, and all that the new record needs beside the states at `marks`.
+
+    Absorb `absorb` from the state of `start` (None: of the empty text). `marks` ascend; the last
+    one is the text's end, and there are none where nothing is to be absorbed.
+    """
+
+    fingerprint: str
+    version: int
+    length: int
+    tail_start: int
+    head: bytes
+    tail: str
+    start: Snapshot | None
+    absorb: str
+    marks: tuple[Mark, ...]
+    kept: tuple[Snapshot, ...]
+    applied: bytes
+
+    @property
+    def origin(self) -> bytes:
+        """The digest of the text that absorbing begins from."""
+        return self.start.digest if self.start else Digests("").at(0)
+
+    @property
+    def end(self) -> bytes:
+        """The digest of the whole text."""
+        return self.marks[-1].digest if self.marks else self.origin
+
+
+def plan(record: Record | None, change: Change, fingerprint: str, state_size: int) -> Plan:
+    """What to compute for `change`, with states of `state_size` bytes made by `fingerprint`.
+
+    A Prefix never fails. Raises Resync, with the version held, for an Edit of a text that is not
+    held, or that goes back further than the record's tail and states reach.
+    """
+    if isinstance(change, Prefix):
+        known, start, head, applied = change.text, 0, EMPTY, EMPTY
+    else:
+        record = _holding(record, change)
+        keep, append = change.keep, change.append
+        if record.version != change.version:
+            keep, append = record.length, ""
+        known = record.tail[: keep - record.tail_start] + append
+        start, head, applied = record.tail_start, record.head, change.digest
+    digests = Digests(known, start, head)
+    length = start + len(known)
+
+    kept = tuple(
+        s
+        for s in (record.snapshots if record and record.fingerprint == fingerprint else ())
+        if len(s.state) == state_size and _agrees(s, digests, length)
+    )
+    nearest = next((s for s in kept if s.position >= start), None)
+    if nearest is None and start > 0:
+        assert record is not None
+        raise Resync(
+            "no state is kept near enough to go on from; send the whole text as prefix",
+            record.version,
+            "edit.keep",
+        )
+
+    begin = nearest.position if nearest else 0
+    tail_start = max(start, tail_start_of(length))
+    return Plan(
+        fingerprint=fingerprint,
+        version=version_of(digests.at(length)),
+        length=length,
+        tail_start=tail_start,
+        head=digests.link(tail_start),
+        tail=known[tail_start - start :],
+        start=nearest,
+        absorb=known[begin - start :],
+        marks=tuple(Mark(p, digests.at(p)) for p in marks_between(begin, length)),
+        kept=kept,
+        applied=applied,
+    )
+
+
+def settle(plan: Plan, states: Sequence[bytes]) -> Record:
+    """The record to write, given the states at the plan's marks."""
+    read = [
+        Snapshot(mark.position, mark.digest, state)
+        for mark, state in zip(plan.marks, states, strict=True)
+    ]
+    snapshots = sorted((*plan.kept, *read), key=lambda s: s.position, reverse=True)
+    if snapshots:
+        room = RECORD_LIMIT - RECORD_OVERHEAD - len(plan.tail.encode())
+        count = max(FEWEST_SNAPSHOTS, room // (SNAPSHOT_OVERHEAD + len(snapshots[0].state)))
+        snapshots = _thin(snapshots, count)
+    return Record(
+        fingerprint=plan.fingerprint,
+        version=plan.version,
+        length=plan.length,
+        tail_start=plan.tail_start,
+        head=plan.head,
+        tail=plan.tail,
+        snapshots=tuple(snapshots),
+        applied=plan.applied,
+    )
+
+
+def version_of(digest: bytes) -> int:
+    """The version that a text of this digest has: 53 bits, which every JSON reader keeps."""
+    return int.from_bytes(digest[:7], "big") >> 3
+
+
+def tail_start_of(length: int) -> int:
+    """Where the kept tail of a text begins: one to two blocks before the end, at a block."""
+    return max(0, length // BLOCK - 1) * BLOCK
+
+
+def marks_between(begin: int, end: int) -> Iterable[int]:
+    """Positions after `begin` up to `end`, ascending, at distances from the end that double."""
+    if begin >= end:
+        return ()
+    distances = [0]
+    distance = NEAR
+    while end - distance > begin:
+        distances.append(distance)
+        distance *= 2
+    return (end - d for d in reversed(distances))
+
+
+def _holding(record: Record | None, edit: Edit) -> Record:
+    """The record, if the edit can be applied to its text or already was; else raises Resync."""
+    if record is None:
+        raise Resync("nothing is held of this session; send the whole text as prefix", None)
+    if record.version != edit.version:
+        if record.applied == edit.digest:
+            return record
+        raise Resync(
+            "the text held is of another version; send the whole text as prefix", record.version
+        )
+    if edit.keep > record.length:
+        raise Resync(
+            f"only {record.length} characters are held, fewer than {edit.keep}; "
+            "send the whole text as prefix",
+            record.version,
+            "edit.keep",
+        )
+    if edit.keep < record.tail_start:
+        raise Resync(
+            f"the text is kept from character {record.tail_start} on, and {edit.keep} lies before "
+            "it; send the whole text as prefix",
+            record.version,
+            "edit.keep",
+        )
+    return record
+
+
+def _agrees(snapshot: Snapshot, digests: Digests, length: int) -> bool:
+    """Whether the snapshot's text is a beginning of this one.
+
+    Where the digests start later than the snapshot, the text before is that of the record, which
+    the snapshot came with.
+    """
+    if snapshot.position < digests.start:
+        return True
+    return snapshot.position <= length and digests.at(snapshot.position) == snapshot.digest
+
+
+def _thin(snapshots: list[Snapshot], count: int) -> list[Snapshot]:
+    """At most `count` of the snapshots, newest first, at growing distances from the end.
+
+    Again and again, the one goes whose neighbours' distances are closest in proportion, since
+    going back d characters may cost as many steps as the next snapshot lies beyond d. The empty
+    text counts as the last neighbour: its state is always at hand.
+    """
+    kept = list(snapshots)
+    end = kept[0].position
+
+    def proportion(i: int) -> float:
+        older = kept[i + 1].position if i + 1 < len(kept) else 0
+        return (end - older + NEAR) / (end - kept[i - 1].position + NEAR)
+
+    while len(kept) > count:
+        del kept[min(range(1, len(kept)), key=proportion)]
+    return kept

@@ -1,0 +1,124 @@
+"""The settings: one checked object, read from NEXTCHAR_… variables or given by the command line."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.errors import StartupError
+from service.stores import SCHEMES, scheme_of
+
+PREFIX = "NEXTCHAR_"
+
+
+class Settings(BaseSettings):
+    """Everything that an operator may set; each field is the variable NEXTCHAR_<FIELD>."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    checkpoint: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (Path("checkpoints/python"), Path("checkpoints/prose")),
+        description="Folders of the checkpoints to serve, separated by commas; a request that "
+        "names no model gets the first.",
+    )
+    store: str = Field(
+        "memory://",
+        description="Where sessions are kept: memory://, redis://host:port/db, rediss:// (TLS) "
+        "or unix:///path/to/socket.",
+    )
+    host: str = Field("127.0.0.1", min_length=1, description="The address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes any.")
+    workers: int = Field(
+        1, ge=1, le=256, description="Processes that serve; more than one need a shared store."
+    )
+    session_ttl_seconds: int = Field(
+        86_400, ge=1, le=31_536_000, description="How long an unused session is kept."
+    )
+    max_sessions: int = Field(
+        10_000,
+        ge=1,
+        description="Sessions that memory:// holds; the least recently used go first.",
+    )
+    max_prefix_characters: int = Field(
+        200_000, ge=1, description="The longest text before the cursor, in code points."
+    )
+    max_body_bytes: int = Field(
+        2_097_152, ge=1024, description="The largest request body; the rest is not read."
+    )
+    queue_limit: int = Field(
+        1024,
+        ge=1,
+        description="Requests that may wait or compute in one worker; more are refused with 503.",
+    )
+    batch_limit: int = Field(
+        128, ge=1, le=4096, description="Sessions that one model steps together."
+    )
+    kept_predictions: int = Field(
+        1024,
+        ge=0,
+        description="Sessions whose running prediction a worker keeps, so that typing what was "
+        "predicted computes nothing again.",
+    )
+    store_timeout_seconds: float = Field(
+        0.25, gt=0, le=5, description="How long one call to the store may take."
+    )
+    store_connections: int = Field(
+        8, ge=1, le=1024, description="Connections to Redis that one worker may open."
+    )
+    shutdown_seconds: int = Field(
+        10, ge=0, le=600, description="How long running requests may take when the service stops."
+    )
+    log_level: str = Field(
+        "warning",
+        pattern="^(critical|error|warning|info|debug)$",
+        description="What is logged: critical, error, warning, info or debug. Never any text.",
+    )
+
+    @field_validator("checkpoint", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Takes `a,b` as it stands in a variable, and lists as they are."""
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if not value:
+            raise ValueError("expected at least one folder")
+        return value
+
+    @field_validator("store")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        if scheme_of(value) not in SCHEMES:
+            raise ValueError(f"expected an address that begins with one of {', '.join(SCHEMES)}")
+        return value
+
+    @model_validator(mode="after")
+    def _share_sessions(self) -> Self:
+        if self.workers > 1 and scheme_of(self.store) == "memory://":
+            raise ValueError(
+                f"{PREFIX}WORKERS: {self.workers} workers cannot share memory://; set "
+                f"{PREFIX}STORE to redis://host:port/db, or {PREFIX}WORKERS to 1"
+            )
+        return self
+
+
+def load(**given: Any) -> Settings:
+    """The settings from the environment, with those that are given in their place.
+
+    Raises StartupError with one line that names the variable and what was expected.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise StartupError(_one_line(error)) from None
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    said = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return said
+    name = str(first["loc"][0])
+    value = "" if name == "store" else f" {first['input']!r}"
+    wanted = Settings.model_fields[name].description if name in Settings.model_fields else None
+    return f"{PREFIX}{name.upper()}:{value} is refused: {said}. {wanted or ''}".strip()

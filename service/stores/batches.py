@@ -1,0 +1,122 @@
+"""Gathers the store calls of many requests: all that wait at a tick go to the store together."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from service.stores.protocol import Outcome, Store, StoreError, Write
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class _Asked(Generic[Item, Result]):
+    item: Item
+    future: asyncio.Future[Result]
+
+
+class Batches(Generic[Item, Result]):
+    """One kind of call. While one batch is on its way, the next gathers.
+
+    A batch runs in a task of its own: a request that is cancelled gives up waiting and nothing
+    else, so no reply is ever left on a connection for the next caller to read.
+    """
+
+    def __init__(self, call: Callable[[Sequence[Item]], Awaitable[list[Result]]]) -> None:
+        self._call = call
+        self._waiting: list[_Asked[Item, Result]] = []
+        self._flying: list[_Asked[Item, Result]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def ask(self, item: Item) -> Result:
+        """The result for one item; raises StoreError."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(asyncio.Future.exception)
+        self._waiting.append(_Asked(item, future))
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        return await asyncio.shield(future)
+
+    async def settled(self) -> None:
+        """Returns when all that was asked so far has its result, also what nobody waits for."""
+        asked = [asked.future for asked in (*self._flying, *self._waiting)]
+        if asked:
+            await asyncio.wait(asked)
+
+    async def _run(self) -> None:
+        while self._waiting:
+            self._flying, self._waiting = self._waiting, []
+            await self._settle(self._flying)
+            self._flying = []
+        self._task = None
+
+    async def _settle(self, batch: Sequence["_Asked[Item, Result]"]) -> None:
+        try:
+            results = await self._call([asked.item for asked in batch])
+        except Exception as error:
+            for asked in batch:
+                asked.future.set_exception(error)
+        else:
+            for asked, result in zip(batch, results, strict=True):
+                asked.future.set_result(result)
+
+
+class BatchedStore:
+    """A store as the requests of one worker use it: batched, and left alone while it is away.
+
+    After a failure nothing is tried for `pause_seconds`, so that a keystroke does not wait for a
+    timeout of its own while Redis is away, and service comes back by itself.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        pause_seconds: float = 0.5,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._pause_seconds = pause_seconds
+        self._clock = clock
+        self._away_until = float("-inf")
+        self._reads = Batches(lambda keys: self._guard(store.get_many(keys)))
+        self._writes = Batches(lambda writes: self._guard(store.write_many(writes)))
+
+    async def read(self, key: str) -> bytes | None:
+        """The value of a key, or None."""
+        self._refuse_while_away()
+        return await self._reads.ask(key)
+
+    async def write(self, write: Write) -> Outcome:
+        """Compares and sets one value."""
+        self._refuse_while_away()
+        return await self._writes.ask(write)
+
+    async def delete(self, key: str) -> None:
+        """Leaves nothing of the key; no write that was on its way can bring it back."""
+        await self._writes.settled()
+        await asyncio.shield(asyncio.create_task(self._guard(self._store.delete(key))))
+
+    async def ping(self) -> None:
+        """Asks the store itself, also while it counts as away; an answer ends that."""
+        await asyncio.shield(asyncio.create_task(self._guard(self._store.ping())))
+        self._away_until = float("-inf")
+
+    async def close(self) -> None:
+        """Lets what is on its way arrive, then closes the store."""
+        await self._reads.settled()
+        await self._writes.settled()
+        await self._store.close()
+
+    def _refuse_while_away(self) -> None:
+        if self._clock() < self._away_until:
+            raise StoreError("the store did not answer a moment ago")
+
+    async def _guard(self, call: Coroutine[None, None, Result]) -> Result:
+        try:
+            return await call
+        except StoreError:
+            self._away_until = self._clock() + self._pause_seconds
+            raise

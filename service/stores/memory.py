@@ -1,0 +1,79 @@
+"""Sessions in this process's memory: bounded in number, and gone when their time is over."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from service.stores.protocol import Outcome, Write, token
+
+
+@dataclass(frozen=True)
+class _Entry:
+    value: bytes
+    expires: float
+
+
+class MemoryStore:
+    """The least recently written go first; every use of a session ends in a write.
+
+    Entries stand in the order of their writes, so they also expire from the front.
+    """
+
+    def __init__(
+        self,
+        max_sessions: int,
+        ttl_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._max_sessions = max_sessions
+        self._ttl_seconds = ttl_seconds
+        self._clock = clock
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+
+    def __len__(self) -> int:
+        self._expire()
+        return len(self._entries)
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The value of each key, or None."""
+        self._expire()
+        return [self._get(key) for key in keys]
+
+    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Compares and sets each, on its own; in the order given."""
+        self._expire()
+        return [self._write(write) for write in writes]
+
+    async def delete(self, key: str) -> None:
+        """Leaves nothing of the key."""
+        self._entries.pop(key, None)
+
+    async def ping(self) -> None:
+        """Memory is always there."""
+
+    async def close(self) -> None:
+        """Forgets everything."""
+        self._entries.clear()
+
+    def _get(self, key: str) -> bytes | None:
+        entry = self._entries.get(key)
+        return entry.value if entry else None
+
+    def _write(self, write: Write) -> Outcome:
+        held = self._get(write.key)
+        if token(held) not in (write.expected, token(write.value)):
+            return Outcome(written=False, held=held)
+        self._entries[write.key] = _Entry(write.value, self._clock() + self._ttl_seconds)
+        self._entries.move_to_end(write.key)
+        while len(self._entries) > self._max_sessions:
+            self._entries.popitem(last=False)
+        return Outcome(written=True)
+
+    def _expire(self) -> None:
+        now = self._clock()
+        while self._entries:
+            key, entry = next(iter(self._entries.items()))
+            if entry.expires > now:
+                return
+            del self._entries[key]

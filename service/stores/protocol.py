@@ -1,0 +1,66 @@
+"""What every store of sessions does: a few verbs over opaque values that begin with a token."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.record import TOKEN_SIZE
+
+NAMESPACE = "nextchar:session:"
+
+
+class StoreError(Exception):
+    """The store does not answer, or not as it should: the one error of all backends.
+
+    The message names the backend's own error, and never a value.
+    """
+
+
+@dataclass(frozen=True)
+class Write:
+    """A value to set where the store still holds `expected`, the token that was read before.
+
+    The token is the first TOKEN_SIZE bytes of a value; it is empty where nothing is held. A value
+    whose own token is held already counts as expected too: that is this write, repeated.
+    """
+
+    key: str
+    expected: bytes
+    value: bytes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether a value was written, and what is held where it was not."""
+
+    written: bool
+    held: bytes | None = None
+
+
+class Store(Protocol):
+    """Sessions by key, each with a time to live that a write renews. All verbs raise StoreError."""
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The value of each key, or None."""
+
+    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Compares and sets each, on its own; in the order given."""
+
+    async def delete(self, key: str) -> None:
+        """Leaves nothing of the key."""
+
+    async def ping(self) -> None:
+        """Returns when the store answers."""
+
+    async def close(self) -> None:
+        """Gives back all connections."""
+
+
+def session_key(tenant: str, session: str) -> str:
+    """The key of a tenant's session. No session id holds a slash, so no two share a key."""
+    return f"{NAMESPACE}{tenant}/{session}"
+
+
+def token(value: bytes | None) -> bytes:
+    """What a later write must name to take the place of this value."""
+    return (value or b"")[:TOKEN_SIZE]

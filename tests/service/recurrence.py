@@ -1,0 +1,39 @@
+"""A recurrence small enough to compute from scratch after every step of a test of the rules."""
+
+from hashlib import blake2b
+
+from service.sessions import Change, Plan, Record, plan, settle
+
+STATE_SIZE = 2560
+FINGERPRINT = "0a" * 16
+OTHER_FINGERPRINT = "0b" * 16
+
+
+def advance(state: bytes, text: str, fingerprint: str = FINGERPRINT) -> bytes:
+    """The state after `text`, one character at a time, as a network's would be."""
+    for character in text:
+        said = state + character.encode() + fingerprint.encode()
+        state = blake2b(said, digest_size=64).digest().ljust(STATE_SIZE, b"\0")
+    return state
+
+
+def state_of(text: str, fingerprint: str = FINGERPRINT) -> bytes:
+    return advance(bytes(STATE_SIZE), text, fingerprint)
+
+
+def follow(planned: Plan) -> Record:
+    """Computes what the plan asks for, and settles it."""
+    state = planned.start.state if planned.start else bytes(STATE_SIZE)
+    at = planned.start.position if planned.start else 0
+    states = []
+    for mark in planned.marks:
+        begin = at - (planned.start.position if planned.start else 0)
+        piece = planned.absorb[begin : begin + mark.position - at]
+        state, at = advance(state, piece, planned.fingerprint), mark.position
+        states.append(state)
+    return settle(planned, states)
+
+
+def request(record: Record | None, change: Change, fingerprint: str = FINGERPRINT) -> Record:
+    """One request from a record to the next."""
+    return follow(plan(record, change, fingerprint, STATE_SIZE))

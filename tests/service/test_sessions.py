@@ -1,0 +1,256 @@
+"""The rules of a session, alone: whatever is sent, states are those of the text from scratch."""
+
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from service.digests import BLOCK
+from service.errors import Resync
+from service.record import decode, encode
+from service.sessions import RECORD_LIMIT, Edit, Prefix, Record, plan, settle
+from tests.service.recurrence import (
+    FINGERPRINT,
+    OTHER_FINGERPRINT,
+    STATE_SIZE,
+    follow,
+    request,
+    state_of,
+)
+
+TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(4 * BLOCK))
+SMALL_TEXTS = st.text(alphabet="ab é😀\r\n", max_size=12)
+
+
+def steps(record: Record | None, text: str) -> int:
+    return len(plan(record, Prefix(text), FINGERPRINT, STATE_SIZE).absorb)
+
+
+def test_typing_absorbs_only_the_new_characters() -> None:
+    record = request(None, Prefix(TEXT[:3000]))
+    assert plan(record, Prefix(TEXT[:3001]), FINGERPRINT, STATE_SIZE).absorb == TEXT[3000]
+    edit = Edit(record.version, 3000, TEXT[3000])
+    assert plan(record, edit, FINGERPRINT, STATE_SIZE).absorb == TEXT[3000]
+
+
+def test_the_same_text_again_absorbs_nothing_and_keeps_its_version() -> None:
+    record = request(None, Prefix(TEXT[:2500]))
+    planned = plan(record, Prefix(TEXT[:2500]), FINGERPRINT, STATE_SIZE)
+    assert planned.absorb == ""
+    assert follow(planned).version == record.version
+
+
+def test_an_edit_sent_twice_is_applied_once() -> None:
+    before = request(None, Prefix("hello"))
+    edit = Edit(before.version, 5, "!")
+    once = request(before, edit)
+    twice = request(once, edit)
+    assert (twice.tail, twice.version) == ("hello!", once.version)
+    assert request(twice, edit).tail == "hello!"
+
+
+def test_an_edit_of_another_version_is_told_the_version_held() -> None:
+    old = request(None, Prefix("hello"))
+    held = request(old, Prefix("hello you"))
+    with pytest.raises(Resync) as refused:
+        plan(held, Edit(old.version, 5, "!"), FINGERPRINT, STATE_SIZE)
+    assert refused.value.version == held.version
+
+
+def test_an_edit_of_an_unknown_session_asks_for_the_text() -> None:
+    with pytest.raises(Resync) as refused:
+        plan(None, Edit(1, 0, "a"), FINGERPRINT, STATE_SIZE)
+    assert refused.value.version is None
+
+
+def test_a_version_of_a_lost_session_never_fits_the_text_that_came_after_it() -> None:
+    lost = request(None, Prefix("one text"))
+    made_anew = request(None, Prefix("another!"))
+    with pytest.raises(Resync):
+        plan(made_anew, Edit(lost.version, 8, "x"), FINGERPRINT, STATE_SIZE)
+
+
+def test_an_edit_keeps_no_more_than_is_held() -> None:
+    record = request(None, Prefix("hello"))
+    with pytest.raises(Resync) as refused:
+        plan(record, Edit(record.version, 6, ""), FINGERPRINT, STATE_SIZE)
+    assert refused.value.field == "edit.keep"
+
+
+def test_an_edit_before_the_tail_asks_for_the_text() -> None:
+    record = request(None, Prefix(TEXT))
+    with pytest.raises(Resync):
+        plan(record, Edit(record.version, record.tail_start - 1, ""), FINGERPRINT, STATE_SIZE)
+
+
+def test_a_change_far_before_the_tail_is_noticed() -> None:
+    record = request(None, Prefix(TEXT))
+    changed = "X" + TEXT[1:]
+    planned = plan(record, Prefix(changed), FINGERPRINT, STATE_SIZE)
+    assert planned.start is None
+    assert planned.absorb == changed
+
+
+@pytest.mark.parametrize("change", ["\r\n", "é", " ", "\t"])
+def test_text_is_compared_as_it_was_typed(change: str) -> None:
+    lookalike = {"\r\n": "\n", "é": "e\u0301", " ": "\u00a0", "\t": "    "}[change]
+    record = request(None, Prefix("a" + change + "b"))
+    assert steps(record, "a" + lookalike + "b") == len("a" + lookalike + "b")
+
+
+def test_states_of_another_checkpoint_are_made_again_from_the_kept_text() -> None:
+    record = request(None, Prefix(TEXT[:1500]))
+    edit = Edit(record.version, 1500, "x")
+    after = request(record, edit, OTHER_FINGERPRINT)
+    assert after.snapshots[0].state == state_of(TEXT[:1500] + "x", OTHER_FINGERPRINT)
+
+
+def test_an_edit_asks_for_the_text_when_the_kept_text_cannot_make_the_states_again() -> None:
+    record = request(None, Prefix(TEXT))
+    with pytest.raises(Resync):
+        plan(record, Edit(record.version, len(TEXT), "x"), OTHER_FINGERPRINT, STATE_SIZE)
+
+
+def test_a_state_of_another_size_is_not_used() -> None:
+    record = request(None, Prefix("hello"))
+    assert plan(record, Prefix("hello"), FINGERPRINT, STATE_SIZE + 1).start is None
+
+
+@pytest.mark.parametrize(("back", "most"), [(1, 32), (40, 160), (300, 1300), (3000, 13_000)])
+def test_going_back_in_a_pasted_text_costs_in_proportion_to_the_way(back: int, most: int) -> None:
+    text = TEXT * 5
+    record = request(None, Prefix(text))
+    assert steps(record, text[:-back]) <= most
+
+
+def test_backspacing_while_typing_never_goes_back_to_the_start() -> None:
+    record: Record | None = None
+    for length in range(1, 3 * BLOCK, 3):
+        record = request(record, Prefix(TEXT[:length]))
+        for back in (1, 5, 20):
+            if back < length:
+                assert steps(record, TEXT[: length - back]) <= 400
+
+
+@pytest.mark.parametrize("length", [0, 1, 1023, 1024, 1025, 2047, 2048, 5000, 150_000])
+@pytest.mark.parametrize("alphabet", ["ascii", "astral"])
+def test_a_record_takes_at_most_16_kb(length: int, alphabet: str) -> None:
+    base, span = (0x20, 95) if alphabet == "ascii" else (0x10000, 0xF0000)
+    text = "".join(chr(base + (i * 2_654_435_761) % span) for i in range(length))
+    state_size = 2560
+    planned = plan(None, Prefix(text), FINGERPRINT, state_size)
+    states = [
+        bytes(i * j * 37 % 251 for i in range(state_size)) for j, _ in enumerate(planned.marks)
+    ]
+    record = settle(planned, states)
+    assert len(encode(record)) <= RECORD_LIMIT
+    assert decode(encode(record)) == record
+    assert len(record.snapshots) >= min(3, len(planned.marks))
+
+
+@given(texts=st.lists(SMALL_TEXTS, max_size=8), sizes=st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_version_names_one_text(texts: list[str], sizes: st.DataObject) -> None:
+    versions = {text: request(None, Prefix(text)).version for text in texts}
+    assert len(set(versions.values())) == len(versions)
+
+
+class Typist(RuleBasedStateMachine):
+    """One session under any order of requests, losses and changes of the checkpoint."""
+
+    answered = Bundle("answered")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self.record: Record | None = None
+        self.fingerprint = FINGERPRINT
+
+    @initialize(length=st.sampled_from([0, 3, BLOCK, 2 * BLOCK - 1, 3 * BLOCK + 7]))
+    def open_file(self, length: int) -> None:
+        self._send(Prefix(TEXT[:length]), TEXT[:length])
+
+    @rule(target=answered, piece=SMALL_TEXTS, as_edit=st.booleans())
+    def type(self, piece: str, as_edit: bool) -> Edit | None:
+        return self._replace(len(self.text), piece, as_edit)
+
+    @rule(
+        target=answered,
+        back=st.one_of(st.integers(0, 60), st.integers(0, 3 * BLOCK)),
+        piece=SMALL_TEXTS,
+        as_edit=st.booleans(),
+    )
+    def go_back(self, back: int, piece: str, as_edit: bool) -> Edit | None:
+        return self._replace(max(0, len(self.text) - back), piece, as_edit)
+
+    @rule(target=answered, position=st.integers(0, 3 * BLOCK), size=st.integers(0, 1500))
+    def paste(self, position: int, size: int) -> Edit | None:
+        keep = min(position, len(self.text))
+        return self._replace(keep, TEXT[7 : 7 + size], as_edit=True)
+
+    @rule(edit=answered)
+    def send_an_old_request_again(self, edit: Edit | None) -> None:
+        if edit is None or self.record is None:
+            return
+        before = self.record
+        try:
+            after = request(before, edit, self.fingerprint)
+        except Resync as refused:
+            assert refused.version == before.version
+        else:
+            if before.version == edit.version:
+                self.text = self.text[: edit.keep] + edit.append
+            self.record = after
+
+    @rule()
+    def lose_the_session(self) -> None:
+        self.record = None
+
+    @rule()
+    def load_another_checkpoint(self) -> None:
+        other = {FINGERPRINT: OTHER_FINGERPRINT, OTHER_FINGERPRINT: FINGERPRINT}
+        self.fingerprint = other[self.fingerprint]
+
+    @rule()
+    def keep_and_read_back(self) -> None:
+        if self.record is not None:
+            assert decode(encode(self.record)) == self.record
+
+    @invariant()
+    def everything_kept_is_that_of_the_text(self) -> None:
+        record = self.record
+        if record is None:
+            return
+        assert record.length == len(self.text)
+        assert record.tail == self.text[record.tail_start :]
+        assert record.version == request(None, Prefix(self.text)).version
+        for snapshot in record.snapshots:
+            beginning = self.text[: snapshot.position]
+            assert snapshot.state == state_of(beginning, record.fingerprint)
+        if self.text:
+            assert record.snapshots[0].position == len(self.text)
+
+    def _replace(self, keep: int, piece: str, as_edit: bool) -> Edit | None:
+        text = self.text[:keep] + piece
+        edit = Edit(self.record.version if self.record else 1, keep, piece)
+        if as_edit:
+            try:
+                self._send(edit, text)
+            except Resync as refused:
+                assert refused.version == (self.record.version if self.record else None)
+            else:
+                return edit
+        self._send(Prefix(text), text)
+        return edit
+
+    def _send(self, change: Prefix | Edit, text: str) -> None:
+        planned = plan(self.record, change, self.fingerprint, STATE_SIZE)
+        assert planned.absorb == text[len(text) - len(planned.absorb) :]
+        self.record = follow(planned)
+        self.text = text
+
+
+Typist.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestTypist = Typist.TestCase
