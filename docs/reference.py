@@ -66,11 +66,12 @@ def errors_page() -> str:
 def _verb(name: str, verb: object) -> Iterable[str]:
     assert isinstance(verb, TyperCommand)
     context = typer.Context(verb, info_name=f"nextchar {name}")
-    usage = " ".join([f"nextchar {name}", *verb.collect_usage_pieces(context)])
+    arguments = [_usage(each) for each in verb.params if isinstance(each, TyperArgument)]
+    usage = " ".join([f"nextchar {name}", "[OPTIONS]", *arguments])
     text, _, example = inspect.cleandoc(verb.help or "").partition("Example:")
     yield f"## `nextchar {name}`"
     yield text.strip()
-    yield f"```sh\n{usage}\n```"
+    yield f"```\n{usage}\n```"
     rows = [
         _parameter(each, context)
         for each in verb.params
@@ -82,13 +83,22 @@ def _verb(name: str, verb: object) -> Iterable[str]:
         yield f"Example:\n\n```sh\n{inspect.cleandoc(example)}\n```"
 
 
+def _usage(argument: TyperArgument) -> str:
+    word = _word(argument) + ("..." if argument.nargs == -1 else "")
+    return word if argument.required else f"[{word}]"
+
+
+def _word(argument: TyperArgument) -> str:
+    return (argument.metavar or argument.name).strip("[].").upper()
+
+
 def _parameter(
     parameter: TyperArgument | TyperOption, context: typer.Context
 ) -> tuple[str, str, str]:
-    metavar = parameter.metavar or parameter.display_type(context)
     if isinstance(parameter, TyperArgument):
-        spelling = f"`{metavar}`"
+        spelling = f"`{_word(parameter)}`"
     else:
+        metavar = parameter.metavar or (parameter.display_type(context) or "").strip("<>").upper()
         names = [*parameter.opts, *parameter.secondary_opts]
         takes = "" if parameter.is_flag else f" {metavar}"
         spelling = ", ".join(f"`{name}{takes}`" for name in names)
