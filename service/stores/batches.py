@@ -81,8 +81,12 @@ class BatchedStore:
         self._pause_seconds = pause_seconds
         self._clock = clock
         self._away_until = float("-inf")
-        self._reads = Batches(lambda keys: self._guard(store.get_many(keys)))
-        self._writes = Batches(lambda writes: self._guard(store.write_many(writes)))
+        self._reads: Batches[str, bytes | None] = Batches(
+            lambda keys: self._guard(store.get_many(keys))
+        )
+        self._writes: Batches[Write, Outcome] = Batches(
+            lambda writes: self._guard(store.write_many(writes))
+        )
 
     async def read(self, key: str) -> bytes | None:
         """The value of a key, or None."""

@@ -43,7 +43,8 @@ class RedisStore:
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """The value of each key, or None; one command."""
         async with _one_error():
-            values: list[bytes | None] = await self._client.mget(keys)
+            # The client decodes nothing, which its types do not tell.
+            values: list[Any] = await self._client.mget(keys)
             return values
 
     async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
@@ -65,7 +66,7 @@ class RedisStore:
     async def ping(self) -> None:
         """Returns when Redis answers."""
         async with _one_error():
-            await self._client.execute_command("PING")
+            await self._client.ping()
 
     async def close(self) -> None:
         """Closes all connections."""

@@ -12,7 +12,7 @@ OTHER_FINGERPRINT = "0b" * 16
 def advance(state: bytes, text: str, fingerprint: str = FINGERPRINT) -> bytes:
     """The state after `text`, one character at a time, as a network's would be."""
     for character in text:
-        said = state + character.encode() + fingerprint.encode()
+        said = state[:64] + character.encode() + fingerprint.encode()
         state = blake2b(said, digest_size=64).digest().ljust(STATE_SIZE, b"\0")
     return state
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 import redis
-from redis.asyncio import Redis
 
 from service.stores import (
     BatchedStore,
