@@ -1,0 +1,1 @@
+"""Typists who type real text against a running service; see README.md."""

@@ -1,0 +1,67 @@
+"""How the figures are shown: a table for the terminal, and a plot of delay by load."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from loadtest.figures import Figures, Load
+
+
+def print_table(figures: Figures, console: Console) -> None:
+    """Prints a row a step, one for the whole, and what else was measured."""
+    table = Table(title=f"{figures.checkpoint} on {figures.store}", title_justify="left")
+    for column in ("typists", "requests", "a second", "errors", "superseded", "resyncs"):
+        table.add_column(column, justify="right")
+    for column in ("median ms", "p90 ms", "p99 ms"):
+        table.add_column(column, justify="right", style="bold")
+    for step in figures.steps:
+        table.add_row(*_row(str(step.typists), step))
+    table.add_section()
+    table.add_row(*_row("all steps", figures.total))
+    table.add_row(*_row("opening a text", figures.opening))
+    console.print(table)
+    service = figures.service
+    console.print(
+        f"{figures.keystrokes_saved:.1%} of {figures.characters} keystrokes saved; the service "
+        f"used {service.cores:.2f} cores and at most {service.peak_megabytes:.0f} MB"
+    )
+    for error, count in figures.errors.items():
+        console.print(f"[red]{count} times:[/] {error}", highlight=False)
+
+
+def save_plot(figures: Figures, file: Path) -> None:
+    """Draws the percentiles of the delay against the number of typists, as a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import ScalarFormatter
+
+    canvas = FigureCanvasAgg(Figure(figsize=(7, 4.2), layout="constrained"))
+    axes = canvas.figure.add_subplot()
+    for name, style in (("p99", ":"), ("p90", "--"), ("median", "-")):
+        points = [(s.typists, getattr(s.delay, name)) for s in figures.steps]
+        drawn = [(x, y) for x, y in points if y is not None]
+        axes.plot([x for x, _ in drawn], [y for _, y in drawn], style, marker="o", label=name)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.set_xlim(left=0)
+    axes.set_xticks([s.typists for s in figures.steps])
+    axes.set_xlabel(f"typists, {figures.plan.keys_per_second:g} keystrokes a second each")
+    axes.set_ylabel("milliseconds to a suggestion")
+    axes.set_title(f"{figures.checkpoint}, sessions in {figures.store}", loc="left", fontsize=10)
+    axes.grid(visible=True, which="both", alpha=0.3)
+    axes.legend()
+    canvas.print_png(str(file))
+
+
+def _row(name: str, load: Load) -> list[str]:
+    delays = (load.delay.median, load.delay.p90, load.delay.p99)
+    return [
+        name,
+        str(load.requests),
+        f"{load.requests_per_second:.1f}",
+        str(load.errors),
+        str(load.superseded),
+        str(load.resyncs),
+        *("–" if d is None else f"{d:.1f}" for d in delays),
+    ]

@@ -1,0 +1,61 @@
+"""What the typists type: the texts of a folder, or the standard library of this Python."""
+
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from loadtest.errors import LoadTestError
+
+SHORTEST = 500
+MOST_TEXTS = 200
+OPENED_AT_MOST = 2000
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text whose first `opened` characters stand already when the typist begins."""
+
+    text: str
+    opened: int
+
+
+def load_texts(place: Path | None) -> tuple[str, ...]:
+    """The texts of a file or folder; without one, the modules of this Python's standard library.
+
+    Hidden files, files that are not UTF-8 and those under SHORTEST characters are left out.
+    Raises LoadTestError when nothing is left.
+    """
+    if place is None:
+        files: Iterable[Path] = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
+    elif place.is_file():
+        files = [place]
+    else:
+        files = sorted(f for f in place.rglob("[!.]*") if f.is_file())
+    texts: list[str] = []
+    for file in files:
+        if len(texts) == MOST_TEXTS:
+            break
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if len(text) >= SHORTEST:
+            texts.append(text)
+    if not texts:
+        raise LoadTestError(
+            f"{place}: no text to type; name a file or folder with UTF-8 text of at least "
+            f"{SHORTEST} characters, or leave out --text"
+        )
+    return tuple(texts)
+
+
+def choose_passage(texts: tuple[str, ...], random: Random) -> Passage:
+    """A text from some line on, and up to OPENED_AT_MOST characters of the lines before it."""
+    text = random.choice(texts)
+    cursor = text.rfind("\n", 0, random.randrange(len(text) * 3 // 4)) + 1
+    begin = max(0, cursor - OPENED_AT_MOST)
+    if begin:
+        begin = text.find("\n", begin, cursor) + 1 or begin
+    return Passage(text[begin:], cursor - begin)
