@@ -1,0 +1,237 @@
+"""The Neovim plugin in a real Neovim, against the real service."""
+
+import os
+import signal
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from loadtest.servers import running_service
+from model.typist import press
+from tests.editors.conftest import EAGER
+from tests.editors.editor import KEYS, Editor
+from tests.editors.screen import Screen
+from tests.editors.wiretap import Wiretap
+from tests.tiny import save_tiny_checkpoint
+
+ACCEPT = {"suggestion": "<Tab>", "word": "<C-Right>"}
+
+
+def forty_lines(root: Path) -> str:
+    """Real Python that every clone has."""
+    lines = (root / "loadtest" / "typist.py").read_text(encoding="utf-8").splitlines()
+    assert len(lines) >= 40
+    return "\n".join(lines[:40])
+
+
+def type_as_a_typist(editor: Editor, text: str, begin: int, end: int) -> int:
+    """Types on to `end`, takes what is suggested and comes next; returns how often it did."""
+    taken = 0
+    while begin < end:
+        editor.until_answered()
+        key = press(editor.status.get("shows") or "", text, begin)
+        taken += key.accepts != "nothing"
+        editor.press(ACCEPT.get(key.accepts) or KEYS.get(text[begin], text[begin]))
+        begin += key.characters
+        editor.until_text(text[:begin])
+    return taken
+
+
+def test_a_file_typed_with_suggestions_taken_ends_as_the_original(
+    python_checkpoint: Path, root: Path, tmp_path: Path, open_editor: Callable[..., Editor]
+) -> None:
+    text = forty_lines(root)
+    with running_service(python_checkpoint, "memory://", 1, tmp_path) as (url, _):
+        editor = open_editor(url)
+        editor.press("i")
+        taken = type_as_a_typist(editor, text, 0, len(text))
+        assert editor.text == text
+        assert taken > 10
+        assert editor.complaints == ""
+
+
+def test_typing_goes_on_when_the_service_is_killed(
+    root: Path, tmp_path: Path, open_editor: Callable[..., Editor]
+) -> None:
+    text = forty_lines(root)
+    checkpoint = save_tiny_checkpoint(tmp_path / "tiny")
+    with running_service(checkpoint, "memory://", 1, tmp_path) as (url, pid):
+        editor = open_editor(url)
+        editor.press("i")
+        type_as_a_typist(editor, text, 0, len(text) // 2)
+        begin = len(editor.text)
+        os.kill(pid, signal.SIGKILL)
+        type_as_a_typist(editor, text, begin, len(text))
+        editor.until_answered()
+        assert editor.text == text
+        assert editor.ghost == ""
+        assert editor.complaints == ""
+        assert "no connection" in editor.status["reason"]
+        editor.press("<Esc>")
+        said = editor.nvim.exec2("NextcharStatus", {"output": True})["output"]
+        assert url in said
+        assert "no connection" in said
+
+
+def test_tab_takes_the_whole_suggestion(editor: Editor) -> None:
+    editor.press("i")
+    editor.type("the ")
+    ghost = editor.until_ghost()
+    editor.press("<Tab>")
+    editor.until_text("the " + ghost)
+
+
+def test_a_word_is_taken_and_the_rest_stays(editor: Editor) -> None:
+    editor.press("i")
+    editor.type("the ")
+    ghost = editor.until_ghost()
+    editor.press("<C-Right>")
+    editor.until(lambda: editor.text != "the ", "a word is in the text")
+    word = editor.text.removeprefix("the ")
+    assert ghost.startswith(word)
+    assert len(word.split()) == 1
+
+
+def test_typing_through_a_suggestion_does_not_flicker(editor: Editor) -> None:
+    screen = Screen(editor.nvim)
+    editor.press("i")
+    editor.type("the ")
+    ghost = editor.until_ghost()
+    line = ("the " + ghost).rstrip()
+    screen.frames()
+    for character in ghost[:-1]:
+        editor.type(character)
+        frames = screen.frames()
+        assert all(frame[0].startswith(line) for frame in frames), (line, frames)
+
+
+def test_a_suggestion_that_typing_left_is_never_taken(editor: Editor) -> None:
+    editor.press("i")
+    editor.type("the ")
+    ghost = editor.until_ghost()
+    other = "q" if ghost[0] != "q" else "z"
+    # Both keys wait before Neovim can tell the plugin of the first one.
+    editor.press(f"{other}<Tab>")
+    editor.until_text(f"the {other}\t")
+
+
+def test_a_suggestion_that_typing_followed_is_completed_not_doubled(editor: Editor) -> None:
+    editor.press("i")
+    editor.type("the ")
+    ghost = editor.until_ghost()
+    editor.press(f"{KEYS.get(ghost[0], ghost[0])}<Tab>")
+    editor.until_text("the " + ghost)
+
+
+def test_a_late_answer_to_an_older_key_is_not_shown(tapped: Editor, wiretap: Wiretap) -> None:
+    tapped.press("i")
+    wiretap.gate.clear()
+    tapped.type("the")
+    tapped.until(lambda: len(wiretap.bodies) == 4, "each key is asked for")
+    wiretap.gate.set()
+    ghost = tapped.until_ghost()
+    assert [body["prefix"] for body in wiretap.bodies] == ["", "t", "th", "the"]
+    tapped.press("<Tab>")
+    tapped.until_text("the" + ghost)
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        "vim.keymap.set('i', '<Tab>', function() return '[own]' end, { expr = true })",
+        "vim.keymap.set('i', '<Tab>', '[own]', { buffer = true })",
+        "vim.keymap.set('i', '<Tab>', function() vim.api.nvim_put({ '[own]' }, 'c', false, true)"
+        " end, { buffer = true })",
+    ],
+    ids=["expression", "buffer", "function"],
+)
+def test_tab_is_the_users_own_while_nothing_shows(editor: Editor, mapping: str) -> None:
+    editor.lua(mapping)
+    editor.press("i")
+    editor.type("the ")
+    ghost = editor.until_ghost()
+    editor.press("<Tab>")
+    editor.until_text("the " + ghost)
+    editor.press("<Esc>")
+    editor.until(lambda: editor.ghost == "", "nothing shows outside insert mode")
+    editor.nvim.command("NextcharToggle")
+    editor.press("A<Tab>")
+    editor.until_text(f"the {ghost}[own]")
+
+
+def test_nothing_shows_over_the_completion_menu(editor: Editor) -> None:
+    editor.press("i")
+    editor.type("alpha alpine al")
+    editor.until_ghost()
+    editor.press("<C-n>")
+    editor.until(lambda: bool(editor.nvim.funcs.pumvisible()), "the menu is open")
+    assert editor.ghost == ""
+    assert "menu" in editor.status["reason"]
+    editor.press("<C-e>")
+    editor.until(lambda: not editor.nvim.funcs.pumvisible(), "the menu is closed")
+    editor.until_ghost()
+
+
+def test_what_stands_behind_the_cursor_is_not_suggested_again(
+    tapped: Editor, wiretap: Wiretap
+) -> None:
+    tapped.press("i")
+    tapped.type("the ")
+    ghost = tapped.until_ghost()
+    tapped.press("<Tab><Esc>04l")
+    tapped.until_text("the " + ghost)
+    tapped.press("i")
+    tapped.until(lambda: wiretap.bodies[-1]["suffix"] == ghost, "the text behind is sent")
+    assert wiretap.bodies[-1]["prefix"] == "the "
+    tapped.until_answered()
+    assert tapped.ghost != ghost
+
+
+def test_a_file_type_can_be_left_alone(service: str, open_editor: Callable[..., Editor]) -> None:
+    editor = open_editor(service, request=EAGER, off=["text"])
+    editor.nvim.command("set filetype=text")
+    editor.press("i")
+    editor.type("the ")
+    assert editor.ghost == ""
+    assert "option off" in editor.status["reason"]
+
+
+def test_a_long_text_is_sent_from_a_line_that_seldom_moves(
+    wiretap: Wiretap, open_editor: Callable[..., Editor]
+) -> None:
+    editor = open_editor(wiretap.url, request=EAGER, max_prefix=400)
+    editor.nvim.current.buffer[:] = [f"line {number}" for number in range(200)]
+    editor.press("Go")
+    editor.type("some words that go on\n" * 12)
+    editor.until_answered()
+    prefixes = [body["prefix"] for body in wiretap.bodies]
+    assert all(len(prefix) <= 400 for prefix in prefixes)
+    leaps = sum(not b.startswith(a) for a, b in pairwise(prefixes))
+    assert 1 <= leaps <= 2
+    assert len({body["session"] for body in wiretap.bodies}) == 1
+
+
+def test_each_buffer_has_a_session_that_ends_with_it(tapped: Editor, wiretap: Wiretap) -> None:
+    tapped.press("i")
+    tapped.type("a")
+    tapped.press("<Esc>:enew!<CR>i")
+    tapped.type("b")
+    tapped.until(lambda: len({b["session"] for b in wiretap.bodies}) == 2, "two sessions")
+    first, second = dict.fromkeys(b["session"] for b in wiretap.bodies)
+    tapped.press("<Esc>")
+    tapped.nvim.command("bwipeout! %")
+    tapped.until(lambda: f"/sessions/{second}" in wiretap.deleted, "the session is deleted")
+    assert first != second
+
+
+def test_other_alphabets_and_tabs_stay_as_they_are(tapped: Editor, wiretap: Wiretap) -> None:
+    text = "naïve → 日本 \U0001d70b\n\tconst "
+    tapped.nvim.current.buffer[:] = text.split("\n")
+    tapped.press("GA")
+    tapped.until(lambda: bool(wiretap.bodies), "the editor asks")
+    ghost = tapped.until_ghost()
+    assert wiretap.bodies[-1]["prefix"] == text
+    tapped.press("<Tab>")
+    tapped.until_text(text + ghost)
