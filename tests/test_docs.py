@@ -18,7 +18,11 @@ GROUP = typer.main.get_command(app)
 assert isinstance(GROUP, TyperGroup)
 VERBS = {name: verb for name, verb in GROUP.commands.items() if isinstance(verb, TyperCommand)}
 # Where the reader is told what to type.
-GUIDES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("*/README.md"))]
+GUIDES = [
+    page
+    for pattern in ("README.md", "docs/*.md", "[a-z]*/README.md", "[a-z]*/[a-z]*/README.md")
+    for page in sorted(ROOT.glob(pattern))
+]
 FENCE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
