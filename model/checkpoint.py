@@ -1,0 +1,175 @@
+"""A checkpoint: a folder with `model.safetensors`, `config.json` and a model card, never pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialize
+
+from model.config import NetworkConfig
+from model.errors import CheckpointError
+from model.vocabulary import Vocabulary
+
+Weights = dict[str, NDArray[np.float32]]
+
+WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
+CARD_FILE = "README.md"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network as it lies on the disk: its shape, its weights, and how it came about."""
+
+    name: str
+    config: NetworkConfig
+    weights: Weights
+    training: Mapping[str, Any]
+    fingerprint: str
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return self.config.vocabulary()
+
+
+def expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
+    """The name and shape of each array that a network of this shape has."""
+    hidden, size = config.hidden, config.vocabulary().size
+    rows = config.gates * hidden
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer in range(config.layers):
+        inputs = size + 1 if layer == 0 else hidden
+        shapes[f"cells.{layer}.U"] = (rows, inputs)
+        shapes[f"cells.{layer}.W"] = (rows, hidden)
+        shapes[f"cells.{layer}.b"] = (rows,)
+        if config.cell == "gru":
+            shapes[f"cells.{layer}.c"] = (hidden,)
+    shapes["output.weight"] = (size, hidden)
+    shapes["output.bias"] = (size,)
+    return shapes
+
+
+def fingerprint(config: NetworkConfig, weights: Weights) -> str:
+    """32 hexadecimal digits that stand for this very network: BLAKE2b of its shape and weights."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(json.dumps(config.to_json(), sort_keys=True).encode())
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(weights[name]).tobytes())
+    return digest.hexdigest()
+
+
+def save(
+    folder: Path,
+    config: NetworkConfig,
+    weights: Weights,
+    training: Mapping[str, Any],
+    card: str | None = None,
+) -> None:
+    """Writes a checkpoint; whoever reads the folder meanwhile finds the old one or the new one.
+
+    The weights file alone says which network it holds, so that it can be replaced in one rename;
+    config.json repeats it for people and adds the summary of the training.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in weights.items()}
+    metadata = {
+        "network": json.dumps(config.to_json(), sort_keys=True),
+        "fingerprint": fingerprint(config, arrays),
+    }
+    described = {"format": 1, "network": config.to_json(), "training": dict(training)}
+    replace(folder / WEIGHTS_FILE, serialize(arrays, metadata))
+    replace(folder / CONFIG_FILE, json.dumps(described, indent=1, ensure_ascii=False).encode())
+    if card is not None:
+        replace(folder / CARD_FILE, card.encode())
+
+
+def replace(file: Path, content: bytes) -> None:
+    """Writes a file whole or not at all: to a temporary name beside it, then renamed."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(folder: Path | str) -> Checkpoint:
+    """Reads a checkpoint and checks it whole; raises CheckpointError, one line, naming the file."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such checkpoint folder")
+    described = _read_config(folder / CONFIG_FILE)
+    weights, metadata = _read_weights(folder / WEIGHTS_FILE)
+    config = _network_config(folder / CONFIG_FILE, described)
+    if metadata.get("network") != json.dumps(config.to_json(), sort_keys=True):
+        raise CheckpointError(
+            f"{folder}: {CONFIG_FILE} and {WEIGHTS_FILE} describe different networks; "
+            "take both from one checkpoint"
+        )
+    _check_weights(folder / WEIGHTS_FILE, config, weights)
+    found = fingerprint(config, weights)
+    if metadata.get("fingerprint") != found:
+        raise CheckpointError(
+            f"{folder / WEIGHTS_FILE}: damaged: its content does not match its fingerprint"
+        )
+    name = folder.resolve().name
+    return Checkpoint(name, config, weights, described.get("training", {}), found)
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    try:
+        described = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"{file}: {error.strerror}") from None
+    except ValueError as error:
+        raise CheckpointError(f"{file}: damaged: {error}") from None
+    if not isinstance(described, dict) or described.get("format") != 1:
+        raise CheckpointError(f"{file}: not a nextchar checkpoint of format 1")
+    return described
+
+
+def _network_config(file: Path, described: dict[str, Any]) -> NetworkConfig:
+    try:
+        return NetworkConfig(**described["network"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{file}: network: {error}") from None
+
+
+def _read_weights(file: Path) -> tuple[Weights, dict[str, str]]:
+    if not file.is_file():
+        raise CheckpointError(f"{file}: no such file")
+    try:
+        with safe_open(file, framework="numpy") as stored:
+            weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            return weights, stored.metadata() or {}
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{file}: damaged: {error}") from None
+
+
+def _check_weights(file: Path, config: NetworkConfig, weights: Weights) -> None:
+    expected = expected_shapes(config)
+    if set(weights) != set(expected):
+        odd = ", ".join(sorted(set(weights) ^ set(expected)))
+        raise CheckpointError(f"{file}: arrays missing or not expected: {odd}")
+    for name, shape in expected.items():
+        if weights[name].shape != shape or weights[name].dtype != np.float32:
+            raise CheckpointError(
+                f"{file}: {name} is {weights[name].dtype}{list(weights[name].shape)}, "
+                f"not float32{list(shape)}"
+            )
+        if not np.isfinite(weights[name]).all():
+            raise CheckpointError(f"{file}: {name} holds values that are not finite")

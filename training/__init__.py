@@ -1,0 +1,1 @@
+"""Training: corpora, the training loop, evaluation and plots."""

@@ -1,0 +1,29 @@
+"""Samples printed as training goes on: one to many, each character fed back (Karpathy, 2015)."""
+
+from __future__ import annotations
+
+import torch
+
+from model.network import Network
+from model.vocabulary import Vocabulary
+
+
+@torch.no_grad()
+def sample(
+    network: Network,
+    vocabulary: Vocabulary,
+    length: int = 160,
+    temperature: float = 0.7,
+    seed: int = 0,
+) -> str:
+    """A text drawn from the float network, a character at a time, from the start symbol on."""
+    generator = torch.Generator().manual_seed(seed)
+    state = network.initial(1)
+    read = torch.tensor([vocabulary.start])
+    ids: list[int] = []
+    for _ in range(length):
+        logits, state = network.step(read, state)
+        probabilities = torch.softmax(logits / temperature, dim=-1)
+        read = torch.multinomial(probabilities, 1, generator=generator).flatten()
+        ids.append(int(read))
+    return vocabulary.decode(ids)

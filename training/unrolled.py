@@ -1,0 +1,183 @@
+"""Backpropagation through time, written out: autograd's gradients, about twice as soon.
+
+Autograd adds a gradient of W's own size at every step. Here the gradients δ_t of the gates are
+gathered first, and that of W, the sum over time of δ_t h_{t-1}ᵀ, is one product at the end
+(Deep Learning, Goodfellow et al., 2016, section 10.2.2). Products run in `precision`, bfloat16 or
+float32; sums, gates and states are float32. Everything here is time first: (time, batch, …).
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from model.cells import GRU, LSTM, Cell, Elman, State
+from model.network import Network
+
+
+class _ElmanSteps(Function):
+    """h_t = tanh(x_t + W h_{t-1}); back through tanh: δ_t = (1 − h_t²) ⊙ ∂h_t."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, resets: Tensor, W: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        time, batch, hidden = len(x), *h.shape
+        before = torch.empty(time, batch, hidden, dtype=W.dtype)
+        out = torch.empty(time, batch, hidden)
+        Wt = W.t()
+        for t in range(time):
+            before[t] = h * resets[t]
+            h = torch.add(x[t], torch.mm(before[t], Wt), out=out[t]).tanh_()
+        ctx.save_for_backward(resets, W, before, out)
+        return out, h.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: Tensor, dh: Tensor) -> tuple[Tensor | None, ...]:
+        resets, W, before, out = ctx.saved_tensors
+        dx = torch.empty_like(out, dtype=W.dtype)
+        for t in reversed(range(len(out))):
+            dx[t] = (dout[t] + dh) * (1 - out[t] * out[t])
+            dh = torch.mm(dx[t], W).float() * resets[t]
+        return dx.float(), None, _sum_over_time(dx, before), dh
+
+
+class _GRUSteps(Function):
+    """The gated recurrent unit as in `model.cells.GRU`, with the bias c beside the product."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, resets: Tensor, W: Tensor, c: Tensor, h: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        time, batch, hidden = len(x), *h.shape
+        before = torch.empty(time, batch, hidden, dtype=W.dtype)
+        kept = torch.empty(time, batch, 5 * hidden)
+        out = torch.empty(time, batch, hidden)
+        Wt = W.t()
+        for t in range(time):
+            h = h * resets[t]
+            before[t] = h
+            y = torch.mm(before[t], Wt).float()
+            gates = (x[t, :, : 2 * hidden] + y[:, : 2 * hidden]).sigmoid_()
+            r, z = gates.chunk(2, dim=1)
+            hidden_n = y[:, 2 * hidden :] + c
+            n = torch.tanh(x[t, :, 2 * hidden :] + r * hidden_n)
+            torch.cat((gates, n, hidden_n, h), dim=1, out=kept[t])
+            h = torch.add(n, z * (h - n), out=out[t])
+        ctx.save_for_backward(resets, W, before, kept)
+        return out, h.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: Tensor, dh: Tensor) -> tuple[Tensor | None, ...]:
+        resets, W, before, kept = ctx.saved_tensors
+        time, batch, hidden = dout.shape
+        dx = torch.empty(time, batch, 3 * hidden, dtype=W.dtype)
+        dy = torch.empty_like(dx)
+        for t in reversed(range(time)):
+            r, z, n, hidden_n, h = kept[t].chunk(5, dim=1)
+            dh = dh + dout[t]
+            dn = dh * (1 - z) * (1 - n * n)
+            dx[t, :, :hidden] = dn * hidden_n * r * (1 - r)
+            dx[t, :, hidden : 2 * hidden] = dh * (h - n) * z * (1 - z)
+            dx[t, :, 2 * hidden :] = dn
+            dy[t, :, : 2 * hidden] = dx[t, :, : 2 * hidden]
+            dy[t, :, 2 * hidden :] = dn * r
+            dh = (dh * z + torch.mm(dy[t], W)) * resets[t]
+        dc = dy[:, :, 2 * hidden :].float().sum((0, 1))
+        return dx.float(), None, _sum_over_time(dy, before), dc, dh
+
+
+class _LSTMSteps(Function):
+    """Long short-term memory as in `model.cells.LSTM`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, resets: Tensor, W: Tensor, h: Tensor, c: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        time, batch, hidden = len(x), *h.shape
+        before = torch.empty(time, batch, hidden, dtype=W.dtype)
+        memory = torch.empty(time, batch, hidden)
+        squashed = torch.empty(time, batch, hidden)
+        gates = torch.empty(time, batch, 4 * hidden)
+        out = torch.empty(time, batch, hidden)
+        Wt = W.t()
+        for t in range(time):
+            before[t] = h * resets[t]
+            torch.mul(c, resets[t], out=memory[t])
+            torch.add(x[t], torch.mm(before[t], Wt), out=gates[t])
+            gates[t, :, : 2 * hidden].sigmoid_()
+            gates[t, :, 2 * hidden : 3 * hidden].tanh_()
+            gates[t, :, 3 * hidden :].sigmoid_()
+            i, f, g, o = gates[t].chunk(4, dim=1)
+            c = (f * memory[t]).addcmul_(i, g)
+            h = torch.mul(o, torch.tanh(c, out=squashed[t]), out=out[t])
+        ctx.save_for_backward(resets, W, before, memory, squashed, gates)
+        return out, h.clone(), c
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: Tensor, dh: Tensor, dc: Tensor) -> tuple[Tensor | None, ...]:
+        resets, W, before, memory, squashed, gates = ctx.saved_tensors
+        time, batch, hidden = dout.shape
+        dx = torch.empty(time, batch, 4 * hidden, dtype=W.dtype)
+        for t in reversed(range(time)):
+            i, f, g, o = gates[t].chunk(4, dim=1)
+            tanh_c = squashed[t]
+            dh = dh + dout[t]
+            dc = dc + dh * o * (1 - tanh_c * tanh_c)
+            dx[t, :, :hidden] = dc * g * i * (1 - i)
+            dx[t, :, hidden : 2 * hidden] = dc * memory[t] * f * (1 - f)
+            dx[t, :, 2 * hidden : 3 * hidden] = dc * i * (1 - g * g)
+            dx[t, :, 3 * hidden :] = dh * tanh_c * o * (1 - o)
+            dh = torch.mm(dx[t], W).float() * resets[t]
+            dc = dc * f * resets[t]
+        return dx.float(), None, _sum_over_time(dx, before), dh, dc
+
+
+def _sum_over_time(delta: Tensor, before: Tensor) -> Tensor:
+    """∂W: the sum over time and batch of δ_t h_{t-1}ᵀ."""
+    return torch.mm(delta.flatten(0, 1).t(), before.flatten(0, 1))
+
+
+def unroll(
+    cell: Cell, x: Tensor, resets: Tensor, state: State, precision: torch.dtype
+) -> tuple[Tensor, State]:
+    """One layer over a sequence: x = U x_t + b (time, batch, gates · hidden) to h, and the state.
+
+    `resets` (time, batch, 1) is 0 where a text begins, so that nothing of the text before it
+    reaches it, and 1 elsewhere.
+    """
+    W = cell.W.to(precision)
+    if isinstance(cell, LSTM):
+        out, h, c = _LSTMSteps.apply(x, resets, W, *state)
+        return out, (h, c)
+    if isinstance(cell, GRU):
+        out, h = _GRUSteps.apply(x, resets, W, cell.c, *state)
+        return out, (h,)
+    assert isinstance(cell, Elman)
+    out, h = _ElmanSteps.apply(x, resets, W, *state)
+    return out, (h,)
+
+
+def forward(
+    network: Network, ids: Tensor, state: list[State], precision: torch.dtype
+) -> tuple[Tensor, list[State]]:
+    """The network over ids (time, batch) to logits (time, batch, vocabulary), and its state.
+
+    The state is reset wherever the start symbol is read.
+    """
+    start = network.output.out_features
+    resets = (ids != start).unsqueeze(-1).float()
+    x, after = ids, []
+    for cell, before in zip(network.layers(), state, strict=True):
+        projected = cell.project(x) if x is ids else _linear(x, cell.U, cell.b, precision)
+        x, end = unroll(cell, projected, resets, before, precision)
+        after.append(end)
+    return _linear(x, network.output.weight, network.output.bias, precision), after
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype) -> Tensor:
+    return functional.linear(x.to(precision), weight.to(precision)).float() + bias
