@@ -41,7 +41,7 @@ def running_service(
 ) -> Iterator[tuple[str, int]]:
     """The service on a free port, ready; gives its address and its process id."""
     command = [sys.executable, "-m", "nextchar", "serve", "--checkpoint", str(checkpoint)]
-    command += ["--store", store, "--host", "127.0.0.1", "--port", str(_free_port())]
+    command += ["--store", store, "--host", "127.0.0.1", "--port", "0"]
     command += ["--workers", str(workers)]
     with running(command, folder / "service.log") as process:
         yield _wait_for(process, READY, folder / "service.log")[1], process.pid

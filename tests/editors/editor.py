@@ -77,7 +77,7 @@ class Editor:
     @property
     def complaints(self) -> str:
         """All that Neovim showed as a message, errors among them."""
-        messages: str = self.nvim.exec2("messages", {"output": True})["output"]
+        messages: str = self.nvim.command_output("messages")
         return messages + str(self.nvim.eval("v:errmsg"))
 
     def until(self, holds: Callable[[], bool], what: str) -> None:
@@ -103,6 +103,6 @@ class Editor:
 
     def close(self) -> None:
         """Ends Neovim."""
-        with suppress(OSError):
+        with suppress(OSError, EOFError):
             self.nvim.command("qall!")
         self.nvim.close()
