@@ -122,5 +122,12 @@ class StoreUnavailable(ServiceError):
     retry = True
 
 
+class NotReady(ServiceError):
+    """The service runs but cannot answer."""
+
+    code = "not_ready"
+    retry = True
+
+
 class ComputationFailed(ServiceError):
     """The computing of one request failed; others in the batch went on."""

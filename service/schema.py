@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, NoReturn, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -23,6 +23,21 @@ def _not_yet(value: Any) -> NoReturn:
     raise PydanticCustomError("not_supported", "this version does not have this field yet")
 
 
+def _utf8(value: str) -> str:
+    """Refuses lone surrogates, which JSON can escape and no UTF-8 text can hold."""
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise PydanticCustomError(
+                "lone_surrogate",
+                "expected Unicode text, but character {position} is a lone surrogate",
+                {"position": error.start},
+            ) from None
+    return value
+
+
+Text = Annotated[str, AfterValidator(_utf8)]
 NotYet = SkipJsonSchema[Annotated[None, BeforeValidator(_not_yet)]]
 Session = Annotated[
     str,
@@ -32,7 +47,7 @@ Session = Annotated[
         examples=["editor-1"],
     ),
 ]
-Stop = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
+Stop = Annotated[Text, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
 
 
 class Strict(BaseModel):
@@ -48,7 +63,7 @@ class Edit(Strict):
     keep: int = Field(
         ge=0, le=LARGEST_EXACT_INTEGER, description="How many characters (code points) stay."
     )
-    append: str = Field(description="What then follows them, up to the cursor.")
+    append: Text = Field(description="What then follows them, up to the cursor.")
 
 
 class CompleteRequest(Strict):
@@ -68,9 +83,9 @@ class CompleteRequest(Strict):
     )
 
     session: Session | None = None
-    prefix: str | None = Field(None, description="The whole text before the cursor.")
+    prefix: Text | None = Field(None, description="The whole text before the cursor.")
     edit: Edit | None = Field(None, description="A change, in place of `prefix`.")
-    suffix: str = Field("", description="The text after the cursor, which is never repeated.")
+    suffix: Text = Field("", description="The text after the cursor, which is never repeated.")
     max_chars: int = Field(
         _DEFAULTS.max_chars, ge=1, le=MAX_CHARS, description="The longest suggestion."
     )
@@ -81,8 +96,8 @@ class CompleteRequest(Strict):
         description="The suggestion ends before the probability that all of it is right falls "
         "below this.",
     )
-    stop: tuple[Stop, ...] = Field(
-        (), max_length=MAX_STOPS, strict=False, description="Strings that end the suggestion."
+    stop: list[Stop] = Field(
+        [], max_length=MAX_STOPS, description="Strings that end the suggestion."
     )
     top: int = Field(
         0, ge=0, le=MAX_TOP, description="How many of the most probable next characters to return."
@@ -111,7 +126,7 @@ class CompleteRequest(Strict):
         return Options(
             max_chars=self.max_chars,
             min_confidence=self.min_confidence,
-            stop=self.stop,
+            stop=tuple(self.stop),
             suffix=self.suffix,
         )
 

@@ -11,6 +11,7 @@ expired, restarted or overwritten in between.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import pairwise
 
 from service.digests import BLOCK, DIGEST_SIZE, EMPTY, Digests
 from service.errors import Resync
@@ -111,6 +112,13 @@ class Plan:
     def origin(self) -> bytes:
         """The digest of the text that absorbing begins from."""
         return self.start.digest if self.start else Digests("").at(0)
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """What is to be absorbed, cut at the marks."""
+        begin = self.start.position if self.start else 0
+        cuts = [0, *(mark.position - begin for mark in self.marks)]
+        return tuple(self.absorb[a:b] for a, b in pairwise(cuts))
 
     @property
     def end(self) -> bytes:

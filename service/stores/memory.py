@@ -35,14 +35,25 @@ class MemoryStore:
         self._expire()
         return len(self._entries)
 
+    def get(self, key: str) -> bytes | None:
+        """The value of a key, or None."""
+        self._expire()
+        entry = self._entries.get(key)
+        return entry.value if entry else None
+
+    def put(self, key: str, value: bytes) -> None:
+        """Sets a value, whatever was held."""
+        self._entries[key] = _Entry(value, self._clock() + self._ttl_seconds)
+        self._entries.move_to_end(key)
+        while len(self._entries) > self._max_sessions:
+            self._entries.popitem(last=False)
+
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """The value of each key, or None."""
-        self._expire()
-        return [self._get(key) for key in keys]
+        return [self.get(key) for key in keys]
 
     async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
         """Compares and sets each, on its own; in the order given."""
-        self._expire()
         return [self._write(write) for write in writes]
 
     async def delete(self, key: str) -> None:
@@ -56,18 +67,11 @@ class MemoryStore:
         """Forgets everything."""
         self._entries.clear()
 
-    def _get(self, key: str) -> bytes | None:
-        entry = self._entries.get(key)
-        return entry.value if entry else None
-
     def _write(self, write: Write) -> Outcome:
-        held = self._get(write.key)
+        held = self.get(write.key)
         if token(held) not in (write.expected, token(write.value)):
             return Outcome(written=False, held=held)
-        self._entries[write.key] = _Entry(write.value, self._clock() + self._ttl_seconds)
-        self._entries.move_to_end(write.key)
-        while len(self._entries) > self._max_sessions:
-            self._entries.popitem(last=False)
+        self.put(write.key, write.value)
         return Outcome(written=True)
 
     def _expire(self) -> None:

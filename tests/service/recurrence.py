@@ -24,12 +24,9 @@ def state_of(text: str, fingerprint: str = FINGERPRINT) -> bytes:
 def follow(planned: Plan) -> Record:
     """Computes what the plan asks for, and settles it."""
     state = planned.start.state if planned.start else bytes(STATE_SIZE)
-    at = planned.start.position if planned.start else 0
     states = []
-    for mark in planned.marks:
-        begin = at - (planned.start.position if planned.start else 0)
-        piece = planned.absorb[begin : begin + mark.position - at]
-        state, at = advance(state, piece, planned.fingerprint), mark.position
+    for piece in planned.pieces:
+        state = advance(state, piece, planned.fingerprint)
         states.append(state)
     return settle(planned, states)
 

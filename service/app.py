@@ -1,0 +1,213 @@
+"""The HTTP application: its routes, and what they stand on while it runs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from multiprocessing.synchronize import Semaphore
+from typing import Annotated, TypeVar
+
+from fastapi import FastAPI, Path, Request
+
+from service import error_format
+from service.body_limit import BodyLimit
+from service.completions import Completions
+from service.errors import ClientGone, NotReady, StartupError, StoreUnavailable
+from service.faults import Faults
+from service.models import Models
+from service.scheduler import Scheduler
+from service.schema import (
+    SESSION_PATTERN,
+    CompleteRequest,
+    CompleteResponse,
+    ModelEntry,
+    ModelList,
+    Status,
+)
+from service.settings import Settings
+from service.stores import (
+    BatchedStore,
+    MemoryStore,
+    Store,
+    StoreError,
+    open_store,
+    scheme_of,
+    shown,
+)
+
+Result = TypeVar("Result")
+
+# Without access keys, everybody is this one tenant.
+TENANT = "default"
+# The worker's copies of records only bridge a time without the store.
+LONGEST_COPY_SECONDS = 600
+
+DESCRIPTION = """Text autocompletion by a character-level recurrent network.
+
+`POST /complete` takes one keystroke: the whole text before the cursor as `prefix`, or a change of
+the text held at a `version` as `edit`. Positions count Unicode code points. Every error has the
+same form, `{"error": {"code", "message", "field"?}}`, with one of these codes:
+
+"""
+
+
+class Parts:
+    """What the routes stand on: the models, the sessions' store, and the thread that computes."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises StartupError for a checkpoint or an address that cannot be used."""
+        self.models = Models.load(settings.checkpoint)
+        self.store = BatchedStore(store_of(settings))
+        self.scheduler = Scheduler(
+            self.models.runtimes,
+            batch_limit=settings.batch_limit,
+            queue_limit=settings.queue_limit,
+            kept_predictions=settings.kept_predictions,
+        )
+        in_memory = scheme_of(settings.store) == "memory://"
+        recent = MemoryStore(
+            0 if in_memory else settings.kept_predictions,
+            min(settings.session_ttl_seconds, LONGEST_COPY_SECONDS),
+        )
+        self.completions = Completions(
+            self.models, self.store, recent, self.scheduler, settings.max_prefix_characters
+        )
+
+    async def close(self) -> None:
+        """Ends the thread and gives back the store's connections."""
+        await self.scheduler.stop()
+        await self.store.close()
+
+
+def create_app(settings: Settings, accepting: Semaphore | None = None) -> FastAPI:
+    """The application; it loads its checkpoints when it starts up.
+
+    It then releases `accepting`, which may be shared between processes.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        parts = await asyncio.to_thread(Parts, settings)
+        parts.scheduler.start()
+        app.state.parts = parts
+        if accepting is not None:
+            accepting.release()
+        yield
+        await parts.close()
+
+    app = FastAPI(
+        title="nextchar",
+        version=version("nextchar"),
+        description=DESCRIPTION + error_format.table(),
+        lifespan=lifespan,
+        # The pages that show the description load their scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        # Editors often send no Content-Type at all.
+        strict_content_type=False,
+    )
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(Faults)
+    error_format.install(app)
+    _add_routes(app)
+    return app
+
+
+def store_of(settings: Settings) -> Store:
+    """The store that the settings name; raises StartupError for an address that is none."""
+    try:
+        return open_store(
+            settings.store,
+            ttl_seconds=settings.session_ttl_seconds,
+            max_sessions=settings.max_sessions,
+            timeout_seconds=settings.store_timeout_seconds,
+            connections=settings.store_connections,
+        )
+    except ValueError as error:
+        raise StartupError(f"NEXTCHAR_STORE: {shown(settings.store)} is refused: {error}") from None
+
+
+def _add_routes(app: FastAPI) -> None:
+    def parts() -> Parts:
+        found: Parts = app.state.parts
+        return found
+
+    @app.post(
+        "/complete",
+        summary="Complete the text before the cursor",
+        responses=error_format.responses(
+            "invalid_json",
+            "unknown_model",
+            "resync",
+            "superseded",
+            "too_large",
+            "unsupported_media_type",
+            "invalid_request",
+            "not_supported",
+            "overloaded",
+            "store_unavailable",
+        ),
+    )
+    async def complete(body: CompleteRequest, request: Request) -> CompleteResponse:
+        """One request a keystroke; a newer one of the same session ends the older."""
+        return await _unless_gone(request, parts().completions.complete(TENANT, body))
+
+    @app.delete(
+        "/sessions/{session}",
+        status_code=204,
+        summary="Forget a session",
+        responses=error_format.responses("invalid_request", "store_unavailable"),
+    )
+    async def delete(session: Annotated[str, Path(pattern=SESSION_PATTERN)]) -> None:
+        """Nothing of the session is left; deleting what is not there is no error."""
+        await parts().completions.delete(TENANT, session)
+
+    @app.get("/models", summary="List the loaded models")
+    async def models() -> ModelList:
+        """The first one answers requests that name none."""
+        runtimes = parts().models.runtimes
+        return ModelList(
+            models=tuple(
+                ModelEntry(name=r.checkpoint.name, fingerprint=r.fingerprint, default=i == 0)
+                for i, r in enumerate(runtimes)
+            )
+        )
+
+    @app.get("/livez", summary="Whether the process lives")
+    async def livez() -> Status:
+        """Answers as long as the event loop turns."""
+        return Status(status="ok")
+
+    @app.get(
+        "/readyz",
+        summary="Whether completions can be answered in full",
+        responses=error_format.responses("not_ready", "store_unavailable"),
+    )
+    async def readyz() -> Status:
+        """The checkpoints are loaded, the scheduler runs, and the store answers."""
+        if not parts().scheduler.alive:
+            raise NotReady("the scheduler's thread has ended; restart the service")
+        try:
+            await parts().store.ping()
+        except StoreError as error:
+            raise StoreUnavailable("the sessions' store does not answer") from error
+        return Status(status="ok")
+
+
+async def _unless_gone(request: Request, work: Coroutine[None, None, Result]) -> Result:
+    """The work's result. When the client leaves first, the work is cancelled at once."""
+    task = asyncio.create_task(work)
+    gone = asyncio.create_task(_disconnect(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGone("the client left before its answer was ready")
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+async def _disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,58 @@
+"""The limit on a request's body: read up to it, and no further."""
+
+import re
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.error_format import respond
+from service.errors import TooLarge
+
+# The texts that can be long, as they begin in a body that was not read to its end. A quote inside
+# a JSON string has a backslash before it.
+_LONG_TEXT = re.compile(rb'(?<!\\)"(prefix|append|suffix)"\s*:\s*"')
+_FIELDS = {b"prefix": "prefix", b"append": "edit.append", b"suffix": "suffix"}
+
+
+class BodyLimit:
+    """Answers 413 to a body over the limit; what else is read goes on to the application."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        chunks: list[bytes] = []
+        size = 0
+        more = True
+        while more and size <= self._limit:
+            message = await receive()
+            if message["type"] != "http.request":
+                return
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            more = message.get("more_body", False)
+        body: Message = {"type": "http.request", "body": b"".join(chunks), "more_body": False}
+        if size > self._limit:
+            refusal = respond(_too_large(body["body"], self._limit))
+            # The rest of the body is still on its way, so the connection has no further use.
+            refusal.headers["Connection"] = "close"
+            await refusal(scope, receive, send)
+            return
+
+        async def replay() -> Message:
+            nonlocal body
+            if body:
+                read, body = body, {}
+                return read
+            return await receive()
+
+        await self._app(scope, replay, send)
+
+
+def _too_large(body: bytes, limit: int) -> TooLarge:
+    begun = _LONG_TEXT.findall(body)
+    field = _FIELDS[begun[-1]] if begun else "body"
+    return TooLarge(f"{field}: the body is over the limit of {limit} bytes", field)

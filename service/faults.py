@@ -1,0 +1,43 @@
+"""Faults of the service itself: how they are logged, and that none of them reaches a client raw."""
+
+import logging
+import traceback
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.error_format import respond_to_fault
+
+log = logging.getLogger(__name__)
+
+
+def log_fault(log: logging.Logger, error: BaseException) -> None:
+    """Logs where an error arose and of what kind it is, but not its message.
+
+    A message may quote the text that a person typed, and that belongs in no log.
+    """
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    log.error("%s.%s\n%s", type(error).__module__, type(error).__name__, frames)
+
+
+class Faults:
+    """Answers a fault of the application in the error format, and logs it without any text."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            log_fault(log, error)
+            if not started:
+                await respond_to_fault()(scope, receive, send)

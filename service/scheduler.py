@@ -1,0 +1,130 @@
+"""One thread that computes for all requests of a process, so that the event loop never does."""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from model.runtime import Runtime
+from service.errors import ComputationFailed, Overloaded
+from service.faults import log_fault
+from service.lane import Lane, Request
+from service.predictions import Predictions
+from service.rows import Computed, Job
+
+log = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """Drives every model's lane, step by step; requests come and go between any two steps.
+
+    The event loop and the thread share a queue of calls to make and a flag on each request that
+    nobody waits for any more, and nothing else.
+    """
+
+    def __init__(
+        self,
+        runtimes: Iterable[Runtime],
+        *,
+        batch_limit: int,
+        queue_limit: int,
+        kept_predictions: int,
+    ) -> None:
+        self._predictions = Predictions(kept_predictions)
+        self._lanes = {r: Lane(r, batch_limit, self._predictions) for r in runtimes}
+        self._queue_limit = queue_limit
+        self._unfinished = 0
+        self._calls: deque[Callable[[], None]] = deque()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Ends the thread after the step that it is in; what still waits is refused."""
+        self._stopping = True
+        self._wake.set()
+        await asyncio.to_thread(self._thread.join)
+
+    async def compute(self, job: Job) -> Computed:
+        """The job's result. Cancelling the caller stops the computing at the next step.
+
+        Raises Overloaded when the queue is full, ComputationFailed when this job's computing fails.
+        """
+        if self._unfinished >= self._queue_limit:
+            raise Overloaded(f"{self._queue_limit} requests are waiting already; try again later")
+        future: asyncio.Future[Computed] = asyncio.get_running_loop().create_future()
+        request = Request(job, _handing_to(future))
+        self._unfinished += 1
+        self._call(lambda: self._lanes[job.runtime].add(request))
+        try:
+            return await future
+        finally:
+            request.abandoned = True
+            self._unfinished -= 1
+
+    async def forget(self, session: str) -> None:
+        """Returns when nothing of the session's prediction is left."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        hand = _handing_to(future)
+
+        def forget() -> None:
+            self._predictions.forget(session)
+            hand(None)
+
+        self._call(forget)
+        await future
+
+    def _call(self, call: Callable[[], None]) -> None:
+        self._calls.append(call)
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            if not any(lane.busy for lane in self._lanes.values()):
+                self._wake.wait()
+            self._wake.clear()
+            self._make_calls()
+            for lane in self._lanes.values():
+                try:
+                    lane.advance()
+                except Exception as error:
+                    log_fault(log, error)
+                    lane.fail_all(ComputationFailed("the computing of this batch failed"))
+        self._make_calls()
+        for lane in self._lanes.values():
+            lane.fail_all(Overloaded("the service is stopping; try again"))
+
+    def _make_calls(self) -> None:
+        while self._calls:
+            self._calls.popleft()()
+
+
+def _handing_to(future: "asyncio.Future[Any]") -> Callable[[Any], None]:
+    """A function by which the thread gives the future a result or an exception."""
+    loop = future.get_loop()
+
+    def resolve(result: Any) -> None:
+        if future.done():
+            return
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    def hand(result: Any) -> None:
+        # A loop that has closed has nobody left who waits.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(resolve, result)
+
+    return hand

@@ -1,0 +1,106 @@
+"""Runs the service: checks everything that can be wrong first, then hands over to uvicorn."""
+
+import asyncio
+import multiprocessing
+import socket
+import sys
+import threading
+from functools import partial
+from multiprocessing.synchronize import Semaphore
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from service.app import create_app, store_of
+from service.errors import StartupError
+from service.models import Models
+from service.settings import Settings
+from service.stores import StoreError, shown
+
+BACKLOG = 2048
+# A worker that loads its checkpoints on a busy machine must not count as dead.
+HEALTH_CHECK_SECONDS = 60
+
+
+def serve(settings: Settings) -> None:
+    """Serves until it is told to stop; raises StartupError, one line, if it cannot begin."""
+    names = Models.load(settings.checkpoint).names
+    asyncio.run(_reach_store(settings))
+    listener = _listen(settings.host, settings.port)
+    port = listener.getsockname()[1]
+    ready = (
+        f"nextchar: ready on http://{_in_url(settings.host)}:{port} "
+        f"(models: {', '.join(names)}; sessions: {shown(settings.store)})"
+    )
+    accepting = multiprocessing.get_context("spawn").Semaphore(0)
+    config = uvicorn.Config(
+        partial(create_app, settings, accepting),
+        factory=True,
+        workers=settings.workers,
+        log_level=settings.log_level,
+        access_log=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        timeout_worker_healthcheck=HEALTH_CHECK_SECONDS,
+    )
+    threading.Thread(
+        target=_announce, args=(ready, accepting, settings.workers), daemon=True
+    ).start()
+    try:
+        if settings.workers == 1:
+            uvicorn.Server(config).run(sockets=[listener])
+        else:
+            _supervise(config, listener)
+    except KeyboardInterrupt:
+        # Ctrl-C was the wish to stop, and the service has stopped.
+        return
+    finally:
+        listener.close()
+
+
+def _supervise(config: uvicorn.Config, listener: socket.socket) -> None:
+    supervisor = Multiprocess(config, sockets=[listener])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise StartupError("a worker could not start; the lines above say why")
+
+
+def _announce(ready: str, accepting: Semaphore, workers: int) -> None:
+    for _ in range(workers):
+        accepting.acquire()
+    sys.stdout.write(f"{ready}\n")
+    sys.stdout.flush()
+
+
+async def _reach_store(settings: Settings) -> None:
+    store = store_of(settings)
+    try:
+        await store.ping()
+    except StoreError as error:
+        raise StartupError(
+            f"NEXTCHAR_STORE: {shown(settings.store)} does not answer ({error}); "
+            "start it, or name another store"
+        ) from None
+    finally:
+        await store.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise StartupError(
+            f"cannot listen on {host}, port {port}: {error.strerror}; "
+            "stop what listens there, or set NEXTCHAR_HOST or NEXTCHAR_PORT"
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,56 @@
+"""The service in this process and in processes of its own, with tiny checkpoints."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.checkpoint import load
+from model.runtime import Runtime
+from tests.service.running import Service, running
+from tests.tiny import save_tiny_checkpoint
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def other_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "other", seed=1)
+
+
+@pytest.fixture(scope="session")
+def runtime(checkpoint: Path) -> Runtime:
+    return Runtime(load(checkpoint))
+
+
+@pytest.fixture(params=["memory", "redis"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """The address of each kind of store, holding nothing."""
+    if request.param == "memory":
+        return "memory://"
+    url: str = request.getfixturevalue("redis_url")
+    return url
+
+
+@pytest.fixture
+def options(checkpoint: Path, other_checkpoint: Path) -> dict[str, Any]:
+    """What the service is set to where a test says nothing else."""
+    return {"checkpoint": (checkpoint, other_checkpoint)}
+
+
+@pytest.fixture
+async def service(options: dict[str, Any], store_url: str) -> AsyncIterator[Service]:
+    """The service on each kind of store."""
+    async with running(**options, store=store_url) as started:
+        yield started
+
+
+@pytest.fixture
+async def memory_service(options: dict[str, Any]) -> AsyncIterator[Service]:
+    """The service, its sessions in memory."""
+    async with running(**options) as started:
+        yield started

@@ -1,0 +1,126 @@
+"""A running service: in this process for speed, or in one of its own for signals and sockets."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from model.completing import complete
+from model.decoding import Options
+from model.runtime import Runtime
+from service.app import Parts, create_app
+from service.settings import load
+
+ROOT = Path(__file__).parents[2]
+EAGER = {"min_confidence": 0.0}
+"""With this the tiny network suggests something everywhere."""
+
+
+@dataclass
+class Service:
+    """The application with its client."""
+
+    http: httpx.AsyncClient
+    parts: Parts
+
+    async def complete(self, **body: Any) -> dict[str, Any]:
+        """The answer to a request that must succeed."""
+        response = await self.http.post("/complete", json=EAGER | body)
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    async def refused(self, **body: Any) -> tuple[int, dict[str, Any]]:
+        """The status and error of a request that must fail."""
+        response = await self.http.post("/complete", json=EAGER | body)
+        assert response.status_code >= 400, response.text
+        return response.status_code, response.json()["error"]
+
+
+@asynccontextmanager
+async def running(**options: Any) -> AsyncIterator[Service]:
+    """The service in this process; the options are settings."""
+    app = create_app(load(**options))
+    transport = httpx.ASGITransport(app=app)
+    async with app.router.lifespan_context(app):
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as http:
+            yield Service(http, app.state.parts)
+
+
+def reference(runtime: Runtime, prefix: str, top: int = 0, **options: Any) -> dict[str, Any]:
+    """What a fresh computation of the whole text answers, in the form of the service."""
+    answer = complete(runtime, prefix, Options(**(EAGER | options)), top)
+    completion = answer.completion
+    return {
+        "length": len(prefix),
+        "completion": completion.text,
+        "confidence": completion.confidence,
+        "chars": [{"text": c.text, "probability": c.probability} for c in completion.chars],
+        "alternatives": [],
+        "next": [{"character": c, "probability": p} for c, p in answer.next],
+        "finish_reason": completion.finish_reason,
+        "model": runtime.checkpoint.name,
+    }
+
+
+def comparable(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer without what depends on the session."""
+    apart = ("session", "version", "usage", "degraded")
+    return {name: value for name, value in answer.items() if name not in apart}
+
+
+def environment(**settings: Any) -> dict[str, str]:
+    """The environment of a process of its own, with these settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEXTCHAR_")}
+    return kept | {f"NEXTCHAR_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+@contextmanager
+def process(**settings: Any) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """The service as a process on a free port: its address, once it says it is ready."""
+    started = subprocess.Popen(
+        [sys.executable, "-m", "nextchar", "serve"],
+        cwd=ROOT,
+        env=environment(**({"port": 0} | settings)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None
+    assert started.stderr is not None
+    try:
+        line = started.stdout.readline()
+        found = re.match(r"nextchar: ready on (http://\S+) \(models: .+; sessions: .+\)\n", line)
+        assert found, line + started.stderr.read()
+        yield found[1], started
+    finally:
+        started.kill()
+        started.communicate()
+
+
+def one_error_line(**settings: Any) -> tuple[int, str]:
+    """The exit status and standard error of a service that must not start."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "nextchar", "serve"],
+        cwd=ROOT,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout == ""
+    return ended.returncode, ended.stderr
+
+
+def as_json(value: Any) -> bytes:
+    """A body in which lone surrogates stay, as escapes."""
+    return json.dumps(value).encode()
