@@ -106,8 +106,7 @@ function M.update()
   if cancel then cancel() end
   asked, cancel, why = not obstacle() and place or nil, nil, "the service has not answered yet"
   if not asked then return end
-  sessions[buffer] = sessions[buffer]
-    or { id = "nvim." .. vim.text.hexencode(assert(vim.uv.random(16))), first = 0 }
+  sessions[buffer] = sessions[buffer] or { id = vim.text.hexencode(vim.uv.random(16)), first = 0 }
   local line, last = api.nvim_get_current_line(), math.min(row + 50, api.nvim_buf_line_count(0))
   local below = table.concat(api.nvim_buf_get_text(0, row - 1, col, last - 1, -1, {}), "\n")
   local body = vim.json.encode(vim.tbl_extend("force", options.request, {
@@ -120,8 +119,9 @@ function M.update()
     cancel = nil
     local function read() return vim.json.decode(text).completion:match("^[^\n]*") end
     local valid, found = pcall(status == 200 and read or error)
-    why = valid and "the service had nothing probable enough to suggest here"
-      or status and ("the service answered %d: %s"):format(status, text) or text
+    why = not valid and (status and ("the service answered %d: %s"):format(status, text) or text)
+      or found == "" and "the service had nothing probable enough to suggest"
+      or "the last suggestion was taken, or typing left it"
     show({ buffer = buffer, row = row, before = line:sub(1, col), after = line:sub(col + 1),
       text = valid and found or "", former = {} })
   end)
