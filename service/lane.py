@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import TextError
 from model.runtime import Runtime
 from service.errors import ComputationFailed
 from service.faults import log_fault
@@ -28,8 +29,9 @@ class Request:
 class Lane:
     """One pool of slots, the rows that hold one each, and the requests that wait for one.
 
-    A slot belongs to its row from `_join` to `_leave`, the one place that frees it. A row that
-    fails does so alone.
+    A slot belongs to its row from `_join` to `_leave`, the one place that frees it. What a row
+    does by itself fails for that row alone. When a call for all rows fails, their states are not
+    known any more, so that none of them may go on: `advance` raises, and `fail_all` ends them.
     """
 
     def __init__(self, runtime: Runtime, capacity: int, predictions: Predictions) -> None:
@@ -44,6 +46,11 @@ class Lane:
         """Whether anything waits or computes."""
         return bool(self._waiting or self._rows)
 
+    @property
+    def taken(self) -> int:
+        """How many slots rows hold now."""
+        return len(self._rows)
+
     def add(self, request: Request) -> None:
         """Queues a request; it joins at the next step at which a slot is free."""
         self._waiting.append(request)
@@ -54,10 +61,9 @@ class Lane:
             self._leave(row)
         while self._waiting and len(self._rows) < self._capacity:
             self._join(self._waiting.popleft())
-        for row in self._each(self._step, [r for r in self._rows if r.next_id is not None]):
-            row.stepped(self._pool.read(row.slot) if row.reads else None)
-        self._each(self._read_next, [row for row in self._rows if row.wants_next])
-        self._each(self._choose, [row for row in self._rows if row.next_id is None])
+        self._step([row for row in self._rows if row.next_id is not None])
+        self._read_next([row for row in self._rows if row.wants_next])
+        self._choose([row for row in self._rows if row.next_id is None])
         for row in [row for row in self._rows if row.finished]:
             self._finish(row, self._leave(row))
 
@@ -74,14 +80,40 @@ class Lane:
         try:
             row = Row(request.job, self._predictions.get(request.job.session))
         except Exception as error:
-            request.done(error)
+            request.done(error if isinstance(error, TextError) else _failed(error))
             return
         if row.finished:
             self._finish(row, request)
             return
         row.slot = self._pool.acquire()
         self._rows[row] = request
-        self._each(self._begin, [row])
+        self._alone(row, self._begin)
+
+    def _begin(self, row: Row) -> None:
+        if row.state is None:
+            self._pool.start(row.slot)
+        else:
+            self._pool.write(row.slot, row.state)
+
+    def _step(self, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        self._pool.step(_slots(rows), np.array([row.next_id for row in rows], dtype=np.int32))
+        for row in rows:
+            self._alone(row, lambda r: r.stepped(self._pool.read(r.slot) if r.reads else None))
+
+    def _read_next(self, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        for row, probabilities in zip(rows, self._pool.probabilities(_slots(rows)), strict=True):
+            row.next = probabilities
+
+    def _choose(self, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        ids, probabilities = self._pool.best(_slots(rows))
+        for row, index, probability in zip(rows, ids.tolist(), probabilities.tolist(), strict=True):
+            self._alone(row, lambda r, i=index, p=probability: r.chose(i, p))
 
     def _leave(self, row: Row) -> Request:
         self._pool.release(row.slot)
@@ -91,43 +123,17 @@ class Lane:
         self._predictions.keep(request.job.session, row.prediction)
         request.done(row.result())
 
-    def _begin(self, rows: Sequence[Row]) -> None:
-        for row in rows:
-            if row.state is None:
-                self._pool.start(row.slot)
-            else:
-                self._pool.write(row.slot, row.state)
-
-    def _step(self, rows: Sequence[Row]) -> None:
-        ids = np.array([row.next_id for row in rows], dtype=np.int32)
-        self._pool.step(_slots(rows), ids)
-
-    def _read_next(self, rows: Sequence[Row]) -> None:
-        for row, probabilities in zip(rows, self._pool.probabilities(_slots(rows)), strict=True):
-            row.next = probabilities.copy()
-
-    def _choose(self, rows: Sequence[Row]) -> None:
-        ids, probabilities = self._pool.best(_slots(rows))
-        for row, index, probability in zip(rows, ids, probabilities, strict=True):
-            row.chose(int(index), float(probability))
-
-    def _each(self, call: Callable[[Sequence[Row]], None], rows: Sequence[Row]) -> Sequence[Row]:
-        """Calls for all rows at once, or for each alone when that fails; those that succeeded.
-
-        A call that raises has changed no state, so it can be made again for fewer rows.
-        """
-        if not rows:
-            return rows
+    def _alone(self, row: Row, call: Callable[[Row], None]) -> None:
         try:
-            call(rows)
+            call(row)
         except Exception as error:
-            if len(rows) > 1:
-                return [row for one in rows for row in self._each(call, [one])]
-            log_fault(log, error)
-            self._leave(rows[0]).done(ComputationFailed("the computing of this request failed"))
-            return ()
-        return rows
+            self._leave(row).done(_failed(error))
 
 
-def _slots(rows: Sequence[Row]) -> NDArray[np.intp]:
-    return np.array([row.slot for row in rows], dtype=np.intp)
+def _failed(error: Exception) -> ComputationFailed:
+    log_fault(log, error)
+    return ComputationFailed("the computing of this request failed; the service's log says where")
+
+
+def _slots(rows: Sequence[Row]) -> NDArray[np.int64]:
+    return np.array([row.slot for row in rows], dtype=np.int64)

@@ -87,7 +87,7 @@ class CompleteRequest(Strict):
     edit: Edit | None = Field(None, description="A change, in place of `prefix`.")
     suffix: Text = Field("", description="The text after the cursor, which is never repeated.")
     max_chars: int = Field(
-        _DEFAULTS.max_chars, ge=1, le=MAX_CHARS, description="The longest suggestion."
+        _DEFAULTS.max_chars, ge=0, le=MAX_CHARS, description="The longest suggestion."
     )
     min_confidence: float = Field(
         _DEFAULTS.min_confidence,

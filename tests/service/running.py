@@ -50,9 +50,11 @@ async def running(**options: Any) -> AsyncIterator[Service]:
     """The service in this process; the options are settings."""
     app = create_app(load(**options))
     transport = httpx.ASGITransport(app=app)
-    async with app.router.lifespan_context(app):
-        async with httpx.AsyncClient(transport=transport, base_url="http://service") as http:
-            yield Service(http, app.state.parts)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://service") as http,
+    ):
+        yield Service(http, app.state.parts)
 
 
 def reference(runtime: Runtime, prefix: str, top: int = 0, **options: Any) -> dict[str, Any]:
