@@ -1,0 +1,37 @@
+"""The runtime: a checkpoint in the served arithmetic, stepping many sessions at once.
+
+ARITHMETIC.md is the specification; any backend gives the same bits on any machine.
+"""
+
+from model.checkpoint import Checkpoint
+from model.runtime.numpy_backend import NumpyPool
+from model.runtime.pool import Ids, Pool, Slots
+from model.runtime.quantized import quantize_network
+from model.vocabulary import Vocabulary
+
+__all__ = ["Ids", "Pool", "Runtime", "Slots"]
+
+
+class Runtime:
+    """A checkpoint, quantized once, from which pools of states are made."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.network = quantize_network(checkpoint)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.checkpoint.vocabulary
+
+    @property
+    def fingerprint(self) -> str:
+        return self.checkpoint.fingerprint
+
+    @property
+    def state_size(self) -> int:
+        """The bytes of one state."""
+        return self.network.state_size
+
+    def pool(self, capacity: int) -> Pool:
+        """A pool of states with room for `capacity` of them."""
+        return NumpyPool(self.network, capacity)

@@ -1,0 +1,93 @@
+"""A checkpoint's weights as the runtime uses them: int8 with one scale an output channel."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.checkpoint import Checkpoint
+from model.config import NetworkConfig
+from model.runtime.arithmetic import Floats
+
+Int8s = NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A matrix for products with a quantized hidden state.
+
+    `weights` int8 (rows, hidden); `scale` float32 (rows): what an integer sum is worth, the
+    weight's own scale times the state's 1/127.
+    """
+
+    weights: Int8s
+    scale: Floats
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One recurrent layer: its input as a table (first layer) or a product and bias (the others).
+
+    `table` float32 (vocabulary + 1, gates · hidden): U's columns with the bias added.
+    """
+
+    table: Floats | None
+    input: Product | None
+    bias: Floats
+    recurrent: Product
+    reset_bias: Floats | None
+
+
+@dataclass(frozen=True)
+class QuantizedNetwork:
+    """All layers and the output layer of a network, quantized."""
+
+    config: NetworkConfig
+    layers: tuple[Layer, ...]
+    output: Product
+    output_bias: Floats
+
+    @property
+    def size(self) -> int:
+        """How many ids the network predicts."""
+        return len(self.output_bias)
+
+    @property
+    def state_size(self) -> int:
+        """The bytes of one state: h as int8 and, in an LSTM, c as float32; a GRU's h as float32."""
+        unit = {"elman": 1, "gru": 4, "lstm": 5}[self.config.cell]
+        return self.config.layers * self.config.hidden * unit
+
+
+def quantize_weights(matrix: Floats) -> Product:
+    """Symmetric rounding of each row to −127…127 at the scale of its largest magnitude."""
+    largest = np.abs(matrix).max(axis=1).astype(np.float64)
+    largest[largest == 0] = 1
+    steps = np.rint(matrix / (largest / 127)[:, None])
+    return Product(
+        np.ascontiguousarray(steps, np.int8), (largest / (127 * 127)).astype(np.float32)
+    )
+
+
+def quantize_network(checkpoint: Checkpoint) -> QuantizedNetwork:
+    """The network of a checkpoint as served."""
+    config, weights = checkpoint.config, checkpoint.weights
+    layers = []
+    for index in range(config.layers):
+        U, W, b = (weights[f"cells.{index}.{part}"] for part in "UWb")
+        first = index == 0
+        layers.append(
+            Layer(
+                table=np.ascontiguousarray(U.T + b) if first else None,
+                input=None if first else quantize_weights(U),
+                bias=b,
+                recurrent=quantize_weights(W),
+                reset_bias=weights.get(f"cells.{index}.c"),
+            )
+        )
+    return QuantizedNetwork(
+        config,
+        tuple(layers),
+        quantize_weights(weights["output.weight"]),
+        weights["output.bias"],
+    )

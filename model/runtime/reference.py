@@ -1,0 +1,118 @@
+"""The served arithmetic once more, in torch, written as ARITHMETIC.md states it and for one state.
+
+It is slow and plain on purpose: tests hold the other backends to its bits, and a reader finds the
+equations here without the batching. Integer sums are taken in int64.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.runtime import arithmetic
+from model.runtime.quantized import Layer, Product, QuantizedNetwork
+
+
+def _constant(value: np.float32) -> Tensor:
+    return torch.tensor(float(value), dtype=torch.float32)
+
+
+def product(matrix: Product, h: Tensor) -> Tensor:
+    """Σ w_k h_k as an exact integer, to float32 with ties to even, times the row's scale."""
+    sums = torch.from_numpy(matrix.weights).long() @ h.long()
+    return sums.float() * torch.from_numpy(matrix.scale)
+
+
+def tanh(x: Tensor) -> Tensor:
+    """x clamped to [−8, 8], then x P(u) / Q(u) with u = x²."""
+    limit = float(arithmetic.TANH_LIMIT)
+    x = x.clamp(-limit, limit)
+    u = x * x
+    p, q = _constant(arithmetic.TANH_P[3]), _constant(arithmetic.TANH_Q[4])
+    for coefficient in arithmetic.TANH_P[2::-1]:
+        p = p * u + _constant(coefficient)
+    for coefficient in arithmetic.TANH_Q[3::-1]:
+        q = q * u + _constant(coefficient)
+    return p * x / q
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """½ + ½ tanh(½ x)."""
+    return tanh(x * 0.5) * 0.5 + 0.5
+
+
+def quantize(h: Tensor) -> Tensor:
+    """The nearest integer to 127 h, ties to even, as int8."""
+    return (h * 127).round().clamp(-127, 127).to(torch.int8)
+
+
+def softmax(logits: Tensor) -> Tensor:
+    """The exponentials of logits less the largest, over their sum in 16 lanes and a tree."""
+    x = (logits - logits.max()).clamp_min(float(arithmetic.EXP_LIMIT))
+    n = (x * _constant(arithmetic.LOG2_E)).round()
+    r = x - n * _constant(arithmetic.LN2_HIGH)
+    r = r - n * _constant(arithmetic.LN2_LOW)
+    e = _constant(arithmetic.EXP_E[3])
+    for coefficient in arithmetic.EXP_E[2::-1]:
+        e = e * r + _constant(coefficient)
+    e = e * (r * r) + r + 1
+    e = e * torch.pow(torch.tensor(2.0), n)
+    lanes = [torch.tensor(0.0)] * arithmetic.LANES
+    for index, value in enumerate(e):
+        lanes[index % arithmetic.LANES] = lanes[index % arithmetic.LANES] + value
+    while len(lanes) > 1:
+        half = len(lanes) // 2
+        lanes = [lanes[i] + lanes[i + half] for i in range(half)]
+    return e / lanes[0]
+
+
+class Reference:
+    """One state of a quantized network, stepped an id at a time."""
+
+    def __init__(self, network: QuantizedNetwork) -> None:
+        self.network = network
+        hidden, layers = network.config.hidden, network.config.layers
+        self.h = [torch.zeros(hidden, dtype=torch.int8) for _ in range(layers)]
+        self.c = [torch.zeros(hidden) for _ in range(layers)]
+        self.step(network.size)
+
+    def step(self, index: int) -> None:
+        """Reads one id."""
+        for number, layer in enumerate(self.network.layers):
+            x = self._input(layer, number, index)
+            y = product(layer.recurrent, self.h[number])
+            self.h[number] = self._advance(layer, number, x, y)
+
+    def probabilities(self) -> Tensor:
+        """The next-id distribution, shape (vocabulary,)."""
+        bias = torch.from_numpy(self.network.output_bias)
+        return softmax(product(self.network.output, self.h[-1]) + bias)
+
+    def read(self) -> bytes:
+        """The state as a pool reads it."""
+        parts = []
+        for h, c in zip(self.h, self.c, strict=True):
+            if self.network.config.cell != "gru":
+                parts.append(h.numpy().tobytes())
+            if self.network.config.cell != "elman":
+                parts.append(c.numpy().astype("<f4").tobytes())
+        return b"".join(parts)
+
+    def _input(self, layer: Layer, number: int, index: int) -> Tensor:
+        if layer.table is not None:
+            return torch.from_numpy(layer.table[index])
+        assert layer.input is not None
+        return product(layer.input, self.h[number - 1]) + torch.from_numpy(layer.bias)
+
+    def _advance(self, layer: Layer, number: int, x: Tensor, y: Tensor) -> Tensor:
+        if self.network.config.cell == "elman":
+            return quantize(tanh(x + y))
+        if self.network.config.cell == "gru":
+            x_r, x_z, x_n = x.chunk(3)
+            y_r, y_z, y_n = y.chunk(3)
+            assert layer.reset_bias is not None
+            n = tanh(x_n + (y_n + torch.from_numpy(layer.reset_bias)) * sigmoid(x_r + y_r))
+            self.c[number] = (self.c[number] - n) * sigmoid(x_z + y_z) + n
+            return quantize(self.c[number])
+        i, f, g, o = (x + y).chunk(4)
+        self.c[number] = self.c[number] * sigmoid(f) + sigmoid(i) * tanh(g)
+        return quantize(sigmoid(o) * tanh(self.c[number]))
