@@ -1,8 +1,7 @@
 """The application: its verbs, its version, and what a mistake or Ctrl-C looks like."""
 
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated
 
@@ -26,7 +25,7 @@ INTERRUPTED = 130
 
 # In the order in which a newcomer meets them. Each verb imports what is heavy when it runs, so
 # that help and small jobs start at once.
-VERBS = {
+VERBS: dict[str, Callable[..., None]] = {
     "train": train,
     "evaluate": evaluate,
     "serve": serve,
@@ -81,12 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         print(f"nextchar: {' '.join(message.split())}", file=sys.stderr)
         return MISTAKE
-    except (KeyboardInterrupt, typer.Abort):
+    # Typer turns Ctrl-C into this status, without a word.
+    if status == INTERRUPTED:
         print("nextchar: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, a closed pager) has what it wanted; the interpreter's own flush at
-        # exit would complain about the same pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return status if isinstance(status, int) else 0

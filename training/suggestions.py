@@ -7,6 +7,8 @@ begins and ends. Stricter options (fewer characters, more confidence) stop earli
 chain, so that trying many of them is mere arithmetic.
 """
 
+from __future__ import annotations
+
 from array import array
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field

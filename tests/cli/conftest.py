@@ -4,6 +4,8 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -33,17 +35,21 @@ def command(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture
 
 
 @pytest.fixture
-def start(root: Path) -> Start:
-    """Starts the command in a process of its own."""
+def start(root: Path) -> Iterator[Start]:
+    """Starts the command in a process of its own, which ends with the test at the latest."""
+    with ExitStack() as processes:
 
-    def run(*arguments: object, **environment: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "nextchar", *map(str, arguments)],
-            cwd=root,
-            env=os.environ | environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        def run(*arguments: object, **environment: str) -> subprocess.Popen[bytes]:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "nextchar", *map(str, arguments)],
+                cwd=root,
+                env=os.environ | environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            processes.enter_context(process)
+            processes.callback(process.kill)
+            return process
 
-    return run
+        yield run

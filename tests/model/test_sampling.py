@@ -1,5 +1,8 @@
 """model.sampling: what is drawn, how often, and that bytes always make characters."""
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -38,12 +41,12 @@ def test_of_equally_probable_ids_the_lowest_comes_first() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("temperature", -0.1), ("temperature", float("nan")), ("top_k", -1), ("top_p", 0.0),
-     ("top_p", 1.1)],
+    [("temperature", -0.1), ("temperature", math.nan), ("top_k", -1), ("top_p", 0), ("top_p", 1.1)],
 )  # fmt: skip
 def test_a_value_out_of_range_names_its_field(field: str, value: float) -> None:
+    values: dict[str, Any] = {field: value}
     with pytest.raises(ValueError, match=field):
-        Sampling(**{field: value})
+        Sampling(**values)
 
 
 def test_bytes_that_make_no_character_are_never_drawn() -> None:
