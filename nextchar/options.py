@@ -1,6 +1,5 @@
 """The options that several verbs share, and what they mean to the model."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,22 +41,22 @@ MinConfidenceOption = Annotated[
 def completion_options(
     max_chars: int | None = None,
     min_confidence: float | None = None,
-    stop: tuple[str, ...] | None = None,
-    suffix: str | None = None,
+    stop: tuple[str, ...] = (),
+    suffix: str = "",
 ) -> "Options":
-    """The model's options: those that are given and not None, and its own defaults for the rest.
+    """The model's options, with its own defaults for what is not given.
 
     Raises UsageError for a value that the model refuses.
     """
     from model.decoding import Options
 
-    given = {
-        "max_chars": max_chars,
-        "min_confidence": min_confidence,
-        "stop": stop,
-        "suffix": suffix,
-    }
+    own = Options()
     try:
-        return replace(Options(), **{n: value for n, value in given.items() if value is not None})
+        return Options(
+            max_chars=own.max_chars if max_chars is None else max_chars,
+            min_confidence=own.min_confidence if min_confidence is None else min_confidence,
+            stop=stop,
+            suffix=suffix,
+        )
     except ValueError as error:
         raise UsageError(str(error)) from None

@@ -46,8 +46,8 @@ def complete(
     options = completion_options(
         max_chars=max_chars,
         min_confidence=min_confidence,
-        stop=tuple(stop) if stop else None,
-        suffix=None if suffix_file is None else read_text(str(suffix_file)),
+        stop=tuple(stop or ()),
+        suffix="" if suffix_file is None else read_text(str(suffix_file)),
     )
     runtime = Runtime(load(checkpoint))
     prefix = read_standard_input()

@@ -13,7 +13,7 @@ from model.decoding import Options
 from model.runtime import Runtime
 from model.sampling import Sampler, Sampling
 from tests.tiny import save_tiny_checkpoint
-from training.evaluation import calibration_error, evaluate, figures, sweep, type_with
+from training.evaluation import Session, calibration_error, evaluate, figures, sweep, type_with
 from training.suggestions import suggest
 from training.surprise import read
 
@@ -87,10 +87,11 @@ def test_figures_are_those_of_typing_with_fresh_completions(
     runtime: Runtime, texts: list[str]
 ) -> None:
     evaluation = evaluate(runtime, [(f"{i}", text) for i, text in enumerate(texts)], LOOSE)
-    sessions = [
-        type_with(text, lambda at, text=text: complete(runtime, text[:at], LOOSE, 0).completion)
-        for text in texts
-    ]
+
+    def typed(text: str) -> Session:
+        return type_with(text, lambda at: complete(runtime, text[:at], LOOSE, 0).completion)
+
+    sessions = [typed(text) for text in texts]
     assert evaluation.typist == figures(sessions)
     assert [document.typist for document in evaluation.documents] == [
         figures([session]) for session in sessions
