@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +114,7 @@ class Lane:
             return
         ids, probabilities = self._pool.best(_slots(rows))
         for row, index, probability in zip(rows, ids.tolist(), probabilities.tolist(), strict=True):
-            self._alone(row, lambda r, i=index, p=probability: r.chose(i, p))
+            self._alone(row, partial(Row.chose, index=index, probability=probability))
 
     def _leave(self, row: Row) -> Request:
         self._pool.release(row.slot)

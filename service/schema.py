@@ -47,7 +47,7 @@ Session = Annotated[
         examples=["editor-1"],
     ),
 ]
-Stop = Annotated[Text, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
+Stop = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS), AfterValidator(_utf8)]
 
 
 class Strict(BaseModel):
