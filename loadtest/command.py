@@ -63,7 +63,9 @@ def load_test(
         folder.mkdir(parents=True)
         figures = run(plan, store, checkpoint.resolve(), workers, folder)
     except (LoadTestError, OSError) as error:
-        Console(stderr=True).print(f"loadtest: {error}", highlight=False, markup=False)
+        Console(stderr=True).print(
+            f"loadtest: {error}", highlight=False, markup=False, soft_wrap=True
+        )
         raise typer.Exit(2) from None
     print_table(figures, notes)
     save_plot(figures, folder / "delay.png")

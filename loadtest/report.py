@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -10,16 +11,16 @@ from loadtest.figures import Figures, Load
 
 def print_table(figures: Figures, console: Console) -> None:
     """Prints a row a step, one for the whole, and what else was measured."""
-    table = Table(title=f"{figures.checkpoint} on {figures.store}", title_justify="left")
-    for column in ("typists", "requests", "a second", "errors", "superseded", "resyncs"):
+    title = f"{figures.checkpoint} on {figures.store}, delays in milliseconds"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("typists", no_wrap=True)
+    for column in ("requests", "per s", "errors", "late", "resyncs", "median", "p90", "p99"):
         table.add_column(column, justify="right")
-    for column in ("median ms", "p90 ms", "p99 ms"):
-        table.add_column(column, justify="right", style="bold")
     for step in figures.steps:
         table.add_row(*_row(str(step.typists), step))
     table.add_section()
     table.add_row(*_row("all steps", figures.total))
-    table.add_row(*_row("opening a text", figures.opening))
+    table.add_row(*_row("opening", figures.opening))
     console.print(table)
     service = figures.service
     console.print(
@@ -34,7 +35,6 @@ def save_plot(figures: Figures, file: Path) -> None:
     """Draws the percentiles of the delay against the number of typists, as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import ScalarFormatter
 
     canvas = FigureCanvasAgg(Figure(figsize=(7, 4.2), layout="constrained"))
     axes = canvas.figure.add_subplot()
@@ -43,7 +43,8 @@ def save_plot(figures: Figures, file: Path) -> None:
         drawn = [(x, y) for x, y in points if y is not None]
         axes.plot([x for x, _ in drawn], [y for _, y in drawn], style, marker="o", label=name)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.set_xlim(left=0)
     axes.set_xticks([s.typists for s in figures.steps])
     axes.set_xlabel(f"typists, {figures.plan.keys_per_second:g} keystrokes a second each")
@@ -63,5 +64,5 @@ def _row(name: str, load: Load) -> list[str]:
         str(load.errors),
         str(load.superseded),
         str(load.resyncs),
-        *("–" if d is None else f"{d:.1f}" for d in delays),
+        *("–" if d is None else f"{d:.1f}" if d < 1000 else f"{d:.0f}" for d in delays),
     ]
