@@ -66,6 +66,16 @@ def test_every_verb_and_its_options_are_explained_with_an_example(name: str, roo
             assert f"`{spelling}" in section
 
 
+@pytest.mark.parametrize(
+    "page",
+    [*GUIDES, *(ROOT / name for name in ("Dockerfile", "docker-compose.yml", "scripts/serve"))],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_a_variable_that_a_page_names_is_a_setting(page: Path) -> None:
+    named = re.findall(rf"{PREFIX}([A-Z_]+)", page.read_text(encoding="utf-8"))
+    assert {name.lower() for name in named} <= set(Settings.model_fields)
+
+
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_command_that_a_page_gives_exists(page: Path) -> None:
     for program, *words in commands_of(page):
