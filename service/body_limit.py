@@ -1,4 +1,4 @@
-"""The limit on a request's body: read up to it, and no further."""
+"""The limit on a request's body: what is over it is never kept, parsed or waited for."""
 
 import re
 
@@ -14,7 +14,7 @@ _FIELDS = {b"prefix": "prefix", b"append": "edit.append", b"suffix": "suffix"}
 
 
 class BodyLimit:
-    """Answers 413 to a body over the limit; what else is read goes on to the application."""
+    """Answers 413 as soon as a body is over the limit; other bodies go on to the application."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
@@ -36,10 +36,9 @@ class BodyLimit:
             more = message.get("more_body", False)
         body: Message = {"type": "http.request", "body": b"".join(chunks), "more_body": False}
         if size > self._limit:
-            refusal = respond(_too_large(body["body"], self._limit))
-            # The rest of the body is still on its way, so the connection has no further use.
-            refusal.headers["Connection"] = "close"
-            await refusal(scope, receive, send)
+            # The connection stays open and the server drops the rest as it comes in: closed now, it
+            # would be reset, and many clients would never see the answer.
+            await respond(_too_large(body["body"], self._limit))(scope, receive, send)
             return
 
         async def replay() -> Message:

@@ -1,17 +1,19 @@
 """A running service: in this process for speed, or in one of its own for signals and sockets."""
 
-import json
+import asyncio
 import os
 import re
+import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
 
 from model.completing import complete
 from model.decoding import Options
@@ -57,6 +59,22 @@ async def running(**options: Any) -> AsyncIterator[Service]:
         yield Service(http, app.state.parts)
 
 
+@asynccontextmanager
+async def listening(**options: Any) -> AsyncIterator[Service]:
+    """The service behind a real socket, in this process."""
+    app = create_app(load(**options))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await until(lambda: server.started)
+        async with httpx.AsyncClient(base_url=url) as http:
+            yield Service(http, app.state.parts)
+        server.should_exit = True
+        await serving
+
+
 def reference(runtime: Runtime, prefix: str, top: int = 0, **options: Any) -> dict[str, Any]:
     """What a fresh computation of the whole text answers, in the form of the service."""
     answer = complete(runtime, prefix, Options(**(EAGER | options)), top)
@@ -77,6 +95,14 @@ def comparable(answer: dict[str, Any]) -> dict[str, Any]:
     """An answer without what depends on the session."""
     apart = ("session", "version", "usage", "degraded")
     return {name: value for name, value in answer.items() if name not in apart}
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Returns once the condition holds, which others of this process bring about."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    for _ in iter(condition, True):
+        assert asyncio.get_running_loop().time() < deadline, "waited in vain"
+        await asyncio.sleep(0.001)
 
 
 def environment(**settings: Any) -> dict[str, str]:
@@ -121,8 +147,3 @@ def one_error_line(**settings: Any) -> tuple[int, str]:
     )
     assert ended.stdout == ""
     return ended.returncode, ended.stderr
-
-
-def as_json(value: Any) -> bytes:
-    """A body in which lone surrogates stay, as escapes."""
-    return json.dumps(value).encode()

@@ -1,0 +1,203 @@
+"""What ends a request early, and what the service does while its store is away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from model.runtime import Runtime
+from service.turns import Turns
+from tests.redis_server import RedisServer
+from tests.service.running import Service, comparable, listening, reference, running, until
+
+LONG = "abc def\n" * 15_000
+
+
+def taken(service: Service) -> int:
+    return sum(lane.taken for lane in service.parts.scheduler._lanes.values())
+
+
+async def test_a_newer_request_of_the_session_supersedes_the_older_at_once(
+    memory_service: Service, runtime: Runtime
+) -> None:
+    older = asyncio.create_task(memory_service.refused(session="s", prefix=LONG))
+    await until(lambda: taken(memory_service) == 1)
+    newer = await memory_service.complete(session="s", prefix="abc")
+    assert comparable(newer) == reference(runtime, "abc")
+    status, error = await older
+    assert (status, error["code"]) == (409, "superseded")
+    await until(lambda: taken(memory_service) == 0)
+
+
+async def test_a_superseded_request_leaves_the_session_as_the_newer_one_made_it(
+    service: Service, runtime: Runtime
+) -> None:
+    text = "abc "
+    answer = await service.complete(session="s", prefix=text)
+    for i in range(20):
+        burst = [text + "xyz"[i % 3] * n for n in range(1, 5)]
+        asked = [service.http.post("/complete", json={"session": "s", "prefix": t}) for t in burst]
+        replies = await asyncio.gather(*asked)
+        assert [reply.status_code for reply in replies] == [409, 409, 409, 200]
+        answer, text = replies[-1].json(), burst[-1]
+    edit = {"version": answer["version"], "keep": len(text), "append": "!"}
+    answer = await service.complete(session="s", edit=edit)
+    assert comparable(answer) == reference(runtime, text + "!")
+
+
+async def test_requests_of_other_sessions_do_not_supersede(memory_service: Service) -> None:
+    asked = [memory_service.complete(session=f"s{i}", prefix="abc") for i in range(10)]
+    assert len(await asyncio.gather(*asked)) == 10
+
+
+async def test_deleting_a_session_ends_its_running_request(memory_service: Service) -> None:
+    running_request = asyncio.create_task(memory_service.refused(session="s", prefix=LONG))
+    await until(lambda: taken(memory_service) == 1)
+    assert (await memory_service.http.delete("/sessions/s")).status_code == 204
+    assert (await running_request)[1]["code"] == "superseded"
+    await until(lambda: taken(memory_service) == 0)
+
+
+async def test_a_full_queue_answers_503_with_retry_after(options: dict[str, Any]) -> None:
+    async with running(**options, queue_limit=1) as service:
+        waiting = asyncio.create_task(service.refused(session="s", prefix=LONG))
+        await until(lambda: taken(service) == 1)
+        response = await service.http.post("/complete", json={"prefix": "a"})
+        assert response.status_code == 503
+        assert response.json()["error"]["code"] == "overloaded"
+        assert response.headers["Retry-After"] == "1"
+        await service.http.delete("/sessions/s")
+        await waiting
+
+
+async def test_a_turn_that_is_cancelled_from_outside_is_cancelled_within() -> None:
+    turns = Turns()
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    turn = asyncio.create_task(turns.take("s", work()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    assert ended.is_set()
+
+
+@pytest.fixture
+async def redis_service(options: dict[str, Any], own_redis: RedisServer) -> AsyncIterator[Service]:
+    """The service on a Redis that the test may stop."""
+    async with running(**options, store=own_redis.url) as started:
+        yield started
+
+
+async def back_again(service: Service) -> None:
+    """Returns once the service counts its store as there."""
+    for _ in range(200):
+        if (await service.http.get("/readyz")).status_code == 200:
+            return
+    raise AssertionError("the store never came back")
+
+
+async def test_prefix_is_served_while_redis_is_away_and_edit_asks_to_wait(
+    redis_service: Service, own_redis: RedisServer, runtime: Runtime
+) -> None:
+    text = "abc def "
+    answer = await redis_service.complete(session="s", prefix=text)
+    own_redis.stop()
+    for character in "xyz":
+        text += character
+        answer = await redis_service.complete(session="s", prefix=text)
+        assert comparable(answer) == reference(runtime, text)
+        assert answer["degraded"] is True
+        assert answer["usage"]["characters_absorbed"] == 1
+    edit = {"version": answer["version"], "keep": len(text), "append": "!"}
+    response = await redis_service.http.post("/complete", json={"session": "s", "edit": edit})
+    assert response.status_code == 503
+    assert response.json()["error"]["code"] == "store_unavailable"
+    assert response.headers["Retry-After"] == "1"
+    response = await redis_service.http.get("/readyz")
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "store_unavailable")
+    assert (await redis_service.http.get("/livez")).status_code == 200
+    response = await redis_service.http.delete("/sessions/s")
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "store_unavailable")
+
+    own_redis.start()
+    await back_again(redis_service)
+    status, error = await redis_service.refused(session="s", edit=edit)
+    assert (status, error["code"]) == (409, "resync")
+    answer = await redis_service.complete(session="s", prefix=text + "!")
+    assert comparable(answer) == reference(runtime, text + "!")
+    assert answer["degraded"] is False
+
+
+async def test_a_version_of_degraded_times_never_fits_what_the_store_kept(
+    redis_service: Service, own_redis: RedisServer, runtime: Runtime
+) -> None:
+    kept = await redis_service.complete(session="s", prefix="one")
+    own_redis.stop()
+    lost = await redis_service.complete(session="s", prefix="another text")
+    assert lost["degraded"] is True
+    assert lost["version"] != kept["version"]
+    own_redis.start()
+    await back_again(redis_service)
+    again = await redis_service.complete(session="s", prefix="one")
+    assert again["version"] == kept["version"]
+    edit = {"version": lost["version"], "keep": 12, "append": "!"}
+    status, error = await redis_service.refused(session="s", edit=edit)
+    assert (status, error["code"], error["version"]) == (409, "resync", kept["version"])
+
+
+async def test_a_request_whose_client_leaves_frees_its_row(options: dict[str, Any]) -> None:
+    async with listening(**options) as service:
+        for _ in range(3):
+            with pytest.raises(httpx.ReadTimeout):
+                await service.http.post("/complete", json={"prefix": LONG}, timeout=0.2)
+            await until(lambda: taken(service) == 0)
+        assert (await service.complete(prefix="abc"))["length"] == 3
+
+
+async def test_a_body_of_50_mb_is_refused_as_soon_as_it_is_over_the_limit(
+    options: dict[str, Any],
+) -> None:
+    size = 50_000_000
+    async with listening(**options) as service:
+        url = service.http.base_url
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        head = f"POST /complete HTTP/1.1\r\nHost: {url.host}\r\nContent-Length: {size}\r\n\r\n"
+        writer.write(head.encode() + b'{"prefix": "')
+        sent = 0
+        answered = asyncio.create_task(reader.read(65_536))
+        while sent < size and not answered.done():
+            writer.write(b"a" * 65_536)
+            sent += 65_536
+            await writer.drain()
+            await asyncio.sleep(0)
+        answer = (await answered).decode()
+        assert answer.startswith("HTTP/1.1 413 ")
+        assert '"field": "prefix"' in answer
+        assert sent < size / 2
+        writer.transport.abort()
+
+        response = await service.http.post("/complete", json={"prefix": "a" * size})
+        assert response.status_code == 413
+        assert response.json()["error"]["field"] == "prefix"
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_forgotten(
+    options: dict[str, Any],
+) -> None:
+    async with listening(**options) as service:
+        url = service.http.base_url
+        _, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(b"POST /complete HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n{")
+        await writer.drain()
+        writer.transport.abort()
+        assert (await service.complete(prefix="abc"))["length"] == 3
