@@ -1,5 +1,6 @@
 """The verb `evaluate`: what a checkpoint is worth on texts it has never seen."""
 
+from os.path import abspath, commonpath, dirname, relpath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from training.evaluation import Evaluation, TypistFigures
+
+
+_TITLES = ("characters", "bits/char", "saved", "shown", "accepted", "cal. error")
 
 
 def evaluate(
@@ -66,20 +70,25 @@ def evaluate(
 
 
 def _table(evaluation: "Evaluation") -> "Table":
-    from rich.table import Table
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Column, Table
 
     time = evaluation.milliseconds_per_suggestion
     table = Table(
-        "document",
-        *("characters", "bits a character", "saved", "shown", "accepted", "calibration error"),
+        Column("document", overflow="fold"),
+        *(Column(title, justify="right", no_wrap=True) for title in _TITLES),
         title=f"{evaluation.model} ({evaluation.fingerprint[:12]})",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
         caption=f"a suggestion takes {time.median:.2f} ms (median), {time.p95:.2f} ms (95 %)",
     )
-    for column in table.columns[1:]:
-        column.justify = "right"
-    rows = [(d.name, d.bits_per_character, d.typist) for d in evaluation.documents]
-    for name, bits, typist in rows:
-        table.add_row(name, *_cells(bits, typist))
+    names = [abspath(document.name) for document in evaluation.documents]
+    folder = commonpath([dirname(name) for name in names])
+    for name, document in zip(names, evaluation.documents, strict=True):
+        shown = escape(relpath(name, folder))
+        table.add_row(shown, *_cells(document.bits_per_character, document.typist))
     table.add_section()
     table.add_row("all", *_cells(evaluation.bits_per_character, evaluation.typist), style="bold")
     return table
