@@ -131,6 +131,7 @@ def test_a_suggestion_that_typing_followed_is_completed_not_doubled(editor: Edit
 
 def test_a_late_answer_to_an_older_key_is_not_shown(tapped: Editor, wiretap: Wiretap) -> None:
     tapped.press("i")
+    tapped.until_ghost()
     wiretap.gate.clear()
     tapped.type("t")
     tapped.until(lambda: asked(wiretap)[-1:] == ["t"], "t is asked for")
@@ -214,6 +215,18 @@ def test_a_long_text_is_sent_from_a_line_that_seldom_moves(
     assert all(len(prefix) <= 400 for prefix in asked(wiretap))
     assert 2 <= len({prefix.partition("\n")[0] for prefix in asked(wiretap)}) <= 3
     assert len({body["session"] for body in wiretap.bodies}) == 1
+
+
+def test_keys_do_not_cancel_the_first_reading_of_a_text(tapped: Editor, wiretap: Wiretap) -> None:
+    tapped.nvim.current.buffer[:] = ["some text to read"]
+    wiretap.gate.clear()
+    tapped.press("A")
+    tapped.until(lambda: len(wiretap.bodies) == 1, "the text is sent")
+    tapped.type(" and on")
+    assert tapped.status["waits"]
+    wiretap.gate.set()
+    tapped.until_ghost()
+    assert asked(wiretap) == ["some text to read", "some text to read and on"]
 
 
 def test_each_buffer_has_a_session_that_ends_with_it(tapped: Editor, wiretap: Wiretap) -> None:

@@ -10,7 +10,7 @@ local options = {
   menu_visible = function() return vim.fn.pumvisible() ~= 0 end,
 }
 local M, space = { enabled = true }, api.nvim_create_namespace("nextchar")
-local sessions = {} -- buffer -> { id, first: the line (from 0) where the text sent begins }
+local sessions = {} -- buffer -> { id, first: the line (from 0) where its text begins, read }
 local shown -- { buffer, row, before, after, text, former }: a suggestion, the line it was made for
 local asked, cancel -- what was asked for last; what cancels that, until it is answered
 local why = "nothing was typed in insert mode yet"
@@ -65,22 +65,19 @@ local function show(suggestion)
   shown = suggestion
   draw()
   for _, kind in ipairs(shown and { "accept", "accept_word" } or {}) do
-    local key, about = options[kind], { buffer = true, desc = "nextchar: " .. kind }
-    if key then
-      shown.former[key] = vim.fn.maparg(key, "i", false, true)
-      vim.keymap.set("i", key, function() take(key, kind == "accept_word") end, about)
-    end
+    local key = options[kind] or ("<Plug>(nextchar-%s)"):format(kind)
+    shown.former[key] = vim.fn.maparg(key, "i", false, true)
+    vim.keymap.set("i", key, function() take(key, kind == "accept_word") end, { buffer = true })
   end
 end
 
---- Why nothing is asked for at the cursor, or nil.
+--- Why nothing is asked for at the cursor, or false.
 local function obstacle()
   return not M.enabled and "switched off; :NextcharToggle switches it on"
     or vim.bo.buftype ~= "" and "not in buffers of type " .. vim.bo.buftype
     or vim.list_contains(options.off, vim.bo.filetype) and "the file type is in the option off"
     or #api.nvim_get_current_line() > options.max_prefix and "the line is longer than max_prefix"
     or options.menu_visible() and "the completion menu is open"
-    or nil
 end
 
 --- The text before the cursor, from the session's first line on. That stays, so that the service
@@ -93,7 +90,7 @@ local function prefix(session, row, col)
     first = row - 1
     while first > 0 and size(first - 1) <= most / 2 do first = first - 1 end
   end
-  session.first = first
+  session.first, session.read = first, session.read and first == session.first
   return table.concat(api.nvim_buf_get_text(0, first, 0, row - 1, col, {}), "\n")
 end
 
@@ -103,27 +100,30 @@ function M.update()
   local buffer, row, col = api.nvim_get_current_buf(), unpack(api.nvim_win_get_cursor(0))
   local place = table.concat({ buffer, api.nvim_buf_get_changedtick(buffer), row, col }, ":")
   if place == asked or api.nvim_get_mode().mode:sub(1, 1) ~= "i" then return end
-  if cancel then cancel() end
+  local session = sessions[buffer] or { id = vim.text.hexencode(vim.uv.random(16)), first = 0 }
+  -- A text's first reading takes long; were each key to cancel it, it would never end.
+  if cancel and not session.read then return elseif cancel then cancel() end
   asked, cancel, why = not obstacle() and place or nil, nil, "the service has not answered yet"
   if not asked then return end
-  sessions[buffer] = sessions[buffer] or { id = vim.text.hexencode(vim.uv.random(16)), first = 0 }
+  sessions[buffer] = session
   local line, last = api.nvim_get_current_line(), math.min(row + 50, api.nvim_buf_line_count(0))
   local below = table.concat(api.nvim_buf_get_text(0, row - 1, col, last - 1, -1, {}), "\n")
   local body = vim.json.encode(vim.tbl_extend("force", options.request, {
-    session = sessions[buffer].id,
-    prefix = prefix(sessions[buffer], row, col),
+    session = session.id,
+    prefix = prefix(session, row, col),
     suffix = vim.fn.strcharpart(below, 0, options.max_suffix),
     model = options.models[vim.bo.filetype] or options.models["*"],
   }))
   cancel = request(options.url, "POST", "/complete", body, function(status, text)
-    cancel = nil
     local function read() return vim.json.decode(text).completion:match("^[^\n]*") end
     local valid, found = pcall(status == 200 and read or error)
+    cancel, session.read = nil, valid
     why = not valid and (status and ("the service answered %d: %s"):format(status, text) or text)
       or found == "" and "the service had nothing probable enough to suggest"
       or "the last suggestion was taken, or typing left it"
     show({ buffer = buffer, row = row, before = line:sub(1, col), after = line:sub(col + 1),
       text = valid and found or "", former = {} })
+    M.update()
   end)
 end
 
