@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from model.errors import TextError
 
 # Bytes that UTF-8 can hold: 0xC0, 0xC1 and everything above 0xF4 never occur (RFC 3629).
-UTF8_BYTES = (*range(0x00, 0xC0), *range(0xC2, 0xF5))
+UTF8_BYTES = (*range(0xC0), *range(0xC2, 0xF5))
 
 
 class Vocabulary:

@@ -75,12 +75,12 @@ def train(
     streams = max(1, min(preset.streams, total // (2 * preset.window)))
 
     history = History()
-    progress.begin(corpus, config, sum(p.numel() for p in network.parameters()), budget, out)
     clock = Clock(budget)
     step = characters = 0
     spent = next_measurement = 0.0
     interrupted = False
     try:
+        progress.begin(corpus, config, sum(p.numel() for p in network.parameters()), budget, out)
         while spent < 1:
             history.epochs += 1
             state = network.initial(streams)

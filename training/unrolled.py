@@ -152,13 +152,13 @@ def unroll(
     """
     W = cell.W.to(precision)
     if isinstance(cell, LSTM):
-        out, h, c = _LSTMSteps.apply(x, resets, W, *state)
+        out, h, c = _LSTMSteps.apply(x, resets, W, *state)  # type: ignore[no-untyped-call]
         return out, (h, c)
     if isinstance(cell, GRU):
-        out, h = _GRUSteps.apply(x, resets, W, cell.c, *state)
+        out, h = _GRUSteps.apply(x, resets, W, cell.c, *state)  # type: ignore[no-untyped-call]
         return out, (h,)
     assert isinstance(cell, Elman)
-    out, h = _ElmanSteps.apply(x, resets, W, *state)
+    out, h = _ElmanSteps.apply(x, resets, W, *state)  # type: ignore[no-untyped-call]
     return out, (h,)
 
 

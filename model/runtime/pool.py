@@ -42,7 +42,7 @@ class Pool(ABC):
         self._free.append(slot)
 
     def start(self, slot: int) -> None:
-        """Puts the state of the empty text into a slot: zeros, then one step on the start symbol."""
+        """Puts the state of the empty text into a slot: zeros, then a step on the start symbol."""
         if self._start is None:
             self.clear(slot)
             self.step([slot], [self.network.size])

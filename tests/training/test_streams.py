@@ -1,0 +1,58 @@
+import numpy as np
+import torch
+
+from training.streams import IGNORED, windows
+
+START = 99
+
+
+def read_all(
+    documents: list[list[int]], streams: int, window: int, restart: int, seed: int
+) -> tuple[torch.Tensor, torch.Tensor, int]:
+    batches = list(
+        windows(
+            [np.array(d, np.int32) for d in documents],
+            START,
+            streams,
+            window,
+            restart,
+            np.random.default_rng(seed),
+        )
+    )
+    ids = torch.cat([b.ids for b in batches])
+    targets = torch.cat([b.targets for b in batches])
+    return ids, targets, sum(b.characters for b in batches)
+
+
+def test_each_stream_predicts_the_id_that_it_reads_next() -> None:
+    document = list(range(50))
+    ids, targets, _ = read_all([document], streams=2, window=7, restart=10**9, seed=0)
+    assert ids[0, 0] == START
+    for column in range(2):
+        following = ids[1:, column]
+        assert torch.equal(targets[:-1, column], following)
+
+
+def test_no_document_is_predicted_from_the_one_before() -> None:
+    documents = [[1] * 30, [2] * 30, [3] * 30]
+    ids, targets, _ = read_all(documents, streams=1, window=8, restart=10**9, seed=1)
+    assert (ids == START).sum() == 3
+    for position in range(len(ids) - 1):
+        if ids[position + 1] == START:
+            assert targets[position] == IGNORED
+        if ids[position] != START and targets[position] != IGNORED:
+            assert ids[position] == targets[position]
+
+
+def test_texts_are_cut_at_new_places_each_epoch() -> None:
+    document = list(range(90)) * 50
+    first, _, _ = read_all([document], streams=1, window=64, restart=100, seed=1)
+    second, _, _ = read_all([document], streams=1, window=64, restart=100, seed=2)
+    cuts = [set(torch.nonzero(ids[:, 0] == START).flatten().tolist()) for ids in (first, second)]
+    assert 20 < len(cuts[0]) < 90
+    assert cuts[0] != cuts[1]
+
+
+def test_every_character_is_counted_once() -> None:
+    _, targets, characters = read_all([[1] * 40, [2] * 41], 2, 10, 10**9, seed=0)
+    assert characters == (targets != IGNORED).sum()
