@@ -1,5 +1,6 @@
 """The command: starts the servers, lets locust type, reports, and stops what it started."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -135,5 +136,6 @@ def _progress(plan: Plan) -> Iterator[Callable[[float], None]]:
 
 
 def main() -> None:
-    """Runs the command."""
+    """Runs the command; ended by SIGTERM, it stops what it started as it does at Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     typer.run(load_test)

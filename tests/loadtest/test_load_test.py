@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -54,6 +55,23 @@ def test_figures_go_to_standard_output_alone(root: Path, tmp_path: Path) -> None
     result = load_test(root, *options)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["store"] == "memory"
+
+
+def test_ended_early_it_stops_what_it_started(root: Path, tmp_path: Path) -> None:
+    checkpoint = save_tiny_checkpoint(tmp_path / "tiny")
+    command = [sys.executable, "-m", "loadtest", "--typists", "5", "--minutes", "5"]
+    command += ["--checkpoint", str(checkpoint), "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL) as process:
+        family: list[psutil.Process] = []
+        deadline = time.monotonic() + 60
+        while len(family) < 3:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            family = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+    # A grandchild whose parent is gone stays a zombie where nothing reaps it.
+    _, left = psutil.wait_procs(family, timeout=5)
+    assert [p.name() for p in left if p.status() != psutil.STATUS_ZOMBIE] == []
 
 
 @pytest.mark.parametrize(
