@@ -14,12 +14,15 @@ from model.typist import press
 from training.suggestions import Suggestions, suggest
 from training.surprise import Progress, Reading, ignore, read
 
+PASSES = 2
+"""How often `evaluate` goes over the text: once to read it, once to make suggestions."""
 STRETCH = 512
 """Characters between two kept states: what one generator of suggestions works through."""
 BINS = 10
 """Groups of shown suggestions, equally many in each, over which calibration is judged."""
 TIMED_PLACES = 40
 TIMED_KEYS = 8
+"""Suggestions are timed at so many places of the texts, and so many keys at each."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +137,6 @@ def evaluate(
             for name, reading, session in zip(names, readings, sessions, strict=True)
         ),
     )
-
-
-PASSES = 2
-"""How often `evaluate` goes over the text: once to read it, once to make suggestions."""
 
 
 def sweep(
