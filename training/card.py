@@ -38,7 +38,7 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
         f"{summary['characters_read']:,} characters read "
         f"({summary['characters_read'] / max(1, summary['train_characters']):.1f} epochs) in "
         f"{summary['steps']:,} steps of {settings['streams']} × {settings['window']} characters; "
-        f"AdamW at {settings['learning_rate']}, {settings['precision']} products.",
+        f"AdamW at {settings['learning_rate']}.",
         "",
         f"Held-out text: {summary['validation_bits_per_character']} bits a character by the float "
         "network while training (loss.png shows the curve).",

@@ -19,6 +19,7 @@ from training.card import model_card
 from training.corpus import Corpus
 from training.history import History, Measurement
 from training.plots import plot_loss
+from training.precision import choose_precision
 from training.presets import Preset
 from training.progress import Progress
 from training.sampling import sample
@@ -70,9 +71,9 @@ def train(
     optimizer = torch.optim.AdamW(
         network.parameters(), betas=(0.9, 0.99), weight_decay=preset.weight_decay
     )
-    precision = torch.bfloat16 if preset.precision == "bfloat16" else torch.float32
     total = sum(len(d) for d in documents)
     streams = max(1, min(preset.streams, total // (2 * preset.window)))
+    precision = choose_precision(preset.precision, streams, preset.hidden)
 
     history = History()
     clock = Clock(budget)
