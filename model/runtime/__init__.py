@@ -4,20 +4,27 @@ ARITHMETIC.md is the specification; any backend gives the same bits on any machi
 """
 
 from model.checkpoint import Checkpoint
-from model.runtime.numpy_backend import NumpyPool
+from model.runtime import backends
+from model.runtime.backends import BackendError
 from model.runtime.pool import Ids, Pool, Slots
 from model.runtime.quantized import quantize_network
 from model.vocabulary import Vocabulary
 
-__all__ = ["Ids", "Pool", "Runtime", "Slots"]
+__all__ = ["BackendError", "Ids", "Pool", "Runtime", "Slots"]
 
 
 class Runtime:
     """A checkpoint, quantized once, from which pools of states are made."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, backend: str | None = None) -> None:
+        """`backend` is one of backends.NAMES, or None for the fastest that runs here.
+
+        Raises BackendError for one that does not.
+        """
         self.checkpoint = checkpoint
         self.network = quantize_network(checkpoint)
+        self.backend = backends.choose(backend)
+        self._make_pool = backends.pools(self.backend, self.network)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -34,4 +41,4 @@ class Runtime:
 
     def pool(self, capacity: int) -> Pool:
         """A pool of states with room for `capacity` of them."""
-        return NumpyPool(self.network, capacity)
+        return self._make_pool(capacity)

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.runtime.arithmetic import Floats, f32, quantize, sigmoid, tanh
-from model.runtime.pool import Ids, Pool, Slots
+from model.runtime import border
+from model.runtime.arithmetic import ACTIVATION, Floats, f32, quantize, sigmoid, tanh
+from model.runtime.pool import Pool, Slots
 from model.runtime.quantized import Product, QuantizedNetwork
+
+Integers = NDArray[np.int64]
 
 EXACT_IN_FLOAT32 = 2**24 // 127**2
 
@@ -28,7 +31,8 @@ class _Matrix:
 
     def __call__(self, h: Floats) -> Floats:
         sums = np.matmul(h.astype(self._kind, copy=False), self._weights)
-        return np.multiply(sums.astype(np.float32, copy=False), self._scale)
+        scaled: Floats = np.multiply(sums.astype(np.float32, copy=False), self._scale)
+        return scaled
 
 
 class NumpyPool(Pool):
@@ -45,14 +49,17 @@ class NumpyPool(Pool):
         self._output = _Matrix(network.output)
         self._advance = {"elman": self._elman, "gru": self._gru, "lstm": self._lstm}[config.cell]
 
-    def step(self, slots: Slots, ids: Sequence[int] | Ids) -> None:
-        at = np.asarray(slots, np.int64)
+    def step(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> None:
+        at, read = self._integers(slots, "slots"), self._integers(ids, "ids")
+        border.same_count(len(at), len(read), "ids")
+        border.check_slots(at, self.capacity)
+        border.check_ids(read, self.network.size)
         below: Floats | None = None
         for index, layer in enumerate(self.network.layers):
             matrix = self._inputs[index]
             if below is None or matrix is None:
                 assert layer.table is not None
-                x = layer.table[np.asarray(ids, np.int64)]
+                x = layer.table[read]
             else:
                 x = matrix(below)
                 x += layer.bias
@@ -60,15 +67,17 @@ class NumpyPool(Pool):
             below = self._advance(index, at, x, y)
             self._h[index, at] = below
 
-    def _elman(self, index: int, at: NDArray[np.int64], x: Floats, y: Floats) -> Floats:
+    def _elman(self, index: int, at: Integers, x: Floats, y: Floats) -> Floats:
         x += y
         return quantize(tanh(x))
 
-    def _gru(self, index: int, at: NDArray[np.int64], x: Floats, y: Floats) -> Floats:
+    def _gru(self, index: int, at: Integers, x: Floats, y: Floats) -> Floats:
         hidden = self.network.config.hidden
         gates = sigmoid(x[:, : 2 * hidden] + y[:, : 2 * hidden])
         r, z = gates[:, :hidden], gates[:, hidden:]
-        y_n = y[:, 2 * hidden :] + self.network.layers[index].reset_bias
+        reset_bias = self.network.layers[index].reset_bias
+        assert reset_bias is not None
+        y_n = y[:, 2 * hidden :] + reset_bias
         y_n *= r
         n = tanh(x[:, 2 * hidden :] + y_n)
         h = self._c[index, at]
@@ -78,7 +87,7 @@ class NumpyPool(Pool):
         self._c[index, at] = h
         return quantize(h)
 
-    def _lstm(self, index: int, at: NDArray[np.int64], x: Floats, y: Floats) -> Floats:
+    def _lstm(self, index: int, at: Integers, x: Floats, y: Floats) -> Floats:
         hidden = self.network.config.hidden
         x += y
         # σ(a) = ½ + ½ tanh(½ a): one pass of tanh over all gates, halved where they are sigmoids.
@@ -97,16 +106,20 @@ class NumpyPool(Pool):
         return quantize(o * tanh(c))
 
     def logits(self, slots: Slots) -> Floats:
-        logits = self._output(self._h[-1, np.asarray(slots, np.int64)])
+        at = self._integers(slots, "slots")
+        border.check_slots(at, self.capacity)
+        logits = self._output(self._h[-1, at])
         logits += self.network.output_bias
         return logits
 
     def clear(self, slot: int) -> None:
+        slot = border.check_slot(slot, self.capacity)
         self._h[:, slot] = 0
         if self._c.size:
             self._c[:, slot] = 0
 
     def read(self, slot: int) -> bytes:
+        slot = border.check_slot(slot, self.capacity)
         parts = []
         for index in range(self.network.config.layers):
             if self.network.config.cell != "gru":
@@ -116,16 +129,25 @@ class NumpyPool(Pool):
         return b"".join(parts)
 
     def write(self, slot: int, state: bytes) -> None:
-        self._check(state)
-        hidden, begin = self.network.config.hidden, 0
-        for index in range(self.network.config.layers):
-            if self.network.config.cell != "gru":
-                self._h[index, slot] = np.frombuffer(state, np.int8, hidden, begin)
-                begin += hidden
-            if self._c.size:
-                self._c[index, slot] = np.frombuffer(state, "<f4", hidden, begin)
-                begin += 4 * hidden
-            if self.network.config.cell == "gru":
-                self._h[index, slot] = quantize(self._c[index, slot])
+        border.check_length(state, self.network.state_size)
+        slot = border.check_slot(slot, self.capacity)
+        config = self.network.config
+        h, c = np.zeros((2, config.layers, config.hidden), np.float32)
+        begin = 0
+        for index in range(config.layers):
+            if config.cell != "gru":
+                h[index] = np.frombuffer(state, np.int8, config.hidden, begin)
+                begin += config.hidden
+            if config.cell != "elman":
+                c[index] = np.frombuffer(state, "<f4", config.hidden, begin)
+                begin += 4 * config.hidden
+        # Not a number compares as false.
+        if not ((np.abs(c) <= border.LARGEST_STATE).all() and (h >= -ACTIVATION).all()):
+            border.refuse_state()
+        self._h[:, slot] = quantize(c) if config.cell == "gru" else h
+        if self._c.size:
+            self._c[:, slot] = c
 
-
+    def _integers(self, values: Sequence[int] | NDArray[np.integer], name: str) -> Integers:
+        into = np.empty(self.capacity, np.int64)
+        return into[: border.place(into, values, name)]

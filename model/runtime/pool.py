@@ -6,19 +6,22 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import ModelError, PoolFull
+from model.errors import PoolFull
+from model.runtime import border
 from model.runtime.arithmetic import Floats, exponentials
+from model.runtime.border import Ids, Slots
 from model.runtime.quantized import QuantizedNetwork
 
-Ids = NDArray[np.int32]
-Slots = Sequence[int] | NDArray[np.int32] | NDArray[np.int64]
+__all__ = ["Ids", "Pool", "Slots", "longest_first"]
 
 
 class Pool(ABC):
     """States side by side in memory, each in a slot, advanced together one step at a time.
 
     What happens in a slot depends on that slot alone: not on the others of its batch, their order,
-    or its own number. One thread at a time may use a pool.
+    or its own number. One thread at a time may use a pool. A call that names a slot twice or one
+    that is not there, an id that the network does not read, or anything but integers, raises
+    ValueError or TypeError and changes nothing.
     """
 
     def __init__(self, network: QuantizedNetwork, capacity: int) -> None:
@@ -27,27 +30,41 @@ class Pool(ABC):
         self.network = network
         self.capacity = capacity
         self._free = list(range(capacity - 1, -1, -1))
+        self._taken = bytearray(capacity)
         self._start: bytes | None = None
 
     def acquire(self) -> int:
         """Takes a free slot; its state is undefined until `start` or `write`. Raises PoolFull."""
         if not self._free:
             raise PoolFull(f"all {self.capacity} slots of the pool are taken")
-        return self._free.pop()
+        slot = self._free.pop()
+        self._taken[slot] = True
+        return slot
 
     def release(self, slot: int) -> None:
         """Gives a slot back. Raises ValueError where it is free already."""
-        if slot in self._free or not 0 <= slot < self.capacity:
+        if not 0 <= slot < self.capacity or not self._taken[slot]:
             raise ValueError(f"slot {slot} is not taken")
+        self._taken[slot] = False
         self._free.append(slot)
 
     def start(self, slot: int) -> None:
-        """Puts the state of the empty text into a slot: zeros, then a step on the start symbol."""
+        """Puts the state of the empty text into a slot: zeros after a step on the start symbol."""
         if self._start is None:
             self.clear(slot)
             self.step([slot], [self.network.size])
             self._start = self.read(slot)
         self.write(slot, self._start)
+
+    def absorb(self, slots: Slots, texts: Sequence[Ids]) -> None:
+        """Advances each of some distinct slots by a whole text: ids, one after another."""
+        order, begins, ids = longest_first(slots, texts)
+        border.check_ids(ids, self.network.size)
+        at = np.asarray(slots)[order]
+        lengths = np.diff(begins)
+        for number in range(int(lengths[0]) if len(lengths) else 0):
+            count = int(np.count_nonzero(lengths > number))
+            self.step(at[:count], ids[begins[:count] + number])
 
     def best(self, slots: Slots) -> tuple[Ids, Floats]:
         """The most probable next id of each slot, ties to the lowest, and its probability."""
@@ -64,7 +81,7 @@ class Pool(ABC):
         return e
 
     @abstractmethod
-    def step(self, slots: Slots, ids: Sequence[int] | Ids) -> None:
+    def step(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> None:
         """Advances the state in each of some distinct slots by its id, in place."""
 
     @abstractmethod
@@ -81,10 +98,24 @@ class Pool(ABC):
 
     @abstractmethod
     def write(self, slot: int, state: bytes) -> None:
-        """Puts a state that was read before into a slot. Raises ModelError for a wrong length."""
+        """Puts a state that was read before into a slot.
 
-    def _check(self, state: bytes) -> None:
-        if len(state) != self.network.state_size:
-            raise ModelError(
-                f"a state of this network has {self.network.state_size} bytes, not {len(state)}"
-            )
+        Raises ModelError for one of another length, or with values that no text leads to.
+        """
+
+
+def longest_first(
+    slots: Slots, texts: Sequence[Ids]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Texts one after another, the longest first, so that those still read are the first ones.
+
+    Returns the order, where each text begins and the last one ends, and all ids.
+    """
+    border.same_count(len(slots), len(texts), "texts")
+    lengths = np.array([len(text) for text in texts], np.int64)
+    order = np.argsort(-lengths, kind="stable")
+    begins = np.concatenate([[0], np.cumsum(lengths[order])])
+    ids = np.zeros(int(begins[-1]), np.int64)
+    for number, begin in zip(order, begins, strict=False):
+        border.place(ids[begin:], texts[number], "ids")
+    return order, begins, ids

@@ -64,9 +64,7 @@ def quantize_weights(matrix: Floats) -> Product:
     largest = np.abs(matrix).max(axis=1).astype(np.float64)
     largest[largest == 0] = 1
     steps = np.rint(matrix / (largest / 127)[:, None])
-    return Product(
-        np.ascontiguousarray(steps, np.int8), (largest / (127 * 127)).astype(np.float32)
-    )
+    return Product(np.ascontiguousarray(steps, np.int8), (largest / (127 * 127)).astype(np.float32))
 
 
 def quantize_network(checkpoint: Checkpoint) -> QuantizedNetwork:

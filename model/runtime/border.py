@@ -1,0 +1,90 @@
+"""What a pool refuses at its border, before anything is computed: each a clear exception."""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import ModelError
+
+Ids = NDArray[np.int32]
+Slots = Sequence[int] | NDArray[np.int32] | NDArray[np.int64]
+
+# No cell state leaves this range: a step adds less than 1.001, which float32 loses above 2²⁴.
+LARGEST_STATE = np.float32(2**25)
+
+
+def place(into: NDArray[np.int64], values: Sequence[int] | NDArray[np.integer], name: str) -> int:
+    """Copies integers to the front of `into` and returns how many they are.
+
+    Raises TypeError for what are no integers, ValueError for another shape or for too many.
+    """
+    count = len(values)
+    if count > len(into):
+        raise ValueError(f"{name}: {count} of them, but the pool holds {len(into)}")
+    if not count:
+        return 0
+    try:
+        np.copyto(into[:count], values, casting="safe")
+    except (TypeError, OverflowError):
+        raise TypeError(f"{name}: expected integers, at most 64 bits wide") from None
+    except ValueError:
+        raise ValueError(f"{name}: expected one dimension, not {np.shape(values)}") from None
+    return count
+
+
+def same_count(slots: int, others: int, name: str) -> None:
+    """Raises ValueError where there is not one of `others` for each slot."""
+    if slots != others:
+        raise ValueError(f"{name}: {others} of them for {slots} slots")
+
+
+def check_slot(slot: int, capacity: int) -> int:
+    """The slot; raises ValueError where the pool has none of that number."""
+    if not 0 <= slot < capacity:
+        refuse_slot(slot, capacity)
+    return slot
+
+
+def check_slots(slots: NDArray[np.int64], capacity: int) -> None:
+    """Raises ValueError for a slot that the pool does not have, or that is named twice."""
+    outside = (slots < 0) | (slots >= capacity)
+    if outside.any():
+        refuse_slot(int(slots[outside][0]), capacity)
+    names, times = np.unique(slots, return_counts=True)
+    if len(names) != len(slots):
+        refuse_twice(int(names[times > 1][0]))
+
+
+def check_ids(ids: NDArray[np.int64], size: int) -> None:
+    """Raises ValueError for an id that the network does not read."""
+    outside = (ids < 0) | (ids > size)
+    if outside.any():
+        refuse_id(int(ids[outside][0]), size)
+
+
+def check_length(state: bytes, size: int) -> None:
+    """Raises ModelError where a state's bytes are not as many as this network's have."""
+    if len(state) != size:
+        raise ModelError(f"a state of this network has {size} bytes, not {len(state)}")
+
+
+def refuse_slot(slot: int, capacity: int) -> NoReturn:
+    """A slot that is not there."""
+    raise ValueError(f"slot {slot} is not in the pool; its slots are 0 to {capacity - 1}")
+
+
+def refuse_twice(slot: int) -> NoReturn:
+    """A slot that one call names twice."""
+    raise ValueError(f"slot {slot} is named twice; a state takes one step a call")
+
+
+def refuse_id(index: int, size: int) -> NoReturn:
+    """An id that the network does not read."""
+    raise ValueError(f"id {index} is not in the vocabulary; the network reads 0 to {size}")
+
+
+def refuse_state() -> NoReturn:
+    """A state that no text leads to."""
+    raise ModelError("the state is damaged: it holds values that no text leads to")

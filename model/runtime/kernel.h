@@ -1,0 +1,584 @@
+/* One backend: the arithmetic of ARITHMETIC.md for one instruction set; step.c includes this once
+   for each, with NAME, TARGET, LANES and TILE defined, and VNNI, AVX2 or NEON where one is meant.
+
+   All floating-point work is written once, on vectors of LANES floats; since it is the same +, -,
+   x and / for every lane, its bits do not depend on LANES. Sums of products are integers, so that
+   any order gives the same. A tile is up to TILE sessions by the vectors of one panel. */
+
+#define INLINE static inline __attribute__((always_inline)) TARGET
+#define vf NAME(vf)
+#define vi NAME(vi)
+#define loose NAME(loose)
+#define loose_int NAME(loose_int)
+
+typedef float vf __attribute__((vector_size(4 * LANES)));
+typedef int32_t vi __attribute__((vector_size(4 * LANES)));
+typedef float loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef int32_t loose_int __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+#define LOAD(at) ((vf) * (const loose *)(at))
+#define STORE(at, value) (*(loose *)(at) = (value))
+#define SPLAT(value) ((vf){0} + (value))
+
+INLINE vf NAME(smaller)(vf a, vf b) {
+#if VNNI
+    return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+#elif AVX2
+    return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    vi less = a < b;
+    return (vf)((less & (vi)a) | (~less & (vi)b));
+#endif
+}
+
+INLINE vf NAME(larger)(vf a, vf b) {
+#if VNNI
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif AVX2
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    vi more = a > b;
+    return (vf)((more & (vi)a) | (~more & (vi)b));
+#endif
+}
+
+INLINE vf NAME(tanh)(vf x) {
+    x = NAME(smaller)(NAME(larger)(x, SPLAT(-8.0f)), SPLAT(8.0f));
+    vf u = x * x;
+    vf p = 1.1310223e-05f * u;
+    p = (p + 0.0029388277f) * u;
+    p = (p + 0.12913641f) * u;
+    p = p + 0.99999934f;
+    vf q = 2.423841e-07f * u;
+    q = (q + 0.00023702846f) * u;
+    q = (q + 0.023763826f) * u;
+    q = (q + 0.4624674f) * u;
+    q = q + 1.0f;
+    return (p * x) / q;
+}
+
+INLINE vf NAME(sigmoid)(vf x) { return NAME(tanh)(x * 0.5f) * 0.5f + 0.5f; }
+
+INLINE vf NAME(exp)(vf x) {
+    x = NAME(larger)(x, SPLAT(-87.0f));
+    vf n = x * 1.442695f;
+    n = n + 12582912.0f;
+    n = n - 12582912.0f;
+    vf r = x - n * 0.693359375f;
+    r = r - n * -0.00021219444f;
+    vf e = 0.008333847f * r;
+    e = (e + 0.04189862f) * r;
+    e = (e + 0.16666886f) * r;
+    e = e + 0.49999142f;
+    e = e * (r * r);
+    e = e + r;
+    e = e + 1.0f;
+    vi power = (__builtin_convertvector(n, vi) + 127) << 23;
+    return e * (vf)power;
+}
+
+/* LANES hidden states as int8, at 1/127. */
+INLINE void NAME(store_quantized)(uint8_t *at, vf h) {
+    vf n = h * 127.0f;
+    n = n + 12582912.0f;
+    n = n - 12582912.0f;
+    n = NAME(smaller)(NAME(larger)(n, SPLAT(-127.0f)), SPLAT(127.0f));
+    vi whole = __builtin_convertvector(n, vi);
+#if VNNI
+    _mm_storeu_si128((__m128i *)at, _mm512_cvtepi32_epi8((__m512i)whole));
+#elif AVX2
+    __m128i narrow = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)whole),
+                                     _mm256_extracti128_si256((__m256i)whole, 1));
+    _mm_storel_epi64((__m128i *)at, _mm_packs_epi16(narrow, narrow));
+#else
+    for (int i = 0; i < LANES; i++)
+        at[i] = (uint8_t)whole[i];
+#endif
+}
+
+/* The exact sums of a tile: `sessions` rows of h by `vectors` vectors of 16 rows of the matrix,
+   to sums[session][vector][16]. Accumulators have names, for gcc spills arrays of them. */
+#if VNNI
+#define ROWS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
+#define BEGIN(s) __m512i a##s##0 = start0, a##s##1 = start1, a##s##2 = start2, a##s##3 = start3;
+#define ADD(s, h, group)                                                                           \
+    if (sessions > s) {                                                                            \
+        int32_t four;                                                                              \
+        memcpy(&four, h + 4 * (group), 4);                                                         \
+        __m512i x = _mm512_set1_epi32(four);                                                       \
+        a##s##0 = _mm512_dpbusd_epi32(a##s##0, x, w0);                                             \
+        a##s##1 = _mm512_dpbusd_epi32(a##s##1, x, w1);                                             \
+        a##s##2 = _mm512_dpbusd_epi32(a##s##2, x, w2);                                             \
+        if (vectors > 3)                                                                           \
+            a##s##3 = _mm512_dpbusd_epi32(a##s##3, x, w3);                                         \
+    }
+#define ADD_ROW(s) ADD(s, (h + s * stride), group)
+#define END(s)                                                                                     \
+    if (sessions > s) {                                                                            \
+        _mm512_storeu_si512(sums[s][0], a##s##0);                                                  \
+        _mm512_storeu_si512(sums[s][1], a##s##1);                                                  \
+        _mm512_storeu_si512(sums[s][2], a##s##2);                                                  \
+        if (vectors > 3)                                                                           \
+            _mm512_storeu_si512(sums[s][3], a##s##3);                                              \
+    }
+#define WEIGHTS(at)                                                                                \
+    __m512i w0 = _mm512_load_si512(at), w1 = _mm512_load_si512((at) + 64);                         \
+    __m512i w2 = _mm512_load_si512((at) + 128);                                                    \
+    __m512i w3 = vectors > 3 ? _mm512_load_si512((at) + 192) : w2;
+
+INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
+                       int64_t stride, int64_t groups, const int32_t *start,
+                       int32_t (*sums)[GATES_MAX][PANEL]) {
+    const __m512i start0 = _mm512_loadu_si512(start), start1 = _mm512_loadu_si512(start + 16);
+    const __m512i start2 = _mm512_loadu_si512(start + 32);
+    const __m512i start3 = vectors > 3 ? _mm512_loadu_si512(start + 48) : start2;
+    ROWS(BEGIN)
+    if (sessions == 1) {
+        /* Two chains of sums for each vector hide the latency of a multiply-add. */
+        __m512i b0 = _mm512_setzero_si512(), b1 = b0, b2 = b0, b3 = b0;
+        for (int64_t group = 0; group < groups; group += 2, w += 128 * vectors) {
+            _mm_prefetch((const char *)w + 2048, _MM_HINT_T0);
+            {
+                WEIGHTS(w)
+                ADD(0, h, group)
+            }
+            WEIGHTS(w + 64 * vectors)
+            int32_t four;
+            memcpy(&four, h + 4 * (group + 1), 4);
+            __m512i x = _mm512_set1_epi32(four);
+            b0 = _mm512_dpbusd_epi32(b0, x, w0);
+            b1 = _mm512_dpbusd_epi32(b1, x, w1);
+            b2 = _mm512_dpbusd_epi32(b2, x, w2);
+            if (vectors > 3)
+                b3 = _mm512_dpbusd_epi32(b3, x, w3);
+        }
+        a00 = _mm512_add_epi32(a00, b0);
+        a01 = _mm512_add_epi32(a01, b1);
+        a02 = _mm512_add_epi32(a02, b2);
+        a03 = _mm512_add_epi32(a03, b3);
+    } else {
+        for (int64_t group = 0; group < groups; group++, w += 64 * vectors) {
+            WEIGHTS(w)
+            ROWS(ADD_ROW)
+        }
+    }
+    ROWS(END)
+}
+
+#elif AVX2
+/* |w| is unsigned and h takes w's sign, so that a pair of products is below 2^15 and cannot
+   saturate; pairs are then widened and added. */
+#define PRODUCTS(sum, x, w)                                                                        \
+    sum = _mm256_add_epi32(                                                                        \
+        sum, _mm256_madd_epi16(                                                                    \
+                 _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)), ones));
+
+INLINE __m256i NAME(four)(const uint8_t *h) {
+    int32_t four;
+    memcpy(&four, h, 4);
+    return _mm256_set1_epi32(four);
+}
+
+INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
+                       int64_t stride, int64_t groups, const int32_t *start,
+                       int32_t (*sums)[GATES_MAX][PANEL]) {
+    (void)start;
+    const __m256i ones = _mm256_set1_epi16(1), zero = _mm256_setzero_si256();
+    for (int vector = 0; vector < vectors; vector++) {
+        __m256i a00 = zero, a01 = zero, a10 = zero, a11 = zero;
+        __m256i a20 = zero, a21 = zero, a30 = zero, a31 = zero;
+        for (int64_t group = 0; group < groups; group++, w += 64) {
+            const __m256i w0 = _mm256_load_si256((const __m256i *)w);
+            const __m256i w1 = _mm256_load_si256((const __m256i *)w + 1);
+            if (sessions == 1)
+                _mm_prefetch((const char *)w + 2048, _MM_HINT_T0);
+#define ROW(s)                                                                                     \
+    if (sessions > s) {                                                                            \
+        __m256i x = NAME(four)(h + s * stride + 4 * group);                                        \
+        PRODUCTS(a##s##0, x, w0)                                                                   \
+        PRODUCTS(a##s##1, x, w1)                                                                   \
+    }
+            ROW(0) ROW(1) ROW(2) ROW(3)
+#undef ROW
+        }
+#define ROW(s)                                                                                     \
+    if (sessions > s) {                                                                            \
+        _mm256_storeu_si256((__m256i *)sums[s][vector], a##s##0);                                  \
+        _mm256_storeu_si256((__m256i *)sums[s][vector] + 1, a##s##1);                              \
+    }
+        ROW(0) ROW(1) ROW(2) ROW(3)
+#undef ROW
+    }
+}
+
+#elif NEON
+/* Two groups' products are added in int16 (below 2^15), then in pairs to int32. */
+INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
+                       int64_t stride, int64_t groups, const int32_t *start,
+                       int32_t (*sums)[GATES_MAX][PANEL]) {
+    (void)start;
+    for (int vector = 0; vector < vectors; vector++, w += 64 * groups)
+        for (int s = 0; s < sessions; s++) {
+            int32x4_t a[8];
+            for (int i = 0; i < 8; i++)
+                a[i] = vdupq_n_s32(0);
+            for (int64_t group = 0; group < groups; group += 2) {
+                const int8_t *v = w + 64 * group;
+                int32_t four[2];
+                memcpy(four, h + s * stride + 4 * group, 8);
+                const int8x8_t x0 = vreinterpret_s8_s32(vdup_n_s32(four[0]));
+                const int8x8_t x1 = vreinterpret_s8_s32(vdup_n_s32(four[1]));
+                for (int i = 0; i < 8; i++) {
+                    int16x8_t pair = vmull_s8(vld1_s8(v + 8 * i), x0);
+                    pair = vmlal_s8(pair, vld1_s8(v + 64 + 8 * i), x1);
+                    a[i] = vpadalq_s16(a[i], pair);
+                }
+            }
+            for (int i = 0; i < 4; i++)
+                vst1q_s32(sums[s][vector] + 4 * i, vpaddq_s32(a[2 * i], a[2 * i + 1]));
+        }
+}
+
+#else
+/* Eight products of int16 at a time; those of two groups are added (below 2^15), then widened. */
+typedef int8_t bytes8 __attribute__((vector_size(8)));
+typedef int16_t shorts8 __attribute__((vector_size(16)));
+typedef uint32_t vu __attribute__((vector_size(16)));
+
+static inline shorts8 widened(const void *at) {
+    bytes8 eight;
+    memcpy(&eight, at, 8);
+    return __builtin_convertvector(eight, shorts8);
+}
+
+static inline shorts8 twice(const uint8_t *four) {
+    uint8_t eight[8];
+    memcpy(eight, four, 4);
+    memcpy(eight + 4, four, 4);
+    return widened(eight);
+}
+
+INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
+                       int64_t stride, int64_t groups, const int32_t *start,
+                       int32_t (*sums)[GATES_MAX][PANEL]) {
+    (void)start;
+    for (int s = 0; s < sessions; s++)
+        for (int vector = 0; vector < vectors; vector++) {
+            const int8_t *v = w + 64 * groups * vector;
+            vi a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0}, a4 = {0}, a5 = {0}, a6 = {0}, a7 = {0};
+            for (int64_t group = 0; group < groups; group += 2, v += 128) {
+                const shorts8 x0 = twice(h + s * stride + 4 * group);
+                const shorts8 x1 = twice(h + s * stride + 4 * group + 4);
+#define ADD(i)                                                                                     \
+    {                                                                                              \
+        vi pairs = (vi)(widened(v + 8 * i) * x0 + widened(v + 64 + 8 * i) * x1);                   \
+        a##i += (pairs >> 16) + ((vi)((vu)pairs << 16) >> 16);                                     \
+    }
+                ADD(0) ADD(1) ADD(2) ADD(3) ADD(4) ADD(5) ADD(6) ADD(7)
+#undef ADD
+            }
+            const vi all[8] = {a0, a1, a2, a3, a4, a5, a6, a7};
+            for (int i = 0; i < PANEL; i++)
+                sums[s][vector][i] = all[i / 2][i % 2 * 2] + all[i / 2][i % 2 * 2 + 1];
+        }
+}
+#endif
+
+/* The sums of `sessions` rows; noinline, so that each size is compiled once. */
+#define SUMS(name, size, vectors)                                                                  \
+    static __attribute__((noinline)) TARGET void NAME(name)(                                       \
+        const int8_t *w, const uint8_t *h, int64_t stride, int64_t groups, const int32_t *start,   \
+        int32_t (*sums)[GATES_MAX][PANEL]) {                                                       \
+        NAME(tile)(size, vectors, w, h, stride, groups, start, sums);                              \
+    }
+SUMS(sums13, 1, 3)
+SUMS(sums14, 1, 4)
+#if TILE > 1
+SUMS(sums23, 2, 3)
+SUMS(sums24, 2, 4)
+#endif
+#if TILE > 2
+SUMS(sums33, 3, 3)
+SUMS(sums34, 3, 4)
+SUMS(sums43, 4, 3)
+SUMS(sums44, 4, 4)
+#endif
+#if TILE > 4
+SUMS(sums53, 5, 3)
+SUMS(sums54, 5, 4)
+SUMS(sums63, 6, 3)
+SUMS(sums64, 6, 4)
+#endif
+#undef SUMS
+
+/* The sums of one panel of a matrix for `sessions` rows of h, from row `first` on. */
+INLINE void NAME(sum_panel)(const int vectors, const struct product *matrix, int64_t panel,
+                            int64_t hidden, const uint8_t *h, int64_t first, int64_t sessions,
+                            int32_t (*sums)[GATES_MAX][PANEL]) {
+    typedef void function(const int8_t *, const uint8_t *, int64_t, int64_t, const int32_t *,
+                          int32_t(*)[GATES_MAX][PANEL]);
+    static function *const sizes[][2] = {
+        {NAME(sums13), NAME(sums14)},
+#if TILE > 1
+        {NAME(sums23), NAME(sums24)},
+#endif
+#if TILE > 2
+        {NAME(sums33), NAME(sums34)},
+        {NAME(sums43), NAME(sums44)},
+#endif
+#if TILE > 4
+        {NAME(sums53), NAME(sums54)},
+        {NAME(sums63), NAME(sums64)},
+#endif
+    };
+    const int64_t stride = hidden + ROW_PADDING;
+    sizes[sessions - 1][vectors - 3](matrix->weights + panel * vectors * PANEL * hidden,
+                                     h + first * stride, stride, hidden / 4,
+                                     matrix->start + panel * vectors * PANEL, sums);
+}
+
+/* Hidden states of a layer side by side: signed, or for VNNI with 128 added. */
+static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, int64_t count,
+                                int64_t layer, uint8_t *to) {
+    const int64_t hidden = pool->network->hidden;
+    for (int64_t i = 0; i < count; i++, to += hidden + ROW_PADDING) {
+        const uint8_t *state = state_of(pool, slots[i], layer);
+        if (pool->network->cell == GRU)
+            for (int64_t k = 0; k < hidden; k += LANES)
+                NAME(store_quantized)(to + k, LOAD(state + 4 * k));
+        else
+            memcpy(to, state, (size_t)hidden);
+#if VNNI
+        for (int64_t k = 0; k < hidden; k++)
+            to[k] ^= 0x80;
+#endif
+    }
+}
+
+/* Sums as floats, scaled. */
+#define SCALED(sums, scale, at)                                                                    \
+    (__builtin_convertvector((vi) * (const loose_int *)((sums) + (at)), vf) * LOAD((scale) + (at)))
+
+INLINE void NAME(elman)(const int32_t *sums, const float *scale, const float *x, uint8_t *h) {
+    for (int i = 0; i < PANEL; i += LANES)
+        NAME(store_quantized)(h + i, NAME(tanh)(LOAD(x + i) + SCALED(sums, scale, i)));
+}
+
+INLINE void NAME(gru)(const int32_t *sums, const float *scale, const float *x, const float *reset,
+                      uint8_t *state) {
+    for (int i = 0; i < PANEL; i += LANES) {
+        vf r = NAME(sigmoid)(LOAD(x + i) + SCALED(sums, scale, i));
+        vf z = NAME(sigmoid)(LOAD(x + PANEL + i) + SCALED(sums, scale, PANEL + i));
+        vf y = (SCALED(sums, scale, 2 * PANEL + i) + LOAD(reset + i)) * r;
+        vf n = NAME(tanh)(LOAD(x + 2 * PANEL + i) + y);
+        STORE(state + 4 * i, (LOAD(state + 4 * i) - n) * z + n);
+    }
+}
+
+INLINE void NAME(lstm)(const int32_t *sums, const float *scale, const float *x, uint8_t *h,
+                       uint8_t *cells) {
+    for (int at = 0; at < PANEL; at += LANES) {
+        vf i = NAME(sigmoid)(LOAD(x + at) + SCALED(sums, scale, at));
+        vf f = NAME(sigmoid)(LOAD(x + PANEL + at) + SCALED(sums, scale, PANEL + at));
+        vf g = NAME(tanh)(LOAD(x + 2 * PANEL + at) + SCALED(sums, scale, 2 * PANEL + at));
+        vf o = NAME(sigmoid)(LOAD(x + 3 * PANEL + at) + SCALED(sums, scale, 3 * PANEL + at));
+        vf c = LOAD(cells + 4 * at) * f + i * g;
+        STORE(cells + 4 * at, c);
+        NAME(store_quantized)(h + at, o * NAME(tanh)(c));
+    }
+}
+
+/* One layer for all sessions: each panel's weights are read once, then used by all tiles. */
+INLINE void NAME(layer)(const int cell, const struct pool *pool, const int64_t *slots,
+                        const int64_t *ids, int64_t count, int64_t index) {
+    const int vectors = cell == GRU ? 3 : 4;
+    const struct network *network = pool->network;
+    const struct layer *layer = &network->layer[index];
+    const int64_t hidden = network->hidden, tiles = (count + TILE - 1) / TILE;
+    /* An Elman cell has one gate; its panels hold four times 16 units. */
+    const int64_t units = cell == ELMAN ? 4 * PANEL : PANEL;
+    const int64_t panels = (hidden + units - 1) / units, wide = vectors * PANEL;
+    int32_t sums[TILE][GATES_MAX][PANEL];
+    float inputs[TILE][GATES_MAX][PANEL];
+    NAME(gather)(pool, slots, count, index, pool->recurrent);
+    for (int64_t panel = 0; panel < panels; panel++) {
+        const float *scale = layer->recurrent.scale + panel * wide;
+        for (int64_t tile = 0; tile < tiles; tile++) {
+            const int64_t first = tile * count / tiles;
+            const int64_t sessions = (tile + 1) * count / tiles - first;
+            if (!layer->table) {
+                const float *input_scale = layer->input.scale + panel * wide;
+                const float *bias = layer->bias + panel * wide;
+                NAME(sum_panel)(vectors, &layer->input, panel, hidden, pool->below, first, sessions,
+                                sums);
+                for (int64_t s = 0; s < sessions; s++)
+                    for (int i = 0; i < wide; i += LANES)
+                        STORE(&inputs[s][0][0] + i,
+                              SCALED(&sums[s][0][0], input_scale, i) + LOAD(bias + i));
+            }
+            NAME(sum_panel)(vectors, &layer->recurrent, panel, hidden, pool->recurrent, first,
+                            sessions, sums);
+            for (int64_t s = 0; s < sessions; s++) {
+                const int32_t *y = &sums[s][0][0];
+                const float *x = layer->table
+                                     ? layer->table + (ids[first + s] * panels + panel) * wide
+                                     : &inputs[s][0][0];
+                uint8_t *state = state_of(pool, slots[first + s], index);
+                if (cell == ELMAN)
+                    for (int64_t i = 0; i < units && panel * units + i < hidden; i += PANEL)
+                        NAME(elman)(y + i, scale + i, x + i, state + panel * units + i);
+                else if (cell == GRU)
+                    NAME(gru)(y, scale, x, layer->reset_bias + panel * PANEL,
+                              state + 4 * panel * PANEL);
+                else
+                    NAME(lstm)(y, scale, x, state + panel * PANEL,
+                               state + hidden + 4 * panel * PANEL);
+            }
+        }
+    }
+}
+
+static TARGET void NAME(advance)(const struct pool *pool, const int64_t *slots, const int64_t *ids,
+                                 int64_t count) {
+    for (int64_t index = 0; index < pool->network->layers; index++) {
+        if (index)
+            NAME(gather)(pool, slots, count, index - 1, pool->below);
+        if (pool->network->cell == ELMAN)
+            NAME(layer)(ELMAN, pool, slots, ids, count, index);
+        else if (pool->network->cell == GRU)
+            NAME(layer)(GRU, pool, slots, ids, count, index);
+        else
+            NAME(layer)(LSTM, pool, slots, ids, count, index);
+    }
+}
+
+/* The logits of all sessions, (count, padded size). */
+static TARGET void NAME(project)(const struct pool *pool, int64_t count) {
+    const struct network *network = pool->network;
+    const int64_t padded = padded_size(network), tiles = (count + TILE - 1) / TILE;
+    int32_t sums[TILE][GATES_MAX][PANEL];
+    NAME(gather)(pool, pool->slots, count, network->layers - 1, pool->recurrent);
+    for (int64_t begin = 0; begin < padded; begin += 4 * PANEL)
+        for (int64_t tile = 0; tile < tiles; tile++) {
+            const int64_t first = tile * count / tiles;
+            const int64_t sessions = (tile + 1) * count / tiles - first;
+            NAME(sum_panel)(4, &network->output, begin / (4 * PANEL), network->hidden,
+                            pool->recurrent, first, sessions, sums);
+            for (int64_t s = 0; s < sessions; s++)
+                for (int i = 0; i < 4 * PANEL; i += LANES)
+                    STORE(pool->logits + (first + s) * padded + begin + i,
+                          SCALED(&sums[s][0][0], network->output.scale + begin, i) +
+                              LOAD(network->output_bias + begin + i));
+        }
+}
+
+/* Replaces a row of logits by its exponentials and returns their sum; `best` is the first of the
+   largest logits. */
+static TARGET float NAME(exponentials)(float *row, int64_t size, int64_t padded, int32_t *best) {
+    vf most = LOAD(row);
+    for (int64_t i = LANES; i < padded; i += LANES)
+        most = NAME(larger)(most, LOAD(row + i));
+    float largest = most[0];
+    for (int i = 1; i < LANES; i++)
+        largest = most[i] > largest ? most[i] : largest;
+    int32_t place = 0;
+    while (row[place] != largest)
+        place++;
+    *best = place;
+    for (int64_t i = 0; i < padded; i += LANES)
+        STORE(row + i, NAME(exp)(LOAD(row + i) - largest));
+    for (int64_t i = size; i < padded; i++)
+        row[i] = 0.0f;
+    float lanes[PANEL];
+    for (int lane = 0; lane < PANEL; lane += LANES) {
+        vf sum = SPLAT(0.0f);
+        for (int64_t i = lane; i < padded; i += PANEL)
+            sum = sum + LOAD(row + i);
+        STORE(lanes + lane, sum);
+    }
+    for (int distance = PANEL / 2; distance; distance /= 2)
+        for (int i = 0; i < distance; i++)
+            lanes[i] = lanes[i] + lanes[i + distance];
+    return lanes[0];
+}
+
+/* Advances the states in pool->slots by pool->ids. */
+EXPORT int32_t NAME(step)(struct pool *pool, int64_t count) {
+    enum fault fault = check_slots(pool, count);
+    if (fault == NONE)
+        fault = check_ids(pool, pool->ids, count);
+    if (fault != NONE)
+        return fault;
+    float_mode before = enter();
+    NAME(advance)(pool, pool->slots, pool->ids, count);
+    leave(before);
+    return NONE;
+}
+
+/* Advances the states in pool->slots by whole texts, the longest first: the ids of text i are
+   ids[begins[i]] to ids[begins[i + 1] - 1]. */
+EXPORT int32_t NAME(absorb)(struct pool *pool, int64_t count, const int64_t *begins,
+                            const int64_t *ids) {
+    enum fault fault = check_slots(pool, count);
+    if (fault == NONE)
+        fault = check_ids(pool, ids, begins[count]);
+    if (fault != NONE)
+        return fault;
+    float_mode before = enter();
+    for (int64_t at = 0; count; at++) {
+        while (count && begins[count] - begins[count - 1] <= at)
+            count--;
+        for (int64_t i = 0; i < count; i++)
+            pool->ids[i] = ids[begins[i] + at];
+        NAME(advance)(pool, pool->slots, pool->ids, count);
+    }
+    leave(before);
+    return NONE;
+}
+
+/* The output layer of the states in pool->slots: to pool->logits the logits or probabilities, or
+   to pool->best and pool->probability the most probable ids. */
+EXPORT int32_t NAME(predict)(struct pool *pool, int64_t count, int32_t wanted) {
+    const int64_t size = pool->network->size, padded = padded_size(pool->network);
+    enum fault fault = check_slots(pool, count);
+    if (fault != NONE)
+        return fault;
+    float_mode before = enter();
+    NAME(project)(pool, count);
+    for (int64_t i = 0; wanted != LOGITS && i < count; i++) {
+        float *row = pool->logits + i * padded;
+        float sum = NAME(exponentials)(row, size, padded, &pool->best[i]);
+        if (wanted == BEST)
+            /* The largest exponential is 1 exactly. */
+            pool->probability[i] = 1.0f / sum;
+        else
+            for (int64_t k = 0; k < padded; k += LANES)
+                STORE(row + k, LOAD(row + k) / sum);
+    }
+    leave(before);
+    return NONE;
+}
+
+#undef NAME
+#undef TARGET
+#undef LANES
+#undef TILE
+#undef VNNI
+#undef AVX2
+#undef NEON
+#undef INLINE
+#undef vf
+#undef vi
+#undef loose
+#undef loose_int
+#undef LOAD
+#undef STORE
+#undef SPLAT
+#undef SCALED
+#undef ROWS
+#undef BEGIN
+#undef ADD
+#undef ADD_ROW
+#undef END
+#undef WEIGHTS
+#undef PRODUCTS

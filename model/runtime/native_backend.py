@@ -1,0 +1,192 @@
+"""The compiled backend: a network laid out for it, and a pool whose steps are one call each."""
+
+import ctypes
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.runtime import border
+from model.runtime import native_library as native
+from model.runtime.arithmetic import Floats
+from model.runtime.pool import Ids, Pool, Slots, longest_first
+from model.runtime.quantized import Product, QuantizedNetwork
+
+ALIGNMENT = 64
+CELLS = ("elman", "gru", "lstm")
+
+
+class Panels:
+    """How the rows of a matrix are grouped: panels of 16 units, gate by gate within a panel.
+
+    So all gates of a unit are summed together. Where there is one gate (an Elman cell, the output
+    layer), a panel holds 4 groups of 16 rows, and the last panel is filled up.
+    """
+
+    def __init__(self, gates: int, units: int) -> None:
+        self._vectors = gates if gates > 1 else native.VECTORS
+        self.rows = gates * units
+        if gates == 1:
+            wide = native.VECTORS * native.PANEL
+            self.rows = -(-units // wide) * wide
+        self._order = (
+            np.arange(self.rows).reshape(gates, -1, native.PANEL).transpose(1, 0, 2).ravel()
+        )
+
+    def arrange(self, array: NDArray[Any], fill: float = 0) -> NDArray[Any]:
+        """The rows of an array in the order of the panels; new ones hold `fill`."""
+        padded = np.full((self.rows, *array.shape[1:]), fill, array.dtype)
+        padded[: len(array)] = array
+        return padded[self._order]
+
+    def interleave(self, arranged: NDArray[np.int8], gates_first: bool) -> NDArray[np.int8]:
+        """Arranged weights as vectors of 16 rows and 4 columns, by gates or by columns first."""
+        columns = arranged.shape[1]
+        grouped = arranged.reshape(-1, self._vectors, native.PANEL, columns // 4, 4)
+        return grouped.transpose(0, 1, 3, 2, 4) if gates_first else grouped.transpose(0, 3, 1, 2, 4)
+
+
+class NativeNetwork:
+    """A quantized network in the order in which step.c reads it; a runtime's pools share it."""
+
+    def __init__(self, network: QuantizedNetwork, backend: str) -> None:
+        self.network = network
+        self.functions = native.functions(backend)
+        self._gates_first = backend != "vnni"
+        self._kept: list[Any] = []
+        config = network.config
+        panels = Panels(config.gates, config.hidden)
+        layers = (native.CLayer * config.layers)()
+        for to, layer in zip(layers, network.layers, strict=True):
+            if layer.table is not None:
+                to.table = self._keep(panels.arrange(layer.table.T).T)
+            if layer.input is not None:
+                to.input = self._product(layer.input, panels)
+                to.bias = self._keep(panels.arrange(layer.bias))
+            to.recurrent = self._product(layer.recurrent, panels)
+            if layer.reset_bias is not None:
+                to.reset_bias = self._keep(layer.reset_bias)
+        outputs = Panels(1, network.size)
+        self.padded_size = outputs.rows
+        self.structure = native.CNetwork(
+            CELLS.index(config.cell),
+            config.layers,
+            config.hidden,
+            network.size,
+            layers,
+            self._product(network.output, outputs),
+            self._keep(outputs.arrange(network.output_bias, -np.inf)),
+        )
+
+    def _product(self, product: Product, panels: Panels) -> native.CProduct:
+        weights = panels.arrange(product.weights)
+        return native.CProduct(
+            self._keep(panels.interleave(weights, self._gates_first)),
+            self._keep(-128 * weights.sum(axis=1, dtype=np.int32)),
+            self._keep(panels.arrange(product.scale)),
+        )
+
+    def _keep(self, array: NDArray[Any]) -> int:
+        kept = _aligned(array.shape, array.dtype)
+        kept[...] = array
+        self._kept.append(kept)
+        return int(kept.ctypes.data)
+
+
+class NativePool(Pool):
+    """States side by side as bytes; each call hands over a pointer that is made once."""
+
+    def __init__(self, native_network: NativeNetwork, capacity: int) -> None:
+        super().__init__(native_network.network, capacity)
+        self._native = native_network
+        self._functions = native_network.functions
+        hidden = self.network.config.hidden
+        stride = -(-self.network.state_size // ALIGNMENT) * ALIGNMENT
+        self._states = _aligned((capacity, stride), np.uint8)
+        self._slots = _aligned((capacity,), np.int64)
+        self._ids = _aligned((capacity,), np.int64)
+        self._seen = _aligned((capacity,), np.int64)
+        self._rows = _aligned((2, capacity, hidden + native.ROW_PADDING), np.uint8)
+        self._logits = _aligned((capacity, native_network.padded_size), np.float32)
+        self._best = _aligned((capacity,), np.int32)
+        self._probability = _aligned((capacity,), np.float32)
+        self._structure = native.CPool(
+            ctypes.pointer(native_network.structure),
+            capacity,
+            stride,
+            self._states.ctypes.data,
+            self._slots.ctypes.data,
+            self._ids.ctypes.data,
+            self._seen.ctypes.data,
+            0,
+            0,
+            self._rows[0].ctypes.data,
+            self._rows[1].ctypes.data,
+            self._logits.ctypes.data,
+            self._best.ctypes.data,
+            self._probability.ctypes.data,
+        )
+        self._pointer = ctypes.addressof(self._structure)
+
+    def step(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> None:
+        count = border.place(self._slots, slots, "slots")
+        border.same_count(count, border.place(self._ids, ids, "ids"), "ids")
+        fault = self._functions.step(self._pointer, count)
+        if fault:
+            self._refuse(fault, self._ids)
+
+    def absorb(self, slots: Slots, texts: Sequence[Ids]) -> None:
+        order, begins, ids = longest_first(slots, texts)
+        count = border.place(self._slots, np.asarray(slots)[order], "slots")
+        fault = self._functions.absorb(self._pointer, count, begins.ctypes.data, ids.ctypes.data)
+        if fault:
+            self._refuse(fault, ids)
+
+    def best(self, slots: Slots) -> tuple[Ids, Floats]:
+        count = self._predict(slots, native.BEST)
+        return self._best[:count].copy(), self._probability[:count].copy()
+
+    def logits(self, slots: Slots) -> Floats:
+        count = self._predict(slots, native.LOGITS)
+        return self._logits[:count, : self.network.size].copy()
+
+    def probabilities(self, slots: Slots) -> Floats:
+        count = self._predict(slots, native.PROBABILITIES)
+        return self._logits[:count, : self.network.size].copy()
+
+    def clear(self, slot: int) -> None:
+        self._states[border.check_slot(slot, self.capacity)] = 0
+
+    def read(self, slot: int) -> bytes:
+        slot = border.check_slot(slot, self.capacity)
+        return self._states[slot, : self.network.state_size].tobytes()
+
+    def write(self, slot: int, state: bytes) -> None:
+        border.check_length(state, self.network.state_size)
+        slot = border.check_slot(slot, self.capacity)
+        if self._functions.put(self._pointer, slot, state):
+            border.refuse_state()
+
+    def _predict(self, slots: Slots, wanted: int) -> int:
+        count = border.place(self._slots, slots, "slots")
+        fault = self._functions.predict(self._pointer, count, wanted)
+        if fault:
+            self._refuse(fault, self._ids)
+        return count
+
+    def _refuse(self, fault: int, ids: NDArray[np.int64]) -> NoReturn:
+        at = self._structure.fault
+        if fault == native.SLOT_OUT_OF_RANGE:
+            border.refuse_slot(int(self._slots[at]), self.capacity)
+        if fault == native.SLOT_TWICE:
+            border.refuse_twice(int(self._slots[at]))
+        border.refuse_id(int(ids[at]), self.network.size)
+
+
+def _aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Zeros that begin at a cache line."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.zeros(size + ALIGNMENT, np.uint8)
+    return np.ndarray(shape, dtype, room, -room.ctypes.data % ALIGNMENT)

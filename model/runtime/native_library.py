@@ -1,0 +1,127 @@
+"""The compiled library: where it lies, the structures it shares with Python, and its functions.
+
+`step.c` is its source. Loading needs no headers and no particular Python: it is a plain shared
+library beside this file, called through ctypes, which lets go of the interpreter's lock meanwhile.
+"""
+
+import ctypes
+from ctypes import POINTER, c_int32, c_int64, c_void_p
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+LIBRARY: Final = Path(__file__).with_name("_step.so")
+
+# The number that step.c gives the structures below; another one is another version's library.
+LAYOUT: Final = 1
+
+# What `backends` in step.c reports, the fastest first.
+BITS: Final = {"vnni": 4, "avx2": 2, "neon": 8, "portable": 1}
+
+LOGITS, PROBABILITIES, BEST = range(3)
+NONE, TOO_MANY, SLOT_OUT_OF_RANGE, SLOT_TWICE, ID_OUT_OF_RANGE, STATE_IMPOSSIBLE = range(6)
+
+# How many rows of a matrix lie together, and how many of these groups fill a panel of one gate.
+PANEL: Final = 16
+VECTORS: Final = 4
+# What keeps rows of hidden states apart, so that they do not crowd the same part of the cache.
+ROW_PADDING: Final = 64
+
+
+class CProduct(ctypes.Structure):
+    """A packed matrix."""
+
+    _fields_ = [("weights", c_void_p), ("start", c_void_p), ("scale", c_void_p)]
+
+
+class CLayer(ctypes.Structure):
+    """A layer; `table` or `input` and `bias` are null."""
+
+    _fields_ = [
+        ("table", c_void_p),
+        ("input", CProduct),
+        ("bias", c_void_p),
+        ("recurrent", CProduct),
+        ("reset_bias", c_void_p),
+    ]
+
+
+class CNetwork(ctypes.Structure):
+    """A network."""
+
+    _fields_ = [
+        ("cell", c_int64),
+        ("layers", c_int64),
+        ("hidden", c_int64),
+        ("size", c_int64),
+        ("layer", POINTER(CLayer)),
+        ("output", CProduct),
+        ("output_bias", c_void_p),
+    ]
+
+
+class CPool(ctypes.Structure):
+    """A pool of states and the room that its calls work in."""
+
+    _fields_ = [
+        ("network", POINTER(CNetwork)),
+        ("capacity", c_int64),
+        ("stride", c_int64),
+        ("states", c_void_p),
+        ("slots", c_void_p),
+        ("ids", c_void_p),
+        ("seen", c_void_p),
+        ("calls", c_int64),
+        ("fault", c_int64),
+        ("recurrent", c_void_p),
+        ("below", c_void_p),
+        ("logits", c_void_p),
+        ("best", c_void_p),
+        ("probability", c_void_p),
+    ]
+
+
+@dataclass(frozen=True)
+class Functions:
+    """One backend's functions; all return a fault's number, 0 for none."""
+
+    step: Any
+    absorb: Any
+    predict: Any
+    put: Any
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The library; None where it was not built, or was built from another version's source."""
+    try:
+        found = ctypes.CDLL(str(LIBRARY))
+        if found.layout() == LAYOUT:
+            return found
+    except (OSError, AttributeError):
+        pass
+    return None
+
+
+def compiled() -> tuple[str, ...]:
+    """The compiled backends that this processor runs, the fastest first."""
+    found = library()
+    if found is None:
+        return ()
+    bits = found.backends()
+    return tuple(name for name, bit in BITS.items() if bits & bit)
+
+
+@cache
+def functions(backend: str) -> Functions:
+    """The functions of one of the backends that `compiled` names."""
+    found = library()
+    assert found is not None
+    step, absorb, predict = (found[f"{name}_{backend}"] for name in ("step", "absorb", "predict"))
+    put = found["put"]
+    step.argtypes = [c_void_p, c_int64]
+    absorb.argtypes = [c_void_p, c_int64, c_void_p, c_void_p]
+    predict.argtypes = [c_void_p, c_int64, c_int32]
+    put.argtypes = [c_void_p, c_int64, ctypes.c_char_p]
+    return Functions(step, absorb, predict, put)

@@ -1,0 +1,220 @@
+/* The compiled backends of the served arithmetic: one source, one set of bits on every processor.
+
+   kernel.h holds the arithmetic and is compiled once for each instruction set; this file holds
+   what surrounds it: the data that Python lays out, the checks at the border, and which
+   instruction sets this processor has. ARITHMETIC.md specifies every operation. Compile with
+   -ffp-contract=off and never with -ffast-math: fused or reordered sums have other bits. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Python refuses a library whose number is not its own: the structures below are known to both. */
+enum { LAYOUT = 1 };
+
+enum cell { ELMAN, GRU, LSTM };
+enum { GATES_MAX = 4, PANEL = 16, ROW_PADDING = 64 };
+enum fault { NONE, TOO_MANY, SLOT_OUT_OF_RANGE, SLOT_TWICE, ID_OUT_OF_RANGE, STATE_IMPOSSIBLE };
+enum wanted { LOGITS, PROBABILITIES, BEST };
+
+/* No cell state leaves this range: a step adds less than 1.001, which float32 loses above 2^24. */
+static const float LARGEST_STATE = 33554432.0f;
+
+/* A matrix in panels of 16 rows of each of three or four gates. Within a panel, a vector is 16 rows
+   of 4 bytes: for VNNI in the order of columns, then gates, else of gates, then columns. `start`
+   and `scale` lie in the order of the rows. */
+struct product {
+    const int8_t *weights;
+    const int32_t *start; /* -128 times the sum of each row: what unsigned states add */
+    const float *scale;
+};
+
+struct layer {
+    const float *table; /* the first layer's input; else null */
+    struct product input;
+    const float *bias;
+    struct product recurrent;
+    const float *reset_bias;
+};
+
+struct network {
+    int64_t cell, layers, hidden, size;
+    const struct layer *layer;
+    struct product output;
+    const float *output_bias; /* padded with -inf */
+};
+
+struct pool {
+    const struct network *network;
+    int64_t capacity, stride;
+    uint8_t *states;              /* (capacity, stride) */
+    int64_t *slots, *ids;         /* what the next call is about; (capacity) */
+    int64_t *seen;                /* (capacity): the number of the last call that named each slot */
+    int64_t calls, fault;         /* `fault` is the position of what was refused */
+    uint8_t *recurrent, *below;   /* (capacity, hidden + ROW_PADDING): hidden states side by side */
+    float *logits;                /* (capacity, size in whole panels) */
+    int32_t *best;                /* (capacity) */
+    float *probability;           /* (capacity) */
+};
+
+static int64_t unit_bytes(int64_t cell) { return cell == ELMAN ? 1 : cell == GRU ? 4 : 5; }
+
+static int64_t padded_size(const struct network *network) {
+    return (network->size + 4 * PANEL - 1) / (4 * PANEL) * (4 * PANEL);
+}
+
+static uint8_t *state_of(const struct pool *pool, int64_t slot, int64_t layer) {
+    const struct network *network = pool->network;
+    return pool->states + slot * pool->stride + layer * network->hidden * unit_bytes(network->cell);
+}
+
+static enum fault check_slots(struct pool *pool, int64_t count) {
+    pool->calls++;
+    if (count < 0 || count > pool->capacity)
+        return TOO_MANY;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t slot = pool->slots[i];
+        pool->fault = i;
+        if (slot < 0 || slot >= pool->capacity)
+            return SLOT_OUT_OF_RANGE;
+        if (pool->seen[slot] == pool->calls)
+            return SLOT_TWICE;
+        pool->seen[slot] = pool->calls;
+    }
+    return NONE;
+}
+
+static enum fault check_ids(struct pool *pool, const int64_t *ids, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        pool->fault = i;
+        if (ids[i] < 0 || ids[i] > pool->network->size)
+            return ID_OUT_OF_RANGE;
+    }
+    return NONE;
+}
+
+/* Rounding and denormals are part of the arithmetic, and a thread may come with others set. */
+#if defined(__x86_64__)
+typedef unsigned float_mode;
+static float_mode enter(void) {
+    float_mode before = _mm_getcsr();
+    if (before & 0xe040u)
+        _mm_setcsr(before & ~0xe040u);
+    return before;
+}
+static void leave(float_mode before) {
+    if (before & 0xe040u)
+        _mm_setcsr(before);
+}
+#elif defined(__aarch64__)
+typedef uint64_t float_mode;
+static float_mode enter(void) {
+    float_mode before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    if (before & 0x1c80000u)
+        __asm__ volatile("msr fpcr, %0" : : "r"(before & ~(float_mode)0x1c80000u));
+    return before;
+}
+static void leave(float_mode before) {
+    if (before & 0x1c80000u)
+        __asm__ volatile("msr fpcr, %0" : : "r"(before));
+}
+#else
+typedef int float_mode;
+static float_mode enter(void) { return 0; }
+static void leave(float_mode before) { (void)before; }
+#endif
+
+#if defined(__x86_64__)
+#define NAME(name) name##_vnni
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,fma")))
+#define LANES 16
+#define TILE 6
+#define VNNI 1
+#include "kernel.h"
+
+#define NAME(name) name##_avx2
+#define TARGET __attribute__((target("avx2")))
+#define LANES 8
+#define TILE 4
+#define AVX2 1
+#include "kernel.h"
+#endif
+
+#if defined(__aarch64__)
+#define NAME(name) name##_neon
+#define TARGET
+#define LANES 4
+#define TILE 2
+#define NEON 1
+#include "kernel.h"
+#endif
+
+#define NAME(name) name##_portable
+#define TARGET
+#define LANES 4
+#define TILE 1
+#include "kernel.h"
+
+EXPORT int32_t layout(void) { return LAYOUT; }
+
+/* One bit for each backend that this processor runs: portable 1, avx2 2, vnni 4, neon 8. */
+EXPORT int32_t backends(void) {
+    int32_t found = 1;
+#if defined(__x86_64__)
+    unsigned a, b, c, d, low, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+        return found;
+    /* The system must save the registers too: bits 1 and 2 for AVX, 5 to 7 for AVX-512. */
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    if ((low & 0x06) != 0x06 || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return found;
+    if (b & bit_AVX2)
+        found |= 2;
+    const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512VL;
+    if ((low & 0xe6) == 0xe6 && (b & avx512) == avx512 && (c & bit_AVX512VNNI))
+        found |= 4;
+#elif defined(__aarch64__)
+    found |= 8;
+#endif
+    return found;
+}
+
+/* Puts a state into a slot; refuses one that no text leads to, and leaves the slot as it was. */
+EXPORT int32_t put(struct pool *pool, int64_t slot, const uint8_t *state) {
+    const struct network *network = pool->network;
+    const int64_t hidden = network->hidden, cell = network->cell;
+    if (slot < 0 || slot >= pool->capacity)
+        return SLOT_OUT_OF_RANGE;
+    const uint8_t *from = state;
+    for (int64_t layer = 0; layer < network->layers; layer++) {
+        int bad = 0;
+        if (cell != GRU) {
+            for (int64_t i = 0; i < hidden; i++)
+                bad |= from[i] == 0x80;
+            from += hidden;
+        }
+        if (cell != ELMAN) {
+            for (int64_t i = 0; i < hidden; i++) {
+                float c;
+                memcpy(&c, from + 4 * i, 4);
+                /* Not a number compares as false. */
+                bad |= !(c <= LARGEST_STATE && c >= -LARGEST_STATE);
+            }
+            from += 4 * hidden;
+        }
+        if (bad)
+            return STATE_IMPOSSIBLE;
+    }
+    memcpy(pool->states + slot * pool->stride, state, (size_t)(from - state));
+    return NONE;
+}
