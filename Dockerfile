@@ -2,7 +2,7 @@
 FROM python:3.11-slim-bookworm AS build
 RUN ["python", "-m", "venv", "/opt/nextchar"]
 WORKDIR /src
-COPY pyproject.toml requirements.lock README.md LICENSE NOTICE ./
+COPY pyproject.toml setup.py requirements.lock README.md LICENSE NOTICE ./
 COPY model model
 COPY training training
 COPY service service
