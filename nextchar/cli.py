@@ -74,7 +74,7 @@ def nextchar(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status: 0, 2 for a mistake, 130 for Ctrl-C."""
     # The runtime's products are small: a second thread gains little, and where another process
-    # wants the cores it made them forty times slower. Read by numpy when a verb first imports it.
+    # wants the cores it makes them many times slower. Read by numpy when a verb first imports it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         status = typer.main.get_command(app).main(

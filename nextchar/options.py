@@ -36,6 +36,15 @@ MinConfidenceOption = Annotated[
         help="Suggest only what is wholly right with at least this probability.",
     ),
 ]
+BackendOption = Annotated[
+    str,
+    typer.Option(
+        "--backend",
+        metavar="NAME",
+        envvar="NEXTCHAR_BACKEND",
+        help="What computes: auto, vnni, avx2, neon, portable or numpy; the answers are the same.",
+    ),
+]
 
 
 def completion_options(

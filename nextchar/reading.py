@@ -34,19 +34,12 @@ def read_documents(paths: Sequence[Path], include: Sequence[str] = ("*",)) -> li
     line on standard error. Empty files are no documents. Raises CorpusError, and UsageError when
     nothing remains.
     """
-    documents: list[tuple[str, str]] = []
+    passed_over: list[str] = []
     selection = corpus.Selection(include=tuple(include))
-    for path in paths:
-        for file, _ in corpus.files(path, selection):
-            try:
-                text = corpus.read_text(file)
-            except corpus.CorpusError as error:
-                if path.is_file():
-                    raise
-                print(f"nextchar: passed over: {error}", file=sys.stderr)
-                continue
-            if text:
-                documents.append((str(file), text))
+    found = corpus.documents(paths, selection, passed_over)
+    documents = [(str(document.file), document.text) for document in found if document.text]
+    for line in passed_over:
+        print(f"nextchar: passed over: {line}", file=sys.stderr)
     if not documents:
         named = ", ".join(map(str, paths))
         raise UsageError(f"{named}: no text found; name files, or folders that hold some, in UTF-8")

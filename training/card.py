@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from model import checkpoint
 from model.config import NetworkConfig
+from model.errors import CheckpointError
+from training.evaluation import Evaluation
 
 LIMITS = """\
 It knows characters, not meaning: it continues what looks like its training text, in that text's
@@ -45,9 +50,54 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
         "",
     ]
     if metrics:
-        lines += ["## Figures", "", f"`{metrics['command']}`:", ""]
-        lines += ["| figure | value |", "| --- | --- |"]
-        lines += [f"| {label} | {value} |" for label, value in metrics["figures"].items()]
-        lines.append("")
+        lines += ["## Figures", "", *_figures(metrics), ""]
     lines += ["## Limits", "", LIMITS, ""]
     return "\n".join(lines)
+
+
+def record(folder: Path, evaluation: Evaluation) -> None:
+    """Writes the figures of an evaluation into a checkpoint's config.json and card.
+
+    Raises CheckpointError for one that no training of ours describes, OSError where the folder cannot be written.
+    """
+    loaded = checkpoint.load(folder)
+    if "settings" not in loaded.training:
+        raise CheckpointError(
+            f"{folder / checkpoint.CONFIG_FILE}: no training is described, so there is no card to "
+            "record figures in; leave out --record"
+        )
+    metrics = {
+        "documents": len(evaluation.documents),
+        "max_chars": evaluation.options.max_chars,
+        "min_confidence": evaluation.options.min_confidence,
+        "bits_per_character": evaluation.bits_per_character,
+        **asdict(evaluation.typist),
+    }
+    summary = {**loaded.training, "metrics": metrics}
+    card = model_card(loaded.name, loaded.config, summary)
+    checkpoint.save(folder, loaded.config, loaded.weights, summary, card)
+
+
+def _figures(metrics: Mapping[str, Any]) -> list[str]:
+    """What `nextchar evaluate --record` found, as a table."""
+    rows = [
+        ("bits a character", f"{metrics['bits_per_character']:.3f}"),
+        ("keystrokes saved", _percent(metrics["keystrokes_saved"])),
+        ("keys at which something is shown", _percent(metrics["shown"])),
+        ("shown suggestions that are accepted", _percent(metrics["accepted"])),
+        ("calibration error", _percent(metrics["calibration_error"])),
+    ]
+    return [
+        f"By `nextchar evaluate` on the {metrics['documents']} held-out documents, "
+        f"{metrics['characters']:,} characters, as served; suggestions of at most "
+        f"{metrics['max_chars']} characters, whole with a probability of at least "
+        f"{metrics['min_confidence']}.",
+        "",
+        "| figure | value |",
+        "| --- | --- |",
+        *(f"| {label} | {value} |" for label, value in rows),
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"

@@ -97,15 +97,15 @@ def read(paths: Sequence[Path], selection: Selection, validation: Sequence[Path]
     leaves nothing, the last tenth of the longest document is. Raises CorpusError.
     """
     passed_over: list[str] = []
-    documents = list(_documents(paths, selection, passed_over))
+    found = list(documents(paths, selection, passed_over))
     if validation:
-        held_out = list(_documents(validation, selection, passed_over))
-        train = documents
+        held_out = list(documents(validation, selection, passed_over))
+        train = found
     else:
-        held_out = [d for d in documents if d.held_out]
-        train = [d for d in documents if not d.held_out]
+        held_out = [d for d in found if d.held_out]
+        train = [d for d in found if not d.held_out]
         if not held_out or not train:
-            train, held_out = _cut_longest(documents)
+            train, held_out = _cut_longest(found)
     corpus = Corpus(tuple(train), tuple(held_out), tuple(passed_over))
     if corpus.characters < 100:
         named = ", ".join(str(p) for p in paths)
@@ -115,9 +115,13 @@ def read(paths: Sequence[Path], selection: Selection, validation: Sequence[Path]
     return corpus
 
 
-def _documents(
+def documents(
     paths: Sequence[Path], selection: Selection, passed_over: list[str]
 ) -> Iterator[Document]:
+    """The documents of files and folders; what in a folder is no text goes to `passed_over`.
+
+    Raises CorpusError for a file that is named outright and cannot be read.
+    """
     for path in paths:
         for file, relative in files(path, selection):
             try:
@@ -131,12 +135,12 @@ def _documents(
                 yield Document(file, relative, text)
 
 
-def _cut_longest(documents: list[Document]) -> tuple[list[Document], list[Document]]:
-    if not documents:
+def _cut_longest(found: list[Document]) -> tuple[list[Document], list[Document]]:
+    if not found:
         return [], []
-    longest = max(documents, key=lambda d: len(d.text))
+    longest = max(found, key=lambda d: len(d.text))
     cut = len(longest.text) * 9 // 10
-    others = [d for d in documents if d is not longest]
+    others = [d for d in found if d is not longest]
     return (
         [*others, Document(longest.file, longest.path, longest.text[:cut])],
         [Document(longest.file, longest.path, longest.text[cut:])],

@@ -27,6 +27,7 @@ class History:
     recent_bits: float = float("nan")
     recent_norm: float = float("nan")
     stopped_early: bool = False
+    interrupted: bool = False
 
     def observe(self, bits: float, norm: float) -> None:
         """Takes one step's loss in bits and gradient norm before clipping into the means."""

@@ -79,7 +79,6 @@ def train(
     clock = Clock(budget)
     step = characters = 0
     spent = next_measurement = 0.0
-    interrupted = False
     try:
         progress.begin(corpus, config, sum(p.numel() for p in network.parameters()), budget, out)
         while spent < 1:
@@ -126,13 +125,13 @@ def train(
                         history.stopped_early = True
                         break
     except KeyboardInterrupt:
-        interrupted = True
+        history.interrupted = True
     if not history.measurements or history.measurements[-1].step < step:
         _measure(history, network, validation, step, characters, clock.seconds)
     if history.improved:
         _save(out, network, history, corpus, preset, name, data, vocabulary)
     plot_loss(history, out / "loss.png")
-    progress.end(history, out, interrupted)
+    progress.end(history, out)
     return history
 
 

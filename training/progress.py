@@ -77,9 +77,9 @@ class Progress:
         )
         self.console.print(escape(sample), style="dim", highlight=False)
 
-    def end(self, history: History, out: Path, interrupted: bool) -> None:
+    def end(self, history: History, out: Path) -> None:
         self._bar.stop()
-        why = "interrupted" if interrupted else "done"
+        why = "interrupted" if history.interrupted else "done"
         if history.stopped_early:
             why = "stopped early, since the held-out text got no better"
         best = history.best

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from nextchar.options import (
+    BackendOption,
     CheckpointOption,
     MaxCharsOption,
     MinConfidenceOption,
@@ -31,6 +32,7 @@ def complete(
         int,
         typer.Option(min=0, metavar="N", help="How many next characters to list."),
     ] = 0,
+    backend: BackendOption = "auto",
 ) -> None:
     """Complete the text on standard input; print the answer of POST /complete for it.
 
@@ -49,7 +51,7 @@ def complete(
         stop=tuple(stop or ()),
         suffix="" if suffix_file is None else read_text(str(suffix_file)),
     )
-    runtime = Runtime(load(checkpoint))
+    runtime = Runtime(load(checkpoint), backend)
     prefix = read_standard_input()
     answer = complete_text(runtime, prefix, options, top)
     completion = answer.completion

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nextchar.errors import UsageError
 from nextchar.options import (
+    BackendOption,
     CheckpointArgument,
     JsonOption,
     MaxCharsOption,
@@ -38,7 +40,11 @@ def evaluate(
     ] = None,
     max_chars: MaxCharsOption = None,
     min_confidence: MinConfidenceOption = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write the figures into the checkpoint's card, too.")
+    ] = False,
     json: JsonOption = None,
+    backend: BackendOption = "auto",
 ) -> None:
     """Report bits a character and the simulated typist's figures, in the served arithmetic.
 
@@ -51,18 +57,24 @@ def evaluate(
     from model.checkpoint import load
     from model.runtime import Runtime
     from nextchar.progress import progress_bar
+    from training.card import record as record_figures
     from training.evaluation import PASSES
     from training.evaluation import evaluate as evaluate_texts
 
     options = completion_options(max_chars=max_chars, min_confidence=min_confidence)
     check_target(json)
-    runtime = Runtime(load(checkpoint))
+    runtime = Runtime(load(checkpoint), backend)
     documents = [
         (name, text[:max_characters]) for name, text in read_documents(texts, include or ["*"])
     ]
     characters = sum(len(text) for _, text in documents)
     with progress_bar("characters", PASSES * characters) as advance:
         evaluation = evaluate_texts(runtime, documents, options, advance)
+    if record:
+        try:
+            record_figures(checkpoint, evaluation)
+        except OSError as error:
+            raise UsageError(f"{checkpoint} cannot be written: {error.strerror}") from None
     if json is not None:
         write_json(evaluation.to_json(), json)
     if json != STANDARD_OUTPUT:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from nextchar.errors import UsageError
-from nextchar.options import CheckpointOption
+from nextchar.options import BackendOption, CheckpointOption
 from nextchar.writing import write_output
 
 
@@ -32,6 +32,7 @@ def generate(
             min=0, metavar="N", help="The same seed gives the same text.", show_default=False
         ),
     ] = None,
+    backend: BackendOption = "auto",
 ) -> None:
     """Generate text character by character, each fed back as the next input.
 
@@ -47,7 +48,7 @@ def generate(
         sampling = Sampling(temperature, top_k, top_p)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    runtime = Runtime(load(checkpoint))
+    runtime = Runtime(load(checkpoint), backend)
     sampler = Sampler(runtime.vocabulary, sampling, np.random.Generator(np.random.Philox(seed)))
     begun = runtime.vocabulary.encode(text)
     pool = runtime.pool(1)

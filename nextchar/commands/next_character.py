@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nextchar.options import CheckpointOption, JsonOption, completion_options
+from nextchar.options import BackendOption, CheckpointOption, JsonOption, completion_options
 from nextchar.reading import read_standard_input
 from nextchar.writing import STANDARD_OUTPUT, write_json
 
@@ -14,6 +14,7 @@ def next_character(
     checkpoint: CheckpointOption,
     top: Annotated[int, typer.Option(min=1, metavar="N", help="How many characters to list.")] = 10,
     json: JsonOption = None,
+    backend: BackendOption = "auto",
 ) -> None:
     """List the most probable next characters after the text on standard input.
 
@@ -29,7 +30,7 @@ def next_character(
     from model.completing import complete
     from model.runtime import Runtime
 
-    runtime = Runtime(load(checkpoint))
+    runtime = Runtime(load(checkpoint), backend)
     answer = complete(runtime, read_standard_input(), completion_options(), top)
     if json is not None:
         rows = [{"character": c, "probability": p} for c, p in answer.next]

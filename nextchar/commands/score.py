@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from nextchar.errors import UsageError
-from nextchar.options import CheckpointOption, JsonOption
+from nextchar.options import BackendOption, CheckpointOption, JsonOption
 from nextchar.reading import STANDARD_INPUT, read_text
 from nextchar.writing import STANDARD_OUTPUT, write_json
 
@@ -20,6 +20,7 @@ def score(
         bool, typer.Option("--each", help="Also list the surprise of each character.")
     ] = False,
     json: JsonOption = None,
+    backend: BackendOption = "auto",
 ) -> None:
     """Score a whole text (many to one), with --each every character of it (in step).
 
@@ -38,7 +39,7 @@ def score(
     body = read_text(text)
     if not body:
         raise UsageError("there is no text to score: at least one character was expected")
-    runtime = Runtime(load(checkpoint))
+    runtime = Runtime(load(checkpoint), backend)
     bits = read(runtime, [body])[0].bits.tolist()
     total = math.fsum(bits)
     figures = {

@@ -20,6 +20,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on; 0 takes any.")] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Processes that serve.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What computes; auto takes the fastest here.")
+    ] = None,
 ) -> None:
     """Serve completions over HTTP.
 
@@ -37,5 +40,6 @@ def serve(
         "host": host,
         "port": port,
         "workers": workers,
+        "backend": backend,
     }
     run(load(**{name: value for name, value in options.items() if value is not None}))

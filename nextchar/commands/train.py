@@ -88,7 +88,7 @@ def train(
     if minutes is None and steps is None:
         minutes = 10.0
     try:
-        run(
+        history = run(
             corpus,
             out,
             PRESETS[preset],
@@ -101,3 +101,5 @@ def train(
         )
     except OSError as error:
         raise UsageError(f"--out: {out} cannot be written: {error.strerror}") from None
+    if history.interrupted:
+        raise typer.Exit(130)

@@ -96,3 +96,28 @@ def test_the_options_of_a_request_change_the_figures(
     )
     assert every["shown"] > none["shown"]
     assert (every["min_confidence"], every["max_chars"]) == (0, 4)
+
+
+def test_figures_are_recorded_in_the_card(command: Command, tmp_path: Path, texts: Path) -> None:
+    folder = tmp_path / "mine"
+    (tmp_path / "text.txt").write_text("some words of text\n" * 50)
+    train = ("train", tmp_path / "text.txt", "--out", folder, "--preset", "tiny", "--steps", 5)
+    assert command(*train).status == 0
+    before = load(folder)
+    outcome = command("evaluate", folder, texts / "a.py", "--record", "--json", "-")
+    assert outcome.status == 0
+    said, after = json.loads(outcome.out), load(folder)
+    assert after.fingerprint == before.fingerprint
+    assert after.training["metrics"]["keystrokes_saved"] == said["keystrokes_saved"]
+    assert f"| bits a character | {said['bits_per_character']:.3f} |" in (
+        folder / "README.md"
+    ).read_text("utf-8")
+
+
+def test_no_figures_are_recorded_where_no_training_is_described(
+    command: Command, checkpoint: Path, texts: Path
+) -> None:
+    outcome = command("evaluate", checkpoint, texts / "a.py", "--record")
+    assert outcome.status == 2
+    assert "no training is described" in outcome.err
+    assert not (checkpoint / "README.md").exists()
