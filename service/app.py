@@ -56,7 +56,7 @@ class Parts:
 
     def __init__(self, settings: Settings) -> None:
         """Raises StartupError for a checkpoint or an address that cannot be used."""
-        self.models = Models.load(settings.checkpoint)
+        self.models = Models.load(settings.checkpoint, settings.backend)
         self.store = BatchedStore(store_of(settings))
         self.scheduler = Scheduler(
             self.models.runtimes,

@@ -24,10 +24,13 @@ class Models:
             self._runtimes[name] = runtime
 
     @classmethod
-    def load(cls, folders: Iterable[Path]) -> "Models":
-        """Loads checkpoints; raises StartupError, one line, for one that cannot be served."""
+    def load(cls, folders: Iterable[Path], backend: str | None = None) -> "Models":
+        """Loads checkpoints; raises StartupError, one line, for one that cannot be served.
+
+        `backend` computes for all of them; None takes the fastest.
+        """
         try:
-            return cls([Runtime(load(folder)) for folder in folders])
+            return cls([Runtime(load(folder), backend) for folder in folders])
         except ModelError as error:
             raise StartupError(str(error)) from error
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from model.runtime.backends import AUTO, NAMES
 from service.errors import StartupError
 from service.stores import SCHEMES, scheme_of
 
@@ -31,6 +32,12 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes any.")
     workers: int = Field(
         1, ge=1, le=256, description="Processes that serve; more than one need a shared store."
+    )
+    backend: str = Field(
+        AUTO,
+        pattern=f"^({'|'.join((AUTO, *NAMES))})$",
+        description=f"What computes: {', '.join(NAMES)}, or {AUTO} for the fastest that runs "
+        "here; the answers are the same.",
     )
     session_ttl_seconds: int = Field(
         86_400, ge=1, le=31_536_000, description="How long an unused session is kept."
