@@ -58,7 +58,8 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
 def record(folder: Path, evaluation: Evaluation) -> None:
     """Writes the figures of an evaluation into a checkpoint's config.json and card.
 
-    Raises CheckpointError for one that no training of ours describes, OSError where the folder cannot be written.
+    Raises CheckpointError for one that no training of ours describes, OSError where the folder
+    cannot be written.
     """
     loaded = checkpoint.load(folder)
     if "settings" not in loaded.training:
