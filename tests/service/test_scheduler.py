@@ -136,7 +136,7 @@ def test_a_row_among_64_to_128_that_join_and_leave_gives_the_same_bytes_as_alone
 def test_the_needle_is_noticed_where_a_row_depends_on_its_batch(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lane = Lane(runtime, 64, Predictions(0))
+    lane = Lane(Runtime(runtime.checkpoint, "numpy"), 64, Predictions(0))
     step = lane._pool.step
 
     def uneven(slots: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
