@@ -11,10 +11,12 @@ from service.errors import TooLarge
 # a JSON string has a backslash before it.
 _LONG_TEXT = re.compile(rb'(?<!\\)"(prefix|append|suffix)"\s*:\s*"')
 _FIELDS = {b"prefix": "prefix", b"append": "edit.append", b"suffix": "suffix"}
+# How much more of a body over the limit is read, and dropped, before it is answered.
+_DROPPED = 128 * 2**20
 
 
 class BodyLimit:
-    """Answers 413 as soon as a body is over the limit; other bodies go on to the application."""
+    """Answers 413 to a body over the limit; other bodies go on to the application."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
@@ -36,8 +38,14 @@ class BodyLimit:
             more = message.get("more_body", False)
         body: Message = {"type": "http.request", "body": b"".join(chunks), "more_body": False}
         if size > self._limit:
-            # The connection stays open and the server drops the rest as it comes in: closed now, it
-            # would be reset, and many clients would never see the answer.
+            # A client that closes after one request reads nothing before it has sent everything:
+            # were it answered now, its connection would be reset and the answer never seen.
+            while more and size <= _DROPPED:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return
+                size += len(message.get("body", b""))
+                more = message.get("more_body", False)
             await respond(_too_large(body["body"], self._limit))(scope, receive, send)
             return
 
