@@ -2,13 +2,16 @@
 
 import asyncio
 import multiprocessing
+import signal
 import socket
 import sys
 import threading
 from functools import partial
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Semaphore
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
@@ -25,7 +28,7 @@ HEALTH_CHECK_SECONDS = 60
 
 def serve(settings: Settings) -> None:
     """Serves until it is told to stop; raises StartupError, one line, if it cannot begin."""
-    names = Models.load(settings.checkpoint).names
+    names = Models.load(settings.checkpoint, settings.backend).names
     asyncio.run(_reach_store(settings))
     listener = _listen(settings.host, settings.port)
     port = listener.getsockname()[1]
@@ -35,7 +38,7 @@ def serve(settings: Settings) -> None:
     )
     accepting = multiprocessing.get_context("spawn").Semaphore(0)
     config = uvicorn.Config(
-        partial(create_app, settings, accepting),
+        partial(_application, settings, accepting),
         factory=True,
         workers=settings.workers,
         log_level=settings.log_level,
@@ -56,6 +59,19 @@ def serve(settings: Settings) -> None:
         return
     finally:
         listener.close()
+
+
+def _application(settings: Settings, accepting: Semaphore) -> FastAPI:
+    """The application of one process; a worker whose parent is killed ends, and frees the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+    return create_app(settings, accepting)
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _supervise(config: uvicorn.Config, listener: socket.socket) -> None:
