@@ -28,8 +28,7 @@ def complete(runtime: Runtime, prefix: str, options: Options | None = None, top:
     pool = runtime.pool(1)
     slot = pool.acquire()
     pool.start(slot)
-    for index in ids:
-        pool.step([slot], [index])
+    pool.absorb([slot], [ids])
     following: tuple[tuple[str, float], ...] = ()
     if top:
         following = next_characters(runtime.vocabulary, pool.probabilities([slot])[0], top)

@@ -53,5 +53,5 @@ def pools(backend: str, network: QuantizedNetwork) -> Callable[[int], Pool]:
     """What makes pools of a capacity, on a backend that `choose` gave."""
     if backend == "numpy":
         return lambda capacity: NumpyPool(network, capacity)
-    native = NativeNetwork(network, backend)
-    return lambda capacity: NativePool(native, capacity)
+    native, functions = NativeNetwork(network, backend), native_library.functions(backend)
+    return lambda capacity: NativePool(native, functions, capacity)

@@ -53,9 +53,9 @@ class NativeNetwork:
 
     def __init__(self, network: QuantizedNetwork, backend: str) -> None:
         self.network = network
-        self.functions = native.functions(backend)
         self._gates_first = backend != "vnni"
-        self._kept: list[Any] = []
+        # Layer by layer, in the order of the structures' fields.
+        self.arrays: list[NDArray[Any]] = []
         config = network.config
         panels = Panels(config.gates, config.hidden)
         layers = (native.CLayer * config.layers)()
@@ -91,17 +91,19 @@ class NativeNetwork:
     def _keep(self, array: NDArray[Any]) -> int:
         kept = _aligned(array.shape, array.dtype)
         kept[...] = array
-        self._kept.append(kept)
+        self.arrays.append(kept)
         return int(kept.ctypes.data)
 
 
 class NativePool(Pool):
     """States side by side as bytes; each call hands over a pointer that is made once."""
 
-    def __init__(self, native_network: NativeNetwork, capacity: int) -> None:
+    def __init__(
+        self, native_network: NativeNetwork, functions: native.Functions, capacity: int
+    ) -> None:
         super().__init__(native_network.network, capacity)
         self._native = native_network
-        self._functions = native_network.functions
+        self._functions = functions
         hidden = self.network.config.hidden
         stride = -(-self.network.state_size // ALIGNMENT) * ALIGNMENT
         self._states = _aligned((capacity, stride), np.uint8)

@@ -54,8 +54,7 @@ def generate(
     pool = runtime.pool(1)
     slots = np.array([pool.acquire()], dtype=np.int32)
     pool.start(int(slots[0]))
-    for index in begun:
-        pool.step(slots, np.array([index], dtype=np.int32))
+    pool.absorb(slots, [begun])
     write_output(text)
     written = 0
     while written < length:
