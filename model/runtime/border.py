@@ -1,6 +1,7 @@
 """What a pool refuses at its border, before anything is computed: each a clear exception."""
 
 from collections.abc import Sequence
+from operator import index
 from typing import NoReturn
 
 import numpy as np
@@ -42,6 +43,7 @@ def same_count(slots: int, others: int, name: str) -> None:
 
 def check_slot(slot: int, capacity: int) -> int:
     """The slot; raises ValueError where the pool has none of that number."""
+    slot = index(slot)
     if not 0 <= slot < capacity:
         refuse_slot(slot, capacity)
     return slot
@@ -66,6 +68,8 @@ def check_ids(ids: NDArray[np.int64], size: int) -> None:
 
 def check_length(state: bytes, size: int) -> None:
     """Raises ModelError where a state's bytes are not as many as this network's have."""
+    if not isinstance(state, bytes):
+        raise TypeError(f"state: expected bytes, not {type(state).__name__}")
     if len(state) != size:
         raise ModelError(f"a state of this network has {size} bytes, not {len(state)}")
 
@@ -80,9 +84,9 @@ def refuse_twice(slot: int) -> NoReturn:
     raise ValueError(f"slot {slot} is named twice; a state takes one step a call")
 
 
-def refuse_id(index: int, size: int) -> NoReturn:
+def refuse_id(number: int, size: int) -> NoReturn:
     """An id that the network does not read."""
-    raise ValueError(f"id {index} is not in the vocabulary; the network reads 0 to {size}")
+    raise ValueError(f"id {number} is not in the vocabulary; the network reads 0 to {size}")
 
 
 def refuse_state() -> NoReturn:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-LIBRARY: Final = Path(__file__).with_name("_step.so")
+LIBRARY = Path(__file__).with_name("_step.so")
 
 # The number that step.c gives the structures below; another one is another version's library.
 LAYOUT: Final = 1

@@ -59,8 +59,10 @@ class Pool(ABC):
     def absorb(self, slots: Slots, texts: Sequence[Ids]) -> None:
         """Advances each of some distinct slots by a whole text: ids, one after another."""
         order, begins, ids = longest_first(slots, texts)
+        at = np.empty(self.capacity, np.int64)
+        at = at[: border.place(at, slots, "slots")][order]
+        border.check_slots(at, self.capacity)
         border.check_ids(ids, self.network.size)
-        at = np.asarray(slots)[order]
         lengths = np.diff(begins)
         for number in range(int(lengths[0]) if len(lengths) else 0):
             count = int(np.count_nonzero(lengths > number))

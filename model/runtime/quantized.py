@@ -7,9 +7,13 @@ from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
 from model.config import NetworkConfig
+from model.errors import ModelError
 from model.runtime.arithmetic import Floats
 
 Int8s = NDArray[np.int8]
+
+# With weights up to this, no sum of products comes near infinity.
+LARGEST_WEIGHT = np.float32(1e30)
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,12 @@ def quantize_weights(matrix: Floats) -> Product:
 
 
 def quantize_network(checkpoint: Checkpoint) -> QuantizedNetwork:
-    """The network of a checkpoint as served."""
+    """The network of a checkpoint as served; raises ModelError for weights that overflow."""
     config, weights = checkpoint.config, checkpoint.weights
+    for name, array in weights.items():
+        # Not a number compares as false.
+        if not (np.abs(array) <= LARGEST_WEIGHT).all():
+            raise ModelError(f"{name} holds values that are no weights: beyond {LARGEST_WEIGHT}")
     layers = []
     for index in range(config.layers):
         U, W, b = (weights[f"cells.{index}.{part}"] for part in "UWb")
