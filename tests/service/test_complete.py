@@ -151,7 +151,10 @@ async def test_nothing_is_left_of_a_deleted_session(service: Service) -> None:
     edit = {"version": answer["version"], "keep": 11, "append": "x"}
     status, error = await service.refused(session="s", edit=edit)
     assert (status, error["code"], error["version"]) == (409, "resync", None)
-    again = await service.complete(session="s", prefix="secret text")
+    # A prediction that was kept would be followed from here.
+    await service.complete(session="s", prefix="")
+    assert (await service.http.delete("/sessions/s")).status_code == 204
+    again = await service.complete(session="s", prefix="")
     assert again["usage"]["steps_reused"] == 0
     assert (await service.http.delete("/sessions/nobody")).status_code == 204
 

@@ -228,6 +228,20 @@ def test_a_kept_prediction_is_bounded(runtime: Runtime) -> None:
     assert len(kept.steps) <= KEPT_STEPS
 
 
+def test_an_abandoned_row_leaves_at_the_next_step_and_one_that_waits_never_joins(
+    runtime: Runtime,
+) -> None:
+    lane = Lane(runtime, 1, Predictions(0))
+    first, second, third = (Waiter(lane, job(runtime, "abc " * n)) for n in (50, 50, 1))
+    lane.advance()
+    first.request.abandoned = second.request.abandoned = True
+    lane.advance()
+    assert lane.taken == 1
+    drive(lane)
+    assert (first.results, second.results) == ([], [])
+    assert third.result
+
+
 def test_a_row_that_fails_does_so_alone(runtime: Runtime) -> None:
     lane = Lane(runtime, 8, Predictions(0))
     good = [Waiter(lane, job(runtime, text_of(i))) for i in range(3)]

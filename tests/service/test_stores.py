@@ -1,7 +1,7 @@
 """What every store does, run on each of them; Redis is a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 import redis
@@ -9,6 +9,7 @@ import redis
 from service.stores import (
     BatchedStore,
     MemoryStore,
+    Outcome,
     RedisStore,
     Store,
     StoreError,
@@ -231,14 +232,23 @@ async def test_a_store_that_is_away_is_left_alone_for_a_moment(own_redis: RedisS
     await store.close()
 
 
-async def test_delete_waits_for_writes_whose_callers_left(redis_url: str) -> None:
-    store = BatchedStore(redis_store(redis_url))
+async def test_delete_waits_for_writes_whose_callers_left() -> None:
+    class Slow(MemoryStore):
+        async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+            await arrives.wait()
+            return await super().write_many(writes)
+
+    arrives = asyncio.Event()
+    store = BatchedStore(Slow(10, 60))
     writing = asyncio.create_task(store.write(Write(KEY, b"", value(1))))
     await asyncio.sleep(0)
     writing.cancel()
-    await store.delete(KEY)
+    deleting = asyncio.create_task(store.delete(KEY))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    arrives.set()
+    await deleting
     assert await store.read(KEY) is None
-    await store.close()
 
 
 async def test_a_fault_of_the_store_reaches_each_caller() -> None:
