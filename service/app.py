@@ -1,10 +1,9 @@
 """The HTTP application: its routes, and what they stand on while it runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from multiprocessing.synchronize import Semaphore
 from typing import Annotated, TypeVar
 
 from fastapi import FastAPI, Path, Request
@@ -79,19 +78,16 @@ class Parts:
         await self.store.close()
 
 
-def create_app(settings: Settings, accepting: Semaphore | None = None) -> FastAPI:
-    """The application; it loads its checkpoints when it starts up.
-
-    It then releases `accepting`, which may be shared between processes.
-    """
+def create_app(settings: Settings, started: Callable[[], None] | None = None) -> FastAPI:
+    """The application; it loads its checkpoints when it starts up, and then calls `started`."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts = await asyncio.to_thread(Parts, settings)
         parts.scheduler.start()
         app.state.parts = parts
-        if accepting is not None:
-            accepting.release()
+        if started is not None:
+            started()
         yield
         await parts.close()
 

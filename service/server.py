@@ -6,9 +6,10 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from functools import partial
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from multiprocessing.synchronize import Semaphore
 
 import uvicorn
 from fastapi import FastAPI
@@ -36,9 +37,9 @@ def serve(settings: Settings) -> None:
         f"nextchar: ready on http://{_in_url(settings.host)}:{port} "
         f"(models: {', '.join(names)}; sessions: {shown(settings.store)})"
     )
-    accepting = multiprocessing.get_context("spawn").Semaphore(0)
+    hearing, telling = multiprocessing.Pipe(duplex=False)
     config = uvicorn.Config(
-        partial(_application, settings, accepting),
+        partial(_application, settings, partial(telling.send_bytes, b"ready")),
         factory=True,
         workers=settings.workers,
         log_level=settings.log_level,
@@ -46,9 +47,7 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=settings.shutdown_seconds,
         timeout_worker_healthcheck=HEALTH_CHECK_SECONDS,
     )
-    threading.Thread(
-        target=_announce, args=(ready, accepting, settings.workers), daemon=True
-    ).start()
+    threading.Thread(target=_announce, args=(ready, hearing, settings.workers), daemon=True).start()
     try:
         if settings.workers == 1:
             uvicorn.Server(config).run(sockets=[listener])
@@ -61,12 +60,12 @@ def serve(settings: Settings) -> None:
         listener.close()
 
 
-def _application(settings: Settings, accepting: Semaphore) -> FastAPI:
+def _application(settings: Settings, started: Callable[[], None]) -> FastAPI:
     """The application of one process; a worker whose parent is killed ends, and frees the port."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
-    return create_app(settings, accepting)
+    return create_app(settings, started)
 
 
 def _end_after(parent: BaseProcess) -> None:
@@ -81,9 +80,10 @@ def _supervise(config: uvicorn.Config, listener: socket.socket) -> None:
         raise StartupError("a worker could not start; the lines above say why")
 
 
-def _announce(ready: str, accepting: Semaphore, workers: int) -> None:
+def _announce(ready: str, hearing: Connection, workers: int) -> None:
+    """Says that the service is ready once each worker has told so; all share the open socket."""
     for _ in range(workers):
-        accepting.acquire()
+        hearing.recv_bytes()
     sys.stdout.write(f"{ready}\n")
     sys.stdout.flush()
 

@@ -24,12 +24,15 @@ def answer(url: str, **body: Any) -> dict[str, Any]:
     return found
 
 
-def test_it_serves_when_it_says_so_and_ends_when_told_to(
-    checkpoint: Path, runtime: Runtime
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_when_it_says_so_and_ends_without_a_word_when_told_to(
+    checkpoint: Path, runtime: Runtime, redis_url: str, workers: int, told: signal.Signals
 ) -> None:
-    with process(checkpoint=checkpoint) as (url, started):
+    settings = {"checkpoint": checkpoint, "store": redis_url, "workers": workers}
+    with process(**settings) as (url, started):
         assert comparable(answer(url, prefix="import nu")) == reference(runtime, "import nu")
-        started.send_signal(signal.SIGINT)
+        started.send_signal(told)
         out, err = started.communicate(timeout=20)
         assert (out, err) == ("", "")
 
