@@ -1,0 +1,91 @@
+"""Jobs for tests of the batch, and a lane that is driven by hand."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+from model.decoding import Options
+from model.runtime import Runtime
+from service.digests import Digests
+from service.lane import Lane, Request
+from service.rows import Computed, Job
+from service.scheduler import Scheduler
+
+EAGER = Options(min_confidence=0.0)
+ALPHABET = "abc def\nxyz().é😀"
+
+
+def job(
+    runtime: Runtime,
+    text: str,
+    session: str = "s",
+    options: Options = EAGER,
+    cuts: tuple[int, ...] = (),
+    top: int = 1,
+) -> Job:
+    """A job that absorbs the whole text from its start."""
+    ends = sorted({0, *cuts, len(text)})
+    return Job(
+        runtime=runtime,
+        session=session,
+        start=None,
+        origin=Digests("").at(0),
+        end=Digests(text).at(len(text)),
+        pieces=tuple(text[a:b] for a, b in pairwise(ends)),
+        options=options,
+        top=top,
+    )
+
+
+def bits(computed: Computed) -> tuple[object, ...]:
+    """All of a result that must not depend on the batch."""
+    assert computed.next is not None
+    return computed.states, computed.completion, computed.next.tobytes()
+
+
+def text_of(seed: int, longest: int = 40) -> str:
+    drawn = random.Random(seed)
+    return "".join(drawn.choices(ALPHABET, k=drawn.randint(1, longest)))
+
+
+@asynccontextmanager
+async def scheduling(
+    runtime: Runtime, batch_limit: int = 128, queue_limit: int = 1024, kept_predictions: int = 0
+) -> AsyncIterator[Scheduler]:
+    scheduler = Scheduler(
+        [runtime],
+        batch_limit=batch_limit,
+        queue_limit=queue_limit,
+        kept_predictions=kept_predictions,
+    )
+    scheduler.start()
+    yield scheduler
+    await scheduler.stop()
+
+
+def lane_of(scheduler: Scheduler, runtime: Runtime) -> Lane:
+    return scheduler._lanes[runtime]
+
+
+class Waiter:
+    """Somebody who waits for a job in a lane that the test drives by hand."""
+
+    def __init__(self, lane: Lane, work: Job) -> None:
+        self.results: list[Computed | Exception] = []
+        self.request = Request(work, self.results.append)
+        lane.add(self.request)
+
+    @property
+    def result(self) -> Computed:
+        (result,) = self.results
+        assert isinstance(result, Computed)
+        return result
+
+
+def drive(lane: Lane, most: int = 5000) -> None:
+    for _ in range(most):
+        if not lane.busy:
+            return
+        lane.advance()
+    raise AssertionError("the lane never came to rest")

@@ -1,0 +1,175 @@
+"""Rows of a batch: joining and leaving changes nothing for each other, and frees each slot."""
+
+import random
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from model.runtime import Runtime
+from model.runtime.numpy_backend import NumpyPool
+from service.digests import Digests
+from service.errors import ComputationFailed
+from service.lane import Lane
+from service.predictions import KEPT_STEPS, Predictions
+from tests.service.batch import (
+    ALPHABET,
+    EAGER,
+    Waiter,
+    bits,
+    drive,
+    job,
+    text_of,
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_row_among_64_to_128_that_join_and_leave_gives_the_same_bytes_as_alone(
+    runtime: Runtime, seed: int
+) -> None:
+    texts = [text_of(1000 * seed + i) for i in range(160)]
+    alone = []
+    for text in texts:
+        lane = Lane(runtime, 1, Predictions(0))
+        waiter = Waiter(lane, job(runtime, text))
+        drive(lane)
+        alone.append(bits(waiter.result))
+
+    drawn = random.Random(seed)
+    lane = Lane(runtime, 128, Predictions(0))
+    waiting = list(range(len(texts)))
+    drawn.shuffle(waiting)
+    waiters: dict[int, Waiter] = {}
+    seen: list[int] = []
+    while waiting or lane.busy:
+        while waiting and lane.taken + drawn.randint(0, 3) < drawn.randint(64, 128):
+            index = waiting.pop()
+            waiters[index] = Waiter(lane, job(runtime, texts[index]))
+            if drawn.random() < 0.3:
+                gone = Waiter(lane, job(runtime, text_of(drawn.randint(0, 10**6))))
+                gone.request.abandoned = drawn.random() < 0.5
+        lane.advance()
+        seen.append(lane.taken)
+    assert max(seen) >= 64
+    assert [bits(waiters[i].result) for i in range(len(texts))] == alone
+
+
+def test_the_needle_is_noticed_where_a_row_depends_on_its_batch(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = Lane(Runtime(runtime.checkpoint, "numpy"), 64, Predictions(0))
+    step = lane._pool.step
+
+    def uneven(slots: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
+        step(slots, ids)
+        if len(slots) >= 8:
+            # The last bit of the cells, as a library's sums round it for one batch or another.
+            cells = cast(NumpyPool, lane._pool)._c
+            cells[:, slots] = np.nextafter(cells[:, slots], np.float32(np.inf))
+
+    needle = Waiter(lane, job(runtime, "abc def"))
+    drive(lane)
+    monkeypatch.setattr(lane._pool, "step", uneven)
+    again = Waiter(lane, job(runtime, "abc def"))
+    for i in range(20):
+        Waiter(lane, job(runtime, text_of(i)))
+    drive(lane)
+    assert bits(again.result) != bits(needle.result)
+
+
+def test_states_are_read_where_the_job_says(runtime: Runtime) -> None:
+    text = "abc é😀 def"
+    lane = Lane(runtime, 4, Predictions(0))
+    whole = Waiter(lane, job(runtime, text, cuts=(4, 5, 6, 9)))
+    parts = [Waiter(lane, job(runtime, text[:cut])) for cut in (4, 5, 6, 9, len(text))]
+    drive(lane)
+    assert list(whole.result.states) == [part.result.states[-1] for part in parts]
+
+
+def test_going_on_from_a_state_equals_absorbing_from_the_start(runtime: Runtime) -> None:
+    text = "abc def xyz"
+    lane = Lane(runtime, 2, Predictions(0))
+    whole = Waiter(lane, job(runtime, text, cuts=(6,)))
+    drive(lane)
+    rest = replace(
+        job(runtime, text),
+        start=whole.result.states[0],
+        origin=Digests(text).at(6),
+        pieces=(text[6:],),
+    )
+    continued = Waiter(lane, rest)
+    drive(lane)
+    assert bits(continued.result)[1:] == bits(whole.result)[1:]
+    assert continued.result.states[-1] == whole.result.states[-1]
+
+
+def test_a_prediction_is_followed_with_the_same_bits_as_without_it(runtime: Runtime) -> None:
+    drawn = random.Random(5)
+    kept, fresh = Lane(runtime, 4, Predictions(8)), Lane(runtime, 4, Predictions(0))
+    text, reused = "abc ", 0
+    before = Waiter(kept, job(runtime, text, top=0))
+    drive(kept)
+    state = before.result.states[-1]
+    for _ in range(40):
+        shown = before.result.completion.text
+        typed = shown[: drawn.randint(0, 4)] if drawn.random() < 0.8 else drawn.choice(ALPHABET)
+        options = replace(EAGER, max_chars=drawn.randint(1, 70))
+        top = drawn.choice((0, 0, 1))
+        origin = Digests(text).at(len(text))
+        text += typed
+        work = replace(
+            job(runtime, text, options=options, top=top),
+            start=state,
+            origin=origin,
+            pieces=(typed,) if typed else (),
+        )
+        before = Waiter(kept, work)
+        check = Waiter(fresh, replace(job(runtime, text, options=options, top=top)))
+        drive(kept)
+        drive(fresh)
+        assert before.result.completion == check.result.completion
+        if typed:
+            state = before.result.states[-1]
+            assert state == check.result.states[-1]
+        if top:
+            assert bits(before.result)[-1] == bits(check.result)[-1]
+        reused += before.result.steps_reused
+    assert reused > 100
+
+
+def test_a_kept_prediction_is_bounded(runtime: Runtime) -> None:
+    predictions = Predictions(2)
+    lane = Lane(runtime, 4, predictions)
+    for session in ("a", "b", "c"):
+        Waiter(lane, job(runtime, "abc", session, replace(EAGER, max_chars=500)))
+        drive(lane)
+    assert predictions.get("a") is None
+    kept = predictions.get("c")
+    assert kept is not None
+    assert len(kept.steps) <= KEPT_STEPS
+
+
+def test_an_abandoned_row_leaves_at_the_next_step_and_one_that_waits_never_joins(
+    runtime: Runtime,
+) -> None:
+    lane = Lane(runtime, 1, Predictions(0))
+    first, second, third = (Waiter(lane, job(runtime, "abc " * n)) for n in (50, 50, 1))
+    lane.advance()
+    first.request.abandoned = second.request.abandoned = True
+    lane.advance()
+    assert lane.taken == 1
+    drive(lane)
+    assert (first.results, second.results) == ([], [])
+    assert third.result
+
+
+def test_a_row_that_fails_does_so_alone(runtime: Runtime) -> None:
+    lane = Lane(runtime, 8, Predictions(0))
+    good = [Waiter(lane, job(runtime, text_of(i))) for i in range(3)]
+    bad = Waiter(lane, replace(job(runtime, "abc"), start=b"of another size"))
+    drive(lane)
+    assert isinstance(bad.results[0], ComputationFailed)
+    assert all(waiter.result for waiter in good)
+    assert lane.taken == 0
