@@ -28,9 +28,9 @@ class Validation:
         self, documents: Sequence[Document], vocabulary: Vocabulary, characters: int
     ) -> None:
         limit = max(100, min(8000, characters // max(1, len(documents))))
-        texts = [d.text[:limit] for d in documents if d.text]
-        self.characters = sum(len(text) for text in texts)
-        encoded = [vocabulary.encode(text) for text in texts]
+        self.texts = [d.text[:limit] for d in documents if d.text]
+        self.characters = sum(len(text) for text in self.texts)
+        encoded = [vocabulary.encode(text) for text in self.texts]
         longest = max((len(ids) for ids in encoded), default=0)
         ids = np.full((longest, len(encoded)), 0, dtype=np.int64)
         targets = np.full_like(ids, IGNORED)

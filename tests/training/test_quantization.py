@@ -1,0 +1,67 @@
+"""What is trained in floating point is served in integers only where that costs next to nothing."""
+
+import shutil
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from model import checkpoint
+from model.runtime import Runtime
+from training.corpus import Corpus, Document
+from training.loop import train
+from training.presets import PRESETS
+from training.progress import Progress
+from training.quantization import LARGEST_COST, QuantizationError, finish
+from training.schedule import Budget
+
+LINE = "the quick brown fox jumps over the lazy dog\n"
+CORPUS = Corpus(
+    train=(Document(Path("t"), "t", LINE * 100),),
+    validation=(Document(Path("v"), "v", LINE * 10),),
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that has learnt the line."""
+    folder = tmp_path_factory.mktemp("trained") / "line"
+    preset = replace(PRESETS["tiny"], hidden=32, learning_rate=2e-2, streams=4)
+    quiet = Progress(Console(file=StringIO()))
+    train(CORPUS, folder, preset, Budget(steps=150), minimum_count=1, threads=1, progress=quiet)
+    return folder
+
+
+def test_a_finished_checkpoint_says_what_serving_it_costs(trained: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(trained, tmp_path / "line"))
+    cost = finish(folder, CORPUS)
+    assert abs(cost.bits) <= LARGEST_COST
+    finished = checkpoint.load(folder)
+    assert finished.training["quantization"] == {
+        "float_bits": cost.float_bits,
+        "served_bits": cost.served_bits,
+        "cost": cost.bits,
+    }
+    assert Runtime(finished).pool(1).acquire() == 0
+
+
+def test_one_that_would_lose_much_is_refused_and_left_as_it_was(
+    trained: Path, tmp_path: Path
+) -> None:
+    whole = checkpoint.load(trained)
+    weights = {name: array.copy() for name, array in whole.weights.items()}
+    # One unit keeps silent, for its output gate is shut, but the weights on it are enormous.
+    weights["cells.0.b"][3 * 32] = -60
+    weights["cells.0.U"][3 * 32] = 0
+    weights["cells.0.W"][3 * 32] = 0
+    weights["cells.0.W"][:, 0] = 1000
+    weights["output.weight"][:, 0] = 1000
+    folder = tmp_path / "spoiled"
+    checkpoint.save(folder, whole.config, weights, {})
+    spoiled = checkpoint.load(folder)
+    with pytest.raises(QuantizationError, match="served in integers it would cost") as refused:
+        finish(folder, CORPUS)
+    assert "\n" not in str(refused.value)
+    assert checkpoint.load(folder).fingerprint == spoiled.fingerprint

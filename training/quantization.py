@@ -1,0 +1,83 @@
+"""From a float checkpoint to the one that is served: clipped, its cost measured, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from model import checkpoint
+from model.checkpoint import Checkpoint, Weights
+from model.network import Network
+from model.runtime import Ids, Runtime
+from model.runtime.clipping import clipped
+from training.corpus import Corpus
+from training.surprise import read
+from training.validation import Validation
+
+LARGEST_COST = 0.005
+"""Bits a character that serving in integers may cost."""
+PASSAGES, PASSAGE = 32, 500
+"""How many passages of training text decide where weights are clipped, and their characters."""
+VALIDATED = 100_000
+"""Characters of held-out text on which the cost is measured, at the most."""
+
+
+class QuantizationError(Exception):
+    """A network that loses too much when it is served in integers; one line for a person."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Bits a character on held-out text: of the float network, and as served."""
+
+    float_bits: float
+    served_bits: float
+
+    @property
+    def bits(self) -> float:
+        """What serving in integers costs."""
+        return self.served_bits - self.float_bits
+
+
+def quantize(
+    trained: Checkpoint, texts: Sequence[str], validation: Validation
+) -> tuple[Weights, Cost]:
+    """Weights clipped on training text, and what serving them costs on held-out text.
+
+    Raises QuantizationError where it costs more than `LARGEST_COST`.
+    """
+    network = Network(trained.config)
+    network.load_weights(trained.weights)
+    weights = clipped(trained, _passages(trained, texts))
+    served = Runtime(replace(trained, weights=weights))
+    bits = np.concatenate([reading.bits for reading in read(served, validation.texts)])
+    cost = Cost(validation.bits_per_character(network), float(bits.mean()))
+    if not cost.bits <= LARGEST_COST:
+        raise QuantizationError(
+            f"{trained.name}: served in integers it would cost {cost.bits:.4f} bits a character "
+            f"({cost.served_bits:.4f}, in floating point {cost.float_bits:.4f}), more than "
+            f"{LARGEST_COST}: train it anew with more weight decay or a lower learning rate"
+        )
+    return weights, cost
+
+
+def finish(folder: Path, corpus: Corpus) -> Cost:
+    """Makes the float checkpoint in a folder the one that is served, and records the cost in it.
+
+    Raises QuantizationError, and leaves the folder as it was, where serving costs too much.
+    """
+    trained = checkpoint.load(folder)
+    validation = Validation(corpus.validation, trained.vocabulary, VALIDATED)
+    weights, cost = quantize(trained, [d.text for d in corpus.train], validation)
+    summary = {**trained.training, "quantization": asdict(cost) | {"cost": cost.bits}}
+    checkpoint.save(folder, trained.config, weights, summary)
+    return cost
+
+
+def _passages(trained: Checkpoint, texts: Sequence[str]) -> list[Ids]:
+    """Beginnings of documents spread over all of them, as ids."""
+    every = max(1, len(texts) // PASSAGES)
+    return [trained.vocabulary.encode(text[:PASSAGE]) for text in texts[::every][:PASSAGES]]
