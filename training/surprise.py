@@ -1,5 +1,6 @@
 """Each character's surprise: what the served network gave the characters that really came."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,17 @@ def ignore(characters: int) -> None:
 
 
 @dataclass(frozen=True)
+class Score:
+    """A whole text's figures; the log-probability is natural, the rest is in bits."""
+
+    characters: int
+    log_probability: float
+    bits: float
+    bits_per_character: float
+    perplexity: float
+
+
+@dataclass(frozen=True)
 class Reading:
     """One text as the network read it.
 
@@ -31,6 +43,13 @@ class Reading:
     bits: NDArray[np.float64]
     every: int
     snapshots: tuple[bytes, ...]
+
+    def score(self) -> Score:
+        """The text's figures; it must not be empty."""
+        characters, bits = len(self.bits), math.fsum(self.bits)
+        return Score(
+            characters, -bits * math.log(2), bits, bits / characters, 2 ** (bits / characters)
+        )
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """The verb `generate`: a text from a seed text, or from nothing (one to many)."""
 
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -38,29 +39,20 @@ def generate(
 
     Example: nextchar generate "def " --checkpoint checkpoints/python --seed 1
     """
-    import numpy as np
-
     from model.checkpoint import load
+    from model.generating import generate as generate_text
     from model.runtime import Runtime
-    from model.sampling import Sampler, Sampling
+    from model.sampling import Sampling
 
     try:
         sampling = Sampling(temperature, top_k, top_p)
     except ValueError as error:
         raise UsageError(str(error)) from None
     runtime = Runtime(load(checkpoint), backend)
-    sampler = Sampler(runtime.vocabulary, sampling, np.random.Generator(np.random.Philox(seed)))
-    begun = runtime.vocabulary.encode(text)
-    pool = runtime.pool(1)
-    slots = np.array([pool.acquire()], dtype=np.int32)
-    pool.start(int(slots[0]))
-    pool.absorb(slots, [begun])
-    write_output(text)
-    written = 0
-    while written < length:
-        drawn, character = sampler.draw(pool.probabilities(slots)[0])
-        pool.step(slots, np.array([drawn], dtype=np.int32))
-        if character:
-            write_output(character)
-            written += 1
+    characters = islice(generate_text(runtime, text, sampling, seed), length)
+    # A text that the vocabulary cannot spell is refused here, before anything is written.
+    first = next(characters)
+    write_output(text + first)
+    for character in characters:
+        write_output(character)
     write_output("\n")

@@ -1,6 +1,5 @@
 """The verb `next`: the distribution of the character that comes next (many to one)."""
 
-import math
 from typing import Annotated
 
 import typer
@@ -24,11 +23,11 @@ def next_character(
     Example: printf 'h' | nextchar next --checkpoint checkpoints/prose --top 5
     """
     from rich.console import Console
-    from rich.table import Table
 
     from model.checkpoint import load
     from model.completing import complete
     from model.runtime import Runtime
+    from nextchar.tables import next_table
 
     runtime = Runtime(load(checkpoint), backend)
     answer = complete(runtime, read_standard_input(), completion_options(), top)
@@ -36,7 +35,4 @@ def next_character(
         rows = [{"character": c, "probability": p} for c, p in answer.next]
         write_json({"model": runtime.checkpoint.name, "next": rows}, json)
     if json != STANDARD_OUTPUT:
-        table = Table("character", "probability", "bits")
-        for character, probability in answer.next:
-            table.add_row(repr(character), f"{probability:.4f}", f"{-math.log2(probability):.2f}")
-        Console().print(table)
+        Console().print(next_table(answer.next))

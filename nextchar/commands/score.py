@@ -1,6 +1,6 @@
 """The verb `score`: a text's log-probability, and each character's surprise."""
 
-import math
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -30,40 +30,25 @@ def score(
     Example: nextchar score --checkpoint checkpoints/python setup.py --each
     """
     from rich.console import Console
-    from rich.table import Table
 
     from model.checkpoint import load
     from model.runtime import Runtime
+    from nextchar.tables import score_table, surprise_table
     from training.surprise import read
 
     body = read_text(text)
     if not body:
         raise UsageError("there is no text to score: at least one character was expected")
     runtime = Runtime(load(checkpoint), backend)
-    bits = read(runtime, [body])[0].bits.tolist()
-    total = math.fsum(bits)
-    figures = {
-        "model": runtime.checkpoint.name,
-        "characters": len(body),
-        "log_probability": -total * math.log(2),
-        "bits": total,
-        "bits_per_character": total / len(body),
-        "perplexity": 2 ** (total / len(body)),
-    }
+    reading = read(runtime, [body])[0]
+    bits = reading.bits.tolist()
     if json is not None:
+        figures = {"model": runtime.checkpoint.name, **asdict(reading.score())}
         rows = [{"character": c, "bits": b} for c, b in zip(body, bits, strict=True)]
         write_json(figures | ({"each": rows} if each else {}), json)
     if json == STANDARD_OUTPUT:
         return
     console = Console()
     if each:
-        steps = Table("position", "character", "probability", "bits")
-        for position, (character, surprise) in enumerate(zip(body, bits, strict=True)):
-            steps.add_row(str(position), repr(character), f"{2**-surprise:.4f}", f"{surprise:.2f}")
-        console.print(steps)
-    table = Table("figure", "value")
-    table.add_row("characters", str(len(body)))
-    table.add_row("log-probability", f"{figures['log_probability']:.3f}")
-    table.add_row("bits a character", f"{figures['bits_per_character']:.4f}")
-    table.add_row("perplexity a character", f"{figures['perplexity']:.3f}")
-    console.print(table)
+        console.print(surprise_table(body, bits))
+    console.print(score_table(reading.score()))

@@ -1,0 +1,28 @@
+"""Generating text in one process: each character drawn is fed back as the next input."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from model.runtime import Runtime
+from model.sampling import Sampler, Sampling
+
+
+def generate(
+    runtime: Runtime, text: str, sampling: Sampling, seed: int | None = None
+) -> Iterator[str]:
+    """The characters that follow a text, without end; the same seed gives the same ones.
+
+    Raises TextError, before the first character, where the vocabulary cannot spell the text.
+    """
+    sampler = Sampler(runtime.vocabulary, sampling, np.random.Generator(np.random.Philox(seed)))
+    pool = runtime.pool(1)
+    slot = pool.acquire()
+    begun = runtime.vocabulary.encode(text)
+    pool.start(slot)
+    pool.absorb([slot], [begun])
+    while True:
+        drawn, character = sampler.draw(pool.probabilities([slot])[0])
+        pool.step([slot], [drawn])
+        if character:
+            yield character
