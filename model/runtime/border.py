@@ -15,24 +15,40 @@ Slots = Sequence[int] | NDArray[np.int32] | NDArray[np.int64]
 # No cell state leaves this range: a step adds less than 1.001, which float32 loses above 2²⁴.
 LARGEST_STATE = np.float32(2**25)
 
+FEW = 8
 
-def place(into: NDArray[np.int64], values: Sequence[int] | NDArray[np.integer], name: str) -> int:
-    """Copies integers to the front of `into` and returns how many they are.
 
-    Raises TypeError for what are no integers, ValueError for another shape or for too many.
-    """
-    count = len(values)
-    if count > len(into):
-        raise ValueError(f"{name}: {count} of them, but the pool holds {len(into)}")
-    if not count:
-        return 0
-    try:
-        np.copyto(into[:count], values, casting="safe")
-    except (TypeError, OverflowError):
-        raise TypeError(f"{name}: expected integers, at most 64 bits wide") from None
-    except ValueError:
-        raise ValueError(f"{name}: expected one dimension, not {np.shape(values)}") from None
-    return count
+class Integers:
+    """Room for some integers, which callers give in many forms."""
+
+    def __init__(self, array: NDArray[np.int64]) -> None:
+        self.array = array
+        self._view = array.data
+
+    def place(self, values: Sequence[int] | NDArray[np.integer], name: str) -> int:
+        """Copies integers to the front and returns how many they are.
+
+        Raises TypeError for what are no integers, ValueError for another shape or for too many.
+        """
+        count = len(values)
+        if count > len(self._view):
+            raise ValueError(f"{name}: {count} of them, but the pool holds {len(self._view)}")
+        if count <= FEW:
+            # numpy's way takes over a microsecond, whatever the count.
+            try:
+                listed = values.tolist() if isinstance(values, np.ndarray) else values
+                for at, value in enumerate(listed):
+                    self._view[at] = value
+                return count
+            except (TypeError, ValueError):
+                pass
+        try:
+            np.copyto(self.array[:count], values, casting="safe")
+        except (TypeError, OverflowError):
+            raise TypeError(f"{name}: expected integers, at most 64 bits wide") from None
+        except ValueError:
+            raise ValueError(f"{name}: expected one dimension, not {np.shape(values)}") from None
+        return count
 
 
 def same_count(slots: int, others: int, name: str) -> None:

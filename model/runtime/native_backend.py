@@ -107,8 +107,8 @@ class NativePool(Pool):
         hidden = self.network.config.hidden
         stride = -(-self.network.state_size // ALIGNMENT) * ALIGNMENT
         self._states = _aligned((capacity, stride), np.uint8)
-        self._slots = _aligned((capacity,), np.int64)
-        self._ids = _aligned((capacity,), np.int64)
+        self._slots = border.Integers(_aligned((capacity,), np.int64))
+        self._ids = border.Integers(_aligned((capacity,), np.int64))
         self._seen = _aligned((capacity,), np.int64)
         self._rows = _aligned((2, capacity, hidden + native.ROW_PADDING), np.uint8)
         self._logits = _aligned((capacity, native_network.padded_size), np.float32)
@@ -119,8 +119,8 @@ class NativePool(Pool):
             capacity,
             stride,
             self._states.ctypes.data,
-            self._slots.ctypes.data,
-            self._ids.ctypes.data,
+            self._slots.array.ctypes.data,
+            self._ids.array.ctypes.data,
             self._seen.ctypes.data,
             0,
             0,
@@ -133,15 +133,15 @@ class NativePool(Pool):
         self._pointer = ctypes.addressof(self._structure)
 
     def step(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> None:
-        count = border.place(self._slots, slots, "slots")
-        border.same_count(count, border.place(self._ids, ids, "ids"), "ids")
+        count = self._slots.place(slots, "slots")
+        border.same_count(count, self._ids.place(ids, "ids"), "ids")
         fault = self._functions.step(self._pointer, count)
         if fault:
-            self._refuse(fault, self._ids)
+            self._refuse(fault, self._ids.array)
 
     def absorb(self, slots: Slots, texts: Sequence[Ids]) -> None:
         order, begins, ids = longest_first(slots, texts)
-        count = border.place(self._slots, np.asarray(slots)[order], "slots")
+        count = self._slots.place(np.asarray(slots)[order], "slots")
         fault = self._functions.absorb(self._pointer, count, begins.ctypes.data, ids.ctypes.data)
         if fault:
             self._refuse(fault, ids)
@@ -172,18 +172,18 @@ class NativePool(Pool):
             border.refuse_state()
 
     def _predict(self, slots: Slots, wanted: int) -> int:
-        count = border.place(self._slots, slots, "slots")
+        count = self._slots.place(slots, "slots")
         fault = self._functions.predict(self._pointer, count, wanted)
         if fault:
-            self._refuse(fault, self._ids)
+            self._refuse(fault, self._ids.array)
         return count
 
     def _refuse(self, fault: int, ids: NDArray[np.int64]) -> NoReturn:
         at = self._structure.fault
         if fault == native.SLOT_OUT_OF_RANGE:
-            border.refuse_slot(int(self._slots[at]), self.capacity)
+            border.refuse_slot(int(self._slots.array[at]), self.capacity)
         if fault == native.SLOT_TWICE:
-            border.refuse_twice(int(self._slots[at]))
+            border.refuse_twice(int(self._slots.array[at]))
         border.refuse_id(int(ids[at]), self.network.size)
 
 

@@ -149,5 +149,5 @@ class NumpyPool(Pool):
             self._c[:, slot] = c
 
     def _integers(self, values: Sequence[int] | NDArray[np.integer], name: str) -> Integers:
-        into = np.empty(self.capacity, np.int64)
-        return into[: border.place(into, values, name)]
+        room = border.Integers(np.empty(self.capacity, np.int64))
+        return room.array[: room.place(values, name)]

@@ -59,8 +59,8 @@ class Pool(ABC):
     def absorb(self, slots: Slots, texts: Sequence[Ids]) -> None:
         """Advances each of some distinct slots by a whole text: ids, one after another."""
         order, begins, ids = longest_first(slots, texts)
-        at = np.empty(self.capacity, np.int64)
-        at = at[: border.place(at, slots, "slots")][order]
+        room = border.Integers(np.empty(self.capacity, np.int64))
+        at = room.array[: room.place(slots, "slots")][order]
         border.check_slots(at, self.capacity)
         border.check_ids(ids, self.network.size)
         lengths = np.diff(begins)
@@ -119,5 +119,5 @@ def longest_first(
     begins = np.concatenate([[0], np.cumsum(lengths[order])])
     ids = np.zeros(int(begins[-1]), np.int64)
     for number, begin in zip(order, begins, strict=False):
-        border.place(ids[begin:], texts[number], "ids")
+        border.Integers(ids[begin:]).place(texts[number], "ids")
     return order, begins, ids
