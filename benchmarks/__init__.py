@@ -1,0 +1,1 @@
+"""Benchmarks: programs that measure, each run with `python -m benchmarks.NAME`."""

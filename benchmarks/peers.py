@@ -1,0 +1,192 @@
+"""The same step in other libraries: a batch of states that advance by an id and name the best next.
+
+Each peer is the fastest plain form that its library offers: the input is a row of a table, states
+stay in place from step to step, and nothing is gathered or copied for sessions that come and go.
+"""
+
+import logging
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.checkpoint import Checkpoint
+from model.runtime.quantized import Product, quantize_network
+
+Ids = NDArray[np.int64]
+Step = Callable[[], object]
+
+
+def available() -> list[str]:
+    """The names of the peers that are installed."""
+    names = []
+    if find_spec("torch"):
+        names += ["torch float32", "torch bfloat16", "torch int_mm"]
+    if find_spec("onnxruntime") and find_spec("onnx"):
+        names += ["onnxruntime int8"]
+    return names
+
+
+def step(name: str, checkpoint: Checkpoint, ids: Ids) -> Step:
+    """One step of one of the peers for a network of one layer, for as many states as ids."""
+    if name == "onnxruntime int8":
+        return _onnxruntime_step(checkpoint, ids)
+    return _torch_step(name.removeprefix("torch "), checkpoint, ids)
+
+
+def _torch_step(kind: str, checkpoint: Checkpoint, ids: Ids) -> Step:
+    import torch
+    from torch import Tensor
+
+    torch.set_num_threads(1)
+    weights = {name: torch.from_numpy(w) for name, w in checkpoint.weights.items()}
+    table = (weights["cells.0.U"].T + weights["cells.0.b"]).contiguous()
+    recurrent, output = weights["cells.0.W"], weights["output.weight"]
+    quantized = quantize_network(checkpoint)
+
+    def float32(weights: Tensor) -> Callable[[Tensor], Tensor]:
+        transposed = weights.T
+        return lambda h: h @ transposed
+
+    def bfloat16(weights: Tensor) -> Callable[[Tensor], Tensor]:
+        transposed = weights.to(torch.bfloat16).T
+        return lambda h: (h.to(torch.bfloat16) @ transposed).float()
+
+    def int8(product: Product) -> Callable[[Tensor], Tensor]:
+        transposed = torch.from_numpy(product.weights).T.contiguous()
+        scale = torch.from_numpy(product.scale)
+        return lambda h: torch._int_mm((h * 127).round().to(torch.int8), transposed) * scale
+
+    if kind == "int_mm":
+        through, out = int8(quantized.layers[0].recurrent), int8(quantized.output)
+    else:
+        product = float32 if kind == "float32" else bfloat16
+        through, out = product(recurrent), product(output)
+    cell, bias = checkpoint.config.cell, weights["output.bias"]
+    reset_bias = weights.get("cells.0.c", torch.zeros(1))
+    h, c = torch.zeros((2, len(ids), checkpoint.config.hidden))
+    index = torch.from_numpy(ids)
+
+    @torch.inference_mode()
+    def advance() -> object:
+        nonlocal h, c
+        x, y = table[index], through(h)
+        if cell == "elman":
+            h = torch.tanh(x + y)
+        elif cell == "gru":
+            x_r, x_z, x_n = x.chunk(3, dim=1)
+            y_r, y_z, y_n = y.chunk(3, dim=1)
+            n = torch.tanh(x_n + torch.sigmoid(x_r + y_r) * (y_n + reset_bias))
+            h = n + torch.sigmoid(x_z + y_z) * (h - n)
+        else:
+            i, f, g, o = (x + y).chunk(4, dim=1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+        return torch.softmax(out(h) + bias, dim=1).max(dim=1)
+
+    return advance
+
+
+def _onnxruntime_step(checkpoint: Checkpoint, ids: Ids) -> Step:
+    import tempfile
+    from pathlib import Path
+
+    import onnx
+    import onnxruntime
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder:
+        plain, quantized = Path(folder) / "plain.onnx", Path(folder) / "quantized.onnx"
+        onnx.save(_graph(checkpoint), str(plain))
+        # It advises on images, at every call.
+        logging.getLogger().setLevel(logging.ERROR)
+        quantize_dynamic(plain, quantized, per_channel=True, weight_type=QuantType.QInt8)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        session = onnxruntime.InferenceSession(
+            quantized, options, providers=["CPUExecutionProvider"]
+        )
+    state = np.zeros((2, len(ids), checkpoint.config.hidden), np.float32)
+    feeds = {"ids": ids, "h": state[0], "c": state[1]}
+
+    def advance() -> object:
+        feeds["h"], feeds["c"], best, probability = session.run(None, feeds)
+        return best, probability
+
+    return advance
+
+
+def _graph(checkpoint: Checkpoint) -> Any:
+    """The network's step as an ONNX model: ids, h and c to the next h and c, best id, its share."""
+    from onnx import TensorProto, checker, helper, numpy_helper
+
+    weights, hidden = checkpoint.weights, checkpoint.config.hidden
+    cell, gates = checkpoint.config.cell, checkpoint.config.gates
+    constants = {
+        "table": weights["cells.0.U"].T + weights["cells.0.b"],
+        "W": weights["cells.0.W"].T,
+        "V": weights["output.weight"].T,
+        "bias": weights["output.bias"],
+        "reset": weights.get("cells.0.c", np.zeros(1, np.float32)),
+        "parts": np.full(gates, hidden, np.int64),
+        "last": np.array([1], np.int64),
+    }
+    nodes = []
+
+    def node(kind: str, inputs: str, outputs: str, **attributes: Any) -> None:
+        nodes.append(helper.make_node(kind, inputs.split(), outputs.split(), **attributes))
+
+    node("Gather", "table ids", "x")
+    node("MatMul", "h W", "y")
+    if cell == "elman":
+        node("Add", "x y", "a")
+        node("Tanh", "a", "h_next")
+        node("Identity", "c", "c_next")
+    elif cell == "gru":
+        node("Split", "x parts", "x_r x_z x_n", axis=1)
+        node("Split", "y parts", "y_r y_z y_n", axis=1)
+        for gate in "rz":
+            node("Add", f"x_{gate} y_{gate}", f"a_{gate}")
+            node("Sigmoid", f"a_{gate}", gate)
+        node("Add", "y_n reset", "y_reset")
+        node("Mul", "r y_reset", "ry")
+        node("Add", "x_n ry", "a_n")
+        node("Tanh", "a_n", "n")
+        node("Sub", "h n", "d")
+        node("Mul", "z d", "zd")
+        node("Add", "n zd", "h_next")
+        node("Identity", "c", "c_next")
+    else:
+        node("Add", "x y", "a")
+        node("Split", "a parts", "a_i a_f a_g a_o", axis=1)
+        for gate in "ifo":
+            node("Sigmoid", f"a_{gate}", gate)
+        node("Tanh", "a_g", "g")
+        node("Mul", "f c", "fc")
+        node("Mul", "i g", "ig")
+        node("Add", "fc ig", "c_next")
+        node("Tanh", "c_next", "t")
+        node("Mul", "o t", "h_next")
+    node("MatMul", "h_next V", "v")
+    node("Add", "v bias", "logits")
+    node("Softmax", "logits", "p", axis=1)
+    node("ArgMax", "p", "best", axis=1, keepdims=0)
+    node("ReduceMax", "p last", "probability", keepdims=0)
+    states = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n", hidden]) for n in "hc"]
+    ids = helper.make_tensor_value_info("ids", TensorProto.INT64, ["n"])
+    outputs = [
+        helper.make_tensor_value_info("h_next", TensorProto.FLOAT, ["n", hidden]),
+        helper.make_tensor_value_info("c_next", TensorProto.FLOAT, ["n", hidden]),
+        helper.make_tensor_value_info("best", TensorProto.INT64, ["n"]),
+        helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["n"]),
+    ]
+    initializers = [
+        numpy_helper.from_array(np.ascontiguousarray(array), name)
+        for name, array in constants.items()
+    ]
+    graph = helper.make_graph(nodes, "step", [ids, *states], outputs, initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    checker.check_model(model)
+    return model

@@ -1,0 +1,265 @@
+"""How fast sessions step: every backend here beside other libraries, and the core's own limits.
+
+`python -m benchmarks.runtime --json F` measures one thread of one core, all in one run: a step
+absorbs an id for each session of a batch and finds the most probable next one, called from Python.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import limits, peers
+from benchmarks.timing import best_seconds
+from model.checkpoint import Checkpoint, expected_shapes
+from model.config import NetworkConfig
+from model.runtime import Pool, Runtime, backends
+
+GREEDY_STEPS = 24
+# With its bytes, a vocabulary of 256.
+CHARACTERS = "".join(chr(0x400 + i) for i in range(13))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One implementation on one network and batch.
+
+    `share_of_peak` is the multiply-adds of its products a second, over the core's own most;
+    `share_of_l3` the bytes of int8 weights that a step reads a second, over the core's own most.
+    """
+
+    backend: str
+    cell: str
+    layers: int
+    hidden: int
+    batch: int
+    microseconds_per_session_step: float
+    share_of_peak: float | None
+    share_of_l3: float | None
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """24 greedy steps of one session, called from Python one by one."""
+
+    backend: str
+    cell: str
+    hidden: int
+    microseconds: float
+
+
+@dataclass(frozen=True)
+class Threads:
+    """What two threads, each with a pool of its own, do together, over what one does alone."""
+
+    backend: str
+    cell: str
+    hidden: int
+    batch: int
+    throughput_of_two: float
+
+
+def main() -> None:
+    """Measures, prints a table, and writes the figures where they are asked for."""
+    arguments = _arguments()
+    measured = _limits(arguments.rounds)
+    rows: list[Row] = []
+    greedy: list[Greedy] = []
+    threads: list[Threads] = []
+    for cell in arguments.cells:
+        for hidden in arguments.hidden:
+            for layers in arguments.layers:
+                checkpoint = random_checkpoint(cell, layers, hidden)
+                for batch in arguments.batches:
+                    rows += measure(checkpoint, batch, measured, arguments.rounds)
+                    _print_rows(rows, cell, layers, hidden, batch)
+            single = random_checkpoint(cell, 1, hidden)
+            greedy += measure_greedy(single, arguments.rounds)
+            if arguments.threads:
+                threads.append(measure_threads(single, max(arguments.batches)))
+    for line in greedy:
+        print(
+            f"{GREEDY_STEPS} greedy steps, {line.cell} {line.hidden}, {line.backend}: "
+            f"{line.microseconds:.0f} µs"
+        )
+    for pair in threads:
+        print(
+            f"two threads, {pair.cell} {pair.hidden}, batch {pair.batch}: "
+            f"{pair.throughput_of_two:.2f} times one"
+        )
+    if arguments.json:
+        figures = {
+            "processor": _processor(),
+            "limits": asdict(measured) if measured else None,
+            "rows": [asdict(row) for row in rows],
+            "greedy": [asdict(line) for line in greedy],
+            "threads": [asdict(pair) for pair in threads],
+        }
+        text = json.dumps(figures, indent=1) + "\n"
+        if arguments.json == "-":
+            sys.stdout.write(text)
+        else:
+            Path(arguments.json).write_text(text, "utf-8")
+
+
+def random_checkpoint(cell: str, layers: int, hidden: int) -> Checkpoint:
+    """A network with random weights and 256 ids; its speed is that of any other of its shape."""
+    config = NetworkConfig(cell, layers, hidden, CHARACTERS)
+    random = np.random.default_rng(0)
+    weights = {
+        name: random.normal(0, hidden**-0.5, shape).astype(np.float32)
+        for name, shape in expected_shapes(config).items()
+    }
+    return Checkpoint("random", config, weights, {}, "0" * 32)
+
+
+def measure(
+    checkpoint: Checkpoint, batch: int, measured: limits.Limits | None, rounds: int
+) -> list[Row]:
+    """A row for every backend and, for one layer, every peer."""
+    config = checkpoint.config
+    ids = np.random.default_rng(1).integers(0, 256, batch)
+    calls: dict[str, Callable[[], object]] = {}
+    for name in backends.available():
+        calls[name] = _step(Runtime(checkpoint, name).pool(batch), ids)
+    if config.layers == 1:
+        for name in peers.available():
+            calls[name] = peers.step(name, checkpoint, ids)
+    products = multiply_adds(checkpoint)
+    rows = []
+    for name, seconds in best_seconds(calls, rounds).items():
+        peak = l3 = None
+        if measured:
+            peak = batch * products / seconds / measured.int8_multiply_adds_per_second
+            if name in backends.NAMES:
+                l3 = products / seconds / measured.l3_read_bytes_per_second
+        each = seconds / batch * 1e6
+        shape = (config.cell, config.layers, config.hidden, batch)
+        rows.append(Row(name, *shape, each, peak, l3))
+    return rows
+
+
+def multiply_adds(checkpoint: Checkpoint) -> int:
+    """The multiply-adds of one session's step, and so the bytes of its int8 weights.
+
+    The first layer's input is the row of a table and takes none.
+    """
+    matrices = (w.size for name, w in checkpoint.weights.items() if w.ndim == 2)
+    return sum(matrices) - checkpoint.weights["cells.0.U"].size
+
+
+def measure_greedy(checkpoint: Checkpoint, rounds: int) -> list[Greedy]:
+    """24 greedy steps on every backend."""
+    calls: dict[str, Callable[[], object]] = {}
+    for name in backends.available():
+        calls[name] = _decode(Runtime(checkpoint, name).pool(1))
+    config = checkpoint.config
+    return [
+        Greedy(name, config.cell, config.hidden, seconds * 1e6)
+        for name, seconds in best_seconds(calls, rounds).items()
+    ]
+
+
+def measure_threads(checkpoint: Checkpoint, batch: int) -> Threads:
+    """One thread's steps a second, then those of two at once, on the fastest backend."""
+    runtime = Runtime(checkpoint)
+    ids = np.random.default_rng(1).integers(0, 256, batch)
+    steps = [_step(runtime.pool(batch), ids) for _ in range(2)]
+    repeats = 1 + int(0.3 / best_seconds({0: steps[0]}, 1)[0])
+
+    def seconds(count: int) -> float:
+        def work(step: Callable[[], object]) -> None:
+            for _ in range(repeats):
+                step()
+
+        workers = [threading.Thread(target=work, args=(step,)) for step in steps[:count]]
+        begun = perf_counter()
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return perf_counter() - begun
+
+    alone, together = (min(seconds(count) for _ in range(5)) for count in (1, 2))
+    config = checkpoint.config
+    return Threads(runtime.backend, config.cell, config.hidden, batch, 2 * alone / together)
+
+
+def _step(pool: Pool, ids: NDArray[np.int64]) -> Callable[[], object]:
+    slots = np.array([pool.acquire() for _ in ids])
+    for slot in slots.tolist():
+        pool.start(slot)
+
+    def step() -> object:
+        pool.step(slots, ids)
+        return pool.best(slots)
+
+    return step
+
+
+def _decode(pool: Pool) -> Callable[[], object]:
+    slots = [pool.acquire()]
+    pool.start(slots[0])
+
+    def decode() -> None:
+        for _ in range(GREEDY_STEPS):
+            ids, _ = pool.best(slots)
+            pool.step(slots, ids)
+
+    return decode
+
+
+def _limits(rounds: int) -> limits.Limits | None:
+    try:
+        measured = limits.measure(rounds)
+    except limits.LimitsError as error:
+        print(f"benchmarks.runtime: {error}", file=sys.stderr)
+        return None
+    print(
+        f"one core: {measured.int8_multiply_adds_per_second / 1e9:.0f} G int8 multiply-adds a "
+        f"second, {measured.l3_read_bytes_per_second / 1e9:.1f} GB a second from L3"
+    )
+    return measured
+
+
+def _print_rows(rows: list[Row], cell: str, layers: int, hidden: int, batch: int) -> None:
+    print(f"{cell}, {layers} × {hidden}, batch {batch}")
+    for row in rows:
+        if (row.cell, row.layers, row.hidden, row.batch) == (cell, layers, hidden, batch):
+            shares = "" if row.share_of_peak is None else f"{row.share_of_peak:7.0%} of peak"
+            if row.share_of_l3 is not None and batch == 1:
+                shares += f"{row.share_of_l3:7.0%} of L3"
+            print(f"  {row.backend:18}{row.microseconds_per_session_step:9.2f} µs{shares}")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.runtime", description=__doc__)
+    parser.add_argument("--json", metavar="FILE", help="write the figures; - is standard output")
+    parser.add_argument("--cells", nargs="+", default=["lstm", "gru", "elman"])
+    parser.add_argument("--hidden", nargs="+", type=int, default=[512, 1024])
+    parser.add_argument("--layers", nargs="+", type=int, default=[1])
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 16, 64, 128])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", action=argparse.BooleanOptionalAction, default=True)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

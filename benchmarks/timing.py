@@ -1,0 +1,37 @@
+"""Taking times on a machine that other programs use too."""
+
+from collections.abc import Callable, Mapping
+from time import process_time
+from typing import TypeVar
+
+Name = TypeVar("Name")
+
+BLOCK_SECONDS = 0.03
+
+
+def best_seconds(calls: Mapping[Name, Callable[[], object]], rounds: int) -> dict[Name, float]:
+    """The processor seconds of one call of each, the least over some rounds.
+
+    A round measures every call in turn, so that a change of the processor's speed meets all alike.
+    """
+    repeats = {name: _repeats(call) for name, call in calls.items()}
+    best = dict.fromkeys(calls, float("inf"))
+    for _ in range(rounds):
+        for name, call in calls.items():
+            best[name] = min(best[name], _block(call, repeats[name]) / repeats[name])
+    return best
+
+
+def _repeats(call: Callable[[], object]) -> int:
+    """How many calls fill a block; the calls that find out also warm the caches up."""
+    repeats = 1
+    while (seconds := _block(call, repeats)) < BLOCK_SECONDS / 4:
+        repeats *= 2
+    return max(1, int(repeats * BLOCK_SECONDS / seconds))
+
+
+def _block(call: Callable[[], object], repeats: int) -> float:
+    begun = process_time()
+    for _ in range(repeats):
+        call()
+    return process_time() - begun
