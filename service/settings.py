@@ -51,7 +51,9 @@ class Settings(BaseSettings):
         200_000, ge=1, description="The longest text before the cursor, in code points."
     )
     max_body_bytes: int = Field(
-        2_097_152, ge=1024, description="The largest request body; the rest is not read."
+        2_097_152,
+        ge=1024,
+        description="The largest request body; a larger one is dropped as it comes in.",
     )
     queue_limit: int = Field(
         1024,

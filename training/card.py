@@ -49,6 +49,12 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
         "network while training (loss.png shows the curve).",
         "",
     ]
+    if quantization := summary.get("quantization"):
+        lines += [
+            f"As served, in integers: {quantization['served_bits']:.4f} bits a character on the "
+            f"same text, {quantization['cost']:+.4f} against floating point.",
+            "",
+        ]
     if metrics:
         lines += ["## Figures", "", *_figures(metrics), ""]
     lines += ["## Limits", "", LIMITS, ""]

@@ -22,6 +22,7 @@ from training.plots import plot_loss
 from training.precision import choose_precision
 from training.presets import Preset
 from training.progress import Progress
+from training.quantization import finish
 from training.sampling import sample
 from training.schedule import Budget, Clock, learning_rate
 from training.streams import IGNORED, windows
@@ -53,7 +54,8 @@ def train(
 
     A checkpoint is written at every measurement that is better than all before, so that a run
     that is cut off leaves the best so far. Ctrl-C ends the run early in the same way.
-    Raises OSError where `out` cannot be written.
+    What is left is fit to be served in integers. Raises QuantizationError where that would cost
+    too much, and OSError where `out` cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
@@ -131,7 +133,7 @@ def train(
     if history.improved:
         _save(out, network, history, corpus, preset, name, data, vocabulary)
     plot_loss(history, out / "loss.png")
-    progress.end(history, out)
+    progress.end(history, finish(out, corpus), out)
     return history
 
 

@@ -12,6 +12,7 @@ from rich.progress import Progress as Bar
 from model.config import NetworkConfig
 from training.corpus import Corpus
 from training.history import History
+from training.quantization import Cost
 from training.schedule import Budget
 
 
@@ -77,7 +78,7 @@ class Progress:
         )
         self.console.print(escape(sample), style="dim", highlight=False)
 
-    def end(self, history: History, out: Path) -> None:
+    def end(self, history: History, cost: Cost, out: Path) -> None:
         self._bar.stop()
         why = "interrupted" if history.interrupted else "done"
         if history.stopped_early:
@@ -85,6 +86,7 @@ class Progress:
         best = history.best
         self.console.print(
             f"{why}: {best.validation_bits:.3f} bits a character on held-out text after "
-            f"{best.seconds / 60:.1f} minutes; the checkpoint is in {escape(str(out))}",
+            f"{best.seconds / 60:.1f} minutes, {cost.bits:+.4f} when served in integers; "
+            f"the checkpoint is in {escape(str(out))}",
             highlight=False,
         )

@@ -13,6 +13,7 @@ from model.checkpoint import Checkpoint, Weights
 from model.network import Network
 from model.runtime import Ids, Runtime
 from model.runtime.clipping import clipped
+from training.card import model_card
 from training.corpus import Corpus
 from training.surprise import read
 from training.validation import Validation
@@ -59,7 +60,8 @@ def quantize(
         raise QuantizationError(
             f"{trained.name}: served in integers it would cost {cost.bits:.4f} bits a character "
             f"({cost.served_bits:.4f}, in floating point {cost.float_bits:.4f}), more than "
-            f"{LARGEST_COST}: train it anew with more weight decay or a lower learning rate"
+            f"{LARGEST_COST}: train it anew with more weight decay or a lower learning rate; the "
+            "folder keeps the network as it was trained"
         )
     return weights, cost
 
@@ -73,7 +75,8 @@ def finish(folder: Path, corpus: Corpus) -> Cost:
     validation = Validation(corpus.validation, trained.vocabulary, VALIDATED)
     weights, cost = quantize(trained, [d.text for d in corpus.train], validation)
     summary = {**trained.training, "quantization": asdict(cost) | {"cost": cost.bits}}
-    checkpoint.save(folder, trained.config, weights, summary)
+    card = model_card(trained.name, trained.config, summary)
+    checkpoint.save(folder, trained.config, weights, summary, card)
     return cost
 
 

@@ -79,6 +79,7 @@ def train(
     corpus = read(texts, selection, validation or [])
     try:
         from training.loop import train as run
+        from training.quantization import QuantizationError
         from training.schedule import Budget
     except ModuleNotFoundError as error:
         raise UsageError(
@@ -101,5 +102,7 @@ def train(
         )
     except OSError as error:
         raise UsageError(f"--out: {out} cannot be written: {error.strerror}") from None
+    except QuantizationError as error:
+        raise UsageError(str(error)) from None
     if history.interrupted:
         raise typer.Exit(130)
