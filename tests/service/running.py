@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import uvicorn
@@ -112,22 +112,26 @@ def environment(**settings: Any) -> dict[str, str]:
 
 
 @contextmanager
-def process(**settings: Any) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """The service as a process on a free port: its address, once it says it is ready."""
+def process(
+    log: IO[str] | None = None, **settings: Any
+) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """The service as a process on a free port: its address, once it says it is ready.
+
+    What it says on standard error goes to `log`, where one is given.
+    """
     started = subprocess.Popen(
         [sys.executable, "-m", "nextchar", "serve"],
         cwd=ROOT,
         env=environment(**({"port": 0} | settings)),
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=log or subprocess.PIPE,
         text=True,
     )
     assert started.stdout is not None
-    assert started.stderr is not None
     try:
         line = started.stdout.readline()
         found = re.match(r"nextchar: ready on (http://\S+) \(models: .+; sessions: .+\)\n", line)
-        assert found, line + started.stderr.read()
+        assert found, line + (started.stderr.read() if started.stderr else "")
         yield found[1], started
     finally:
         started.kill()

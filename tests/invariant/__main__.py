@@ -1,0 +1,142 @@
+"""scripts/soak: lets everything go wrong for a given time, and tells what came of it."""
+
+import json
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from rich.console import Console
+from rich.table import Table
+
+from tests.invariant.machine import Invariant
+from tests.invariant.stage import Stage
+from tests.invariant.typist import Mismatch, Tally
+from tests.tiny import save_tiny_checkpoint
+
+STEPS = 60
+# The first of a run is the plainest: one rule, over and over.
+EXAMPLES = 12
+NOTE_EVERY_SECONDS = 60
+
+app = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a soak found."""
+
+    checkpoint: str
+    minutes: float
+    steps: int
+    answers_compared: int
+    faults_injected: int
+    faults: dict[str, int]
+    mismatches: int
+    server_errors: int
+    texts_sent_again: int
+    replies: dict[str, int]
+    resident_megabytes: tuple[float, ...]
+
+
+@app.command()
+def soak(
+    minutes: Annotated[float, typer.Option(help="How long.", min=0.01)] = 30,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A checkpoint's folder; a tiny random network when absent.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Writes the figures here; - for standard output.")
+    ] = None,
+) -> None:
+    """Types, races, cancels, kills, restarts, flushes and swaps, and compares every answer.
+
+    Each answer of a service of two workers on a Redis of its own is compared, bit for bit, with
+    what this process computes from the whole text. Ends with status 1 after a mismatch.
+
+    Example: scripts/soak --minutes 30 --json soak.json
+    """
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        tiny = [save_tiny_checkpoint(folder / f"tiny-{seed}", seed=seed) for seed in (0, 1)]
+        checkpoints = tiny if checkpoint is None else [checkpoint, tiny[0]]
+        with Stage(folder, checkpoints) as stage:
+            report = run(stage, minutes, str(checkpoint or "tiny"))
+    show(report)
+    if json_file is not None:
+        text = json.dumps(asdict(report), indent=2)
+        if str(json_file) == "-":
+            sys.stdout.write(f"{text}\n")
+        else:
+            json_file.write_text(f"{text}\n", "utf-8")
+    raise typer.Exit(1 if report.mismatches else 0)
+
+
+def run(stage: Stage, minutes: float, name: str) -> Report:
+    """Runs the state machine, over and over with new seeds, until the time is up."""
+    tally = Invariant.tally = Tally()
+    Invariant.stage = stage
+    console = Console(stderr=True)
+    begun = noted = time.monotonic()
+    resident = [stage.resident_megabytes]
+    while time.monotonic() - begun < minutes * 60:
+        try:
+            run_state_machine_as_test(
+                Invariant,
+                settings=settings(
+                    max_examples=EXAMPLES,
+                    stateful_step_count=STEPS,
+                    deadline=None,
+                    database=None,
+                    phases=(Phase.generate,),
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        except Mismatch as error:
+            console.print(f"[red]mismatch[/red] {error}", soft_wrap=True, highlight=False)
+        if time.monotonic() - noted >= NOTE_EVERY_SECONDS:
+            noted = time.monotonic()
+            resident.append(stage.resident_megabytes)
+            console.print(
+                f"{(noted - begun) / 60:5.1f} min  {tally.steps} steps  "
+                f"{tally.faults.total()} faults  {tally.mismatches} mismatches",
+                highlight=False,
+            )
+    return Report(
+        checkpoint=name,
+        minutes=round((time.monotonic() - begun) / 60, 2),
+        steps=tally.steps,
+        answers_compared=tally.compared,
+        faults_injected=tally.faults.total(),
+        faults=dict(sorted(tally.faults.items())),
+        mismatches=tally.mismatches,
+        server_errors=tally.server_errors,
+        texts_sent_again=tally.restarted_texts,
+        replies=dict(sorted(tally.replies.items())),
+        resident_megabytes=tuple(round(each, 1) for each in resident),
+    )
+
+
+def show(report: Report) -> None:
+    """The report as a table."""
+    table = Table(title=f"{report.minutes} minutes, checkpoint {report.checkpoint}")
+    table.add_column("what")
+    table.add_column("how often", justify="right")
+    table.add_row("steps", str(report.steps))
+    table.add_row("answers compared with a fresh computation", str(report.answers_compared))
+    table.add_row("faults injected", str(report.faults_injected))
+    for fault, times in report.faults.items():
+        table.add_row(f"  {fault}", str(times))
+    table.add_row("mismatches", str(report.mismatches))
+    table.add_row("answers 5xx where none may be", str(report.server_errors))
+    table.add_row("edits answered by sending the whole text", str(report.texts_sent_again))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    app()
