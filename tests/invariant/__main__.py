@@ -14,9 +14,10 @@ from hypothesis.stateful import run_state_machine_as_test
 from rich.console import Console
 from rich.table import Table
 
-from tests.invariant.machine import Invariant
+from tests.invariant.machine import Invariant, together
+from tests.invariant.recorded import read, replay
 from tests.invariant.stage import Stage
-from tests.invariant.typist import Mismatch, Tally
+from tests.invariant.typist import Mismatch, Tally, Typist
 from tests.tiny import save_tiny_checkpoint
 
 STEPS = 60
@@ -50,6 +51,11 @@ def soak(
     checkpoint: Annotated[
         Path | None, typer.Option(help="A checkpoint's folder; a tiny random network when absent.")
     ] = None,
+    recordings: Annotated[
+        Path | None,
+        typer.Option(help="Instead, replays the recorded typing in this folder (*.json.gz)."),
+    ] = None,
+    patches: Annotated[int, typer.Option(help="How many patches of each recording.")] = 20_000,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Writes the figures here; - for standard output.")
     ] = None,
@@ -66,7 +72,11 @@ def soak(
         tiny = [save_tiny_checkpoint(folder / f"tiny-{seed}", seed=seed) for seed in (0, 1)]
         checkpoints = tiny if checkpoint is None else [checkpoint, tiny[0]]
         with Stage(folder, checkpoints) as stage:
-            report = run(stage, minutes, str(checkpoint or "tiny"))
+            name = str(checkpoint or "tiny")
+            if recordings is None:
+                report = run(stage, minutes, name)
+            else:
+                report = play(stage, sorted(recordings.glob("*.json.gz")), patches, name)
     show(report)
     if json_file is not None:
         text = json.dumps(asdict(report), indent=2)
@@ -107,6 +117,32 @@ def run(stage: Stage, minutes: float, name: str) -> Report:
                 f"{tally.faults.total()} faults  {tally.mismatches} mismatches",
                 highlight=False,
             )
+    return report_of(tally, name, begun, resident)
+
+
+def play(stage: Stage, recordings: list[Path], patches: int, name: str) -> Report:
+    """Replays recordings, each as edits and as whole texts, all at the same time."""
+    tally = Tally()
+    begun = time.monotonic()
+    resident = [stage.resident_megabytes]
+
+    async def one(recording: Path, as_edit: bool) -> None:
+        typist = Typist(stage, tally, f"{recording.stem}-{as_edit}")
+        try:
+            await replay(typist, read(recording, patches), as_edit)
+        except Mismatch as error:
+            Console(stderr=True).print(f"[red]mismatch[/red] {error}"[:2000], highlight=False)
+        await typist.close()
+
+    stage.loop.run_until_complete(
+        together(one(path, as_edit) for path in recordings for as_edit in (False, True))
+    )
+    tally.steps = sum(times for reply, times in tally.replies.items() if "answered" in reply)
+    return report_of(tally, name, begun, [*resident, stage.resident_megabytes])
+
+
+def report_of(tally: Tally, name: str, begun: float, resident: list[float]) -> Report:
+    """What was counted since `begun`."""
     return Report(
         checkpoint=name,
         minutes=round((time.monotonic() - begun) / 60, 2),

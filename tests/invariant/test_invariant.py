@@ -1,14 +1,17 @@
 """A few hundred steps of everything that can happen: each answer is that of a fresh computation."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.invariant.machine import Invariant
+from tests.invariant.recorded import read, replay
 from tests.invariant.stage import Stage
-from tests.invariant.typist import Mismatch, Tally, Wish
+from tests.invariant.typist import Mismatch, Tally, Typist, Wish
 from tests.tiny import save_tiny_checkpoint
 
 EXAMPLES = 6
@@ -41,6 +44,32 @@ def test_every_answer_is_that_of_a_fresh_computation_whatever_happens(stage: Sta
     assert tally.steps > 200
     assert tally.mismatches == tally.server_errors == 0
     assert "Error" not in stage.log
+
+
+@pytest.mark.parametrize("as_edit", [False, True])
+def test_recorded_typing_is_answered_as_a_fresh_computation_would(
+    stage: Stage, root: Path, as_edit: bool
+) -> None:
+    recording = root / "tests/invariant/recordings/sveltecomponent-extract.json"
+    tally = Tally()
+    typist = Typist(stage, tally, f"recorded-{as_edit}")
+
+    async def type_it() -> int:
+        pauses = await replay(typist, read(recording, 10_000), as_edit)
+        await typist.close()
+        return pauses
+
+    pauses = stage.loop.run_until_complete(type_it())
+    assert tally.compared == pauses > 100
+    assert tally.mismatches == tally.server_errors == 0
+
+
+def test_a_recording_leads_to_its_end(root: Path) -> None:
+    recording = root / "tests/invariant/recordings/sveltecomponent-extract.json"
+    text = ""
+    for key in read(recording, 10_000):
+        text = text[: key.keep] + key.append
+    assert json.loads(recording.read_text("utf-8"))["endContent"].startswith(text)
 
 
 @pytest.mark.timeout(60)
