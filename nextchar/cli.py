@@ -12,6 +12,8 @@ from model.errors import ModelError
 from nextchar.commands.complete import complete
 from nextchar.commands.evaluate import evaluate
 from nextchar.commands.generate import generate
+from nextchar.commands.gradients import gradients
+from nextchar.commands.lecture import lecture
 from nextchar.commands.next_character import next_character
 from nextchar.commands.score import score
 from nextchar.commands.serve import serve
@@ -34,6 +36,8 @@ VERBS: dict[str, Callable[..., None]] = {
     "generate": generate,
     "score": score,
     "next": next_character,
+    "lecture": lecture,
+    "gradients": gradients,
 }
 
 app = typer.Typer(

@@ -1,0 +1,195 @@
+"""The verb `lecture`: the five shapes of sequence learning, and the word "hello"."""
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nextchar.errors import UsageError
+from nextchar.options import BackendOption, JsonOption
+from nextchar.reading import read_text
+from nextchar.writing import STANDARD_OUTPUT, check_target, write_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from model.runtime import Runtime
+    from training.lecture.graph import Graph
+
+TEXT = "import "
+REPORTED = 10
+"""While `hello` is learnt, one line in so many steps."""
+
+
+class Variant(StrEnum):
+    """What `lecture` shows."""
+
+    ALL = "all"
+    ONE_TO_ONE = "one-to-one"
+    ONE_TO_MANY = "one-to-many"
+    MANY_TO_ONE = "many-to-one"
+    READ_THEN_WRITE = "read-then-write"
+    IN_STEP = "in-step"
+    HELLO = "hello"
+
+
+SHAPES = tuple(variant for variant in Variant if variant not in (Variant.ALL, Variant.HELLO))
+
+
+def lecture(
+    variant: Annotated[
+        Variant, typer.Argument(metavar="[VARIANT]", help=f"One of {', '.join(Variant)}.")
+    ] = Variant.ALL,
+    text: Annotated[
+        str | None,
+        typer.Argument(metavar="[TEXT]", help=f"What is read; {TEXT!r} when nothing is given."),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The checkpoint's folder; hello trains its own network."),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Read the text from a file; - is standard input."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="With hello: leave the checkpoint and a picture of the graph here."
+        ),
+    ] = None,
+    json: JsonOption = None,
+    backend: BackendOption = "auto",
+) -> None:
+    """Show one shape of sequence learning on a text, or all five: the same network in each.
+
+    one-to-one and one-to-many read the text's first character only; many-to-one, read-then-write
+    and in-step read all of it. hello trains an Elman cell on that word within seconds.
+
+    Example: nextchar lecture many-to-one "import nump" --checkpoint checkpoints/python
+    """
+    check_target(json)
+    if text is not None and file is not None:
+        raise UsageError("the text is given twice, as TEXT and as --file; give one of them")
+    if variant is Variant.HELLO:
+        if text is not None or file is not None or checkpoint is not None:
+            raise UsageError("hello trains its own network on its own word; give no text to it")
+        _hello(out, json)
+        return
+    if out is not None:
+        raise UsageError("--out: only hello leaves a checkpoint; leave the option out")
+    if checkpoint is None:
+        raise UsageError(f"{variant} needs a checkpoint: --checkpoint DIR; only hello has its own")
+    body = read_text(file) if file is not None else TEXT if text is None else text
+    if not body:
+        raise UsageError("there is no text to read: at least one character was expected")
+
+    from rich.console import Console
+
+    from model.checkpoint import load
+    from model.runtime import Runtime
+
+    runtime = Runtime(load(checkpoint), backend)
+    console = Console(highlight=False, quiet=json == STANDARD_OUTPUT)
+    figures = {
+        shape.value: _show(console, shape, runtime, body)
+        for shape in (SHAPES if variant is Variant.ALL else [variant])
+    }
+    console.print(
+        "\nh₀ is the empty state; (c) was written and is read again; ␣ ↵ ⇥ are blanks.",
+        style="dim",
+    )
+    if json is not None:
+        write_json({"model": runtime.checkpoint.name, **figures}, json)
+
+
+def _show(console: "Console", shape: Variant, runtime: "Runtime", text: str) -> dict[str, object]:
+    """Shows one shape, and gives its figures."""
+    from rich.text import Text
+
+    from nextchar.tables import next_table, score_table, surprise_table
+    from training.lecture import variants
+
+    if shape is Variant.ONE_TO_ONE:
+        one = variants.one_to_one(runtime, text)
+        _head(console, shape, "a character in, the distribution of the next one out", one.graph())
+        console.print(next_table(one.next))
+        return asdict(one)
+    if shape is Variant.ONE_TO_MANY:
+        many = variants.one_to_many(runtime, text)
+        _head(console, shape, "a character in, a text out: what is drawn is read", many.graph())
+        console.print(Text.assemble(many.read, (many.generated, "green")))
+        return asdict(many)
+    if shape is Variant.MANY_TO_ONE:
+        whole = variants.many_to_one(runtime, text)
+        _head(console, shape, "a text in, one answer out: what comes next", whole.graph())
+        console.print(next_table(whole.next))
+        console.print("or how likely the text is:")
+        console.print(score_table(whole.score))
+        return asdict(whole)
+    if shape is Variant.READ_THEN_WRITE:
+        written = variants.read_then_write(runtime, text)
+        _head(console, shape, "a prefix in, then a completion out (unsure or not)", written.graph())
+        console.print(Text.assemble(written.read, (written.completion.text, "green")))
+        return {
+            **asdict(written),
+            "text": written.completion.text,
+            "confidence": written.completion.confidence,
+        }
+    step = variants.in_step(runtime, text)
+    _head(console, shape, "at each character its surprise, and what comes next", step.graph())
+    console.print(surprise_table(step.read, step.bits))
+    return asdict(step)
+
+
+def _head(console: "Console", shape: Variant, statement: str, graph: "Graph") -> None:
+    from rich.text import Text
+
+    from training.lecture.graph import as_text
+
+    console.print(Text.assemble("\n", (shape.replace("-", " "), "bold"), f": {statement}\n"))
+    console.print(Text(as_text(graph)), soft_wrap=True)
+    console.print()
+
+
+def _hello(out: Path | None, json: str | None) -> None:
+    if out is not None and out.exists() and not out.is_dir():
+        raise UsageError(f"--out: {out} is a file; name a folder, which may be new")
+    try:
+        import torch
+
+        from training.lecture import hello
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"hello is trained, and that needs {error.name}, which is not installed; "
+            "install nextchar with its extra: pip install 'nextchar[train]'"
+        ) from None
+    from rich.console import Console
+    from rich.text import Text
+
+    from training.lecture.graph import as_text
+
+    console = Console(highlight=False, quiet=json == STANDARD_OUTPUT)
+    console.print(f"an Elman cell of {hello.CONFIG.hidden} units learns “{hello.WORD}”")
+    console.print("  step  bits a character  after start, h, e, l, l it says")
+
+    def report(step: int, bits: float, said: str) -> None:
+        if step == 1 or step % REPORTED == 0:
+            console.print(f"  {step:4}  {bits:16.3f}  {said}")
+
+    # A step of so small a network is over before a second thread has begun.
+    torch.set_num_threads(1)
+    lesson = hello.teach(progress=report)
+    graph, _ = hello.unroll(lesson.network)
+    console.print()
+    console.print(Text(as_text(graph)), soft_wrap=True)
+    if out is not None:
+        try:
+            hello.save(lesson, out)
+        except OSError as error:
+            raise UsageError(f"--out: {out} cannot be written: {error.strerror}") from None
+        console.print(f"\nleft in {out}: the checkpoint, and {hello.PICTURE} with the whole graph")
+    if json is not None:
+        write_json({"bits": lesson.bits, "steps": [asdict(step) for step in graph.steps]}, json)

@@ -1,0 +1,245 @@
+"""The experiments of the report: radii, kinds of cell and clipping, on one text and one budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from torch import Tensor
+from torch.nn import functional
+
+from model.cells import Elman
+from model.config import GATES, NetworkConfig
+from model.network import Network
+from model.vocabulary import Vocabulary
+from training.corpus import Document
+from training.gradients.measure import Flow, measure, set_spectral_radius
+from training.streams import IGNORED, Window, windows
+from training.unrolled import forward
+from training.validation import Validation
+
+HELD_OUT = 0.1
+"""The last part of the text, on which gradients are measured and nothing is learnt."""
+LEARNING_RATES = {"elman": 2e-3, "gru": 5e-3, "lstm": 5e-3}
+RECENT = 50
+"""Losses are given as means over so many steps."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How large the experiments are.
+
+    `radii` are the spectral radii that W is set to; `quiet` is the standard deviation of U there,
+    small so that the inputs alone do not saturate the units. `distance` is the longest distance
+    in time, `passages` how many places of the held-out text are measured.
+    """
+
+    hidden: int = 64
+    distance: int = 100
+    passages: int = 32
+    radii: tuple[float, ...] = (0.5, 0.8, 1.0, 1.5, 2.0)
+    quiet: float = 0.1
+    steps: int = 1000
+    streams: int = 16
+    window: int = 64
+    clip: float = 1.0
+    clipping_radius: float = 2.0
+    clipping_steps: int = 300
+    clipping_rate: float = 0.5
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class AtRadius:
+    """An Elman cell that has learnt nothing, its W set to a spectral radius."""
+
+    radius: float
+    flow: Flow
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One kind of cell before and after training; bits are those of the held-out text."""
+
+    cell: str
+    parameters: int
+    bits_per_character: float
+    before: Flow
+    after: Flow
+
+
+@dataclass(frozen=True)
+class Training:
+    """Plain gradient descent from a radius above 1: what each step saw.
+
+    `clip` is the norm that gradients were clipped to, or None; `bits` and `norms` have an entry
+    for each step, `norms` before clipping. Training that `diverged` ended at a gradient beyond
+    the range of its numbers.
+    """
+
+    clip: float | None
+    diverged: bool
+    bits: tuple[float, ...]
+    norms: tuple[float, ...]
+
+    @property
+    def final_bits(self) -> float:
+        """The mean over the last steps."""
+        return float(np.mean(self.bits[-RECENT:]))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All that the report is made of."""
+
+    text: str
+    characters: int
+    vocabulary: int
+    settings: Settings
+    radii: tuple[AtRadius, ...]
+    cells: tuple[Trained, ...]
+    clipping: tuple[Training, ...]
+
+    def to_json(self) -> Any:
+        """Plain objects and lists."""
+        return FIGURES.dump_python(self, mode="json")
+
+
+FIGURES: TypeAdapter[Figures] = TypeAdapter(Figures)
+"""Checks figures that were written before; raises ValueError for what is none."""
+
+Progress = Callable[[int], None]
+
+
+class Experiment:
+    """One text, its vocabulary and the places in it that every network is measured on."""
+
+    def __init__(self, text: str, settings: Settings | None = None) -> None:
+        """Raises ValueError for a text that is too short to measure on."""
+        self.settings = settings or Settings()
+        self.vocabulary = Vocabulary("".join(sorted(set(text))), byte_fallback=False)
+        ids = self.vocabulary.encode(text)
+        self.characters = len(ids)
+        split = int(len(ids) * (1 - HELD_OUT))
+        distance = self.settings.distance
+        shortest = round(2 * distance / HELD_OUT)
+        if len(ids) < shortest:
+            raise ValueError(f"the text has {len(ids)} characters; at least {shortest} are needed")
+        self.learnt: NDArray[np.int32] = ids[:split]
+        random = np.random.default_rng(self.settings.seed)
+        begins = random.integers(split, len(ids) - distance - 1, self.settings.passages)
+        passages = np.stack([ids[begin : begin + distance + 2] for begin in begins])
+        self.passages: Tensor = torch.from_numpy(passages).long()
+        held_out = Document(Path("held-out"), "held-out", text[split:])
+        self._validation = Validation([held_out], self.vocabulary, characters=8000)
+
+    @property
+    def work(self) -> int:
+        """How many training steps `run` takes: what its progress adds up to."""
+        return self.settings.steps * len(GATES) + self.settings.clipping_steps * 2
+
+    def run(self, name: str, progress: Progress = lambda steps: None) -> Figures:
+        """All experiments; `name` says what the text is."""
+        settings = self.settings
+        return Figures(
+            text=name,
+            characters=self.characters,
+            vocabulary=self.vocabulary.size,
+            settings=settings,
+            radii=tuple(self.at_radius(radius) for radius in settings.radii),
+            cells=tuple(self.trained(cell, progress) for cell in GATES),
+            clipping=tuple(self.clipped(clip, progress) for clip in (None, settings.clip)),
+        )
+
+    def at_radius(self, radius: float) -> AtRadius:
+        """An Elman network as it begins, but for the radius of W and the quieter inputs."""
+        return AtRadius(radius, measure(self._at_radius(radius), self.passages))
+
+    def trained(self, cell: str, progress: Progress = lambda steps: None) -> Trained:
+        """One kind of cell, trained on the text as the training loop does, and clipped."""
+        network = self._network(cell)
+        before = measure(network, self.passages)
+        optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATES[cell])
+        steps = self.settings.steps
+        self._descend(network, optimizer, self.settings.clip, steps, progress)
+        return Trained(
+            cell=cell,
+            parameters=sum(p.numel() for p in network.parameters()),
+            bits_per_character=self._validation.bits_per_character(network),
+            before=before,
+            after=measure(network, self.passages),
+        )
+
+    def clipped(self, clip: float | None, progress: Progress = lambda steps: None) -> Training:
+        """Plain gradient descent, in which a gradient that explodes is a step that explodes."""
+        network = self._at_radius(self.settings.clipping_radius)
+        optimizer = torch.optim.SGD(network.parameters(), self.settings.clipping_rate)
+        return self._descend(network, optimizer, clip, self.settings.clipping_steps, progress)
+
+    def _network(self, cell: str) -> Network:
+        torch.manual_seed(self.settings.seed)
+        characters = self.vocabulary.characters
+        return Network(NetworkConfig(cell, 1, self.settings.hidden, characters, False))
+
+    def _at_radius(self, radius: float) -> Network:
+        network = self._network("elman")
+        (layer,) = network.layers()
+        assert isinstance(layer, Elman)
+        set_spectral_radius(layer, radius)
+        with torch.no_grad():
+            layer.U.mul_(self.settings.quiet)
+        return network
+
+    def _descend(
+        self,
+        network: Network,
+        optimizer: torch.optim.Optimizer,
+        clip: float | None,
+        steps: int,
+        progress: Progress,
+    ) -> Training:
+        bits: list[float] = []
+        norms: list[float] = []
+        diverged = False
+        state = network.initial(self.settings.streams)
+        for window in islice(self._windows(), steps):
+            logits, state = forward(network, window.ids, state, torch.float32)
+            loss = functional.cross_entropy(
+                logits.flatten(0, 1), window.targets.flatten(), ignore_index=IGNORED
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(
+                network.parameters(), math.inf if clip is None else clip
+            )
+            diverged = not math.isfinite(norm)
+            if diverged:
+                break
+            optimizer.step()
+            state = [tuple(part.detach() for part in layer) for layer in state]
+            bits.append(loss.item() / math.log(2))
+            norms.append(norm.item())
+            progress(1)
+        return Training(clip, diverged, tuple(bits), tuple(norms))
+
+    def _windows(self) -> Iterator[Window]:
+        """Epoch after epoch, the same for every network."""
+        random = np.random.default_rng(self.settings.seed)
+        settings = self.settings
+        while True:
+            yield from windows(
+                [self.learnt],
+                self.vocabulary.start,
+                settings.streams,
+                settings.window,
+                len(self.learnt),
+                random,
+            )

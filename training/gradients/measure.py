@@ -1,0 +1,123 @@
+"""What happens to gradients, units and states along a text, in one network as it stands."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from model.cells import Elman
+from model.network import Network
+
+SATURATED = 0.95
+"""From this height on a squashing function lets less than a tenth of the gradient through."""
+REACHED = 0.01
+"""The gradient reaches as far as it keeps this share of what it was where the loss arose."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One network on some passages of text.
+
+    `gradient` is the norm of the last step's loss by the whole state of the first layer, a
+    geometric mean over the passages, by distance in time: number k is k steps before the loss.
+    `saturated` is the share of squashed values (tanh above 0.95 in magnitude, gates as near to
+    their ends) over all units and steps. `state` is the norm of the hidden state, root mean square
+    over the units, by position in the text.
+    """
+
+    gradient: tuple[float, ...]
+    saturated: float
+    state: tuple[float, ...]
+
+    @property
+    def relative(self) -> tuple[float, ...]:
+        """The gradient's norm over its norm at distance 0."""
+        return tuple(norm / self.gradient[0] for norm in self.gradient)
+
+    @property
+    def reach(self) -> int:
+        """The longest distance up to which the gradient keeps a hundredth of its norm."""
+        for distance, share in enumerate(self.relative):
+            if share < REACHED:
+                return distance - 1
+        return len(self.gradient) - 1
+
+    @property
+    def rate(self) -> float:
+        """The factor a step takes the norm by, on average over all distances."""
+        return float(self.relative[-1] ** (1 / (len(self.gradient) - 1)))
+
+
+class _Squashed(TorchFunctionMode):
+    """Counts how many of the values that tanh and σ give are saturated, whoever calls them.
+
+    σ(x) = (1 + tanh(x/2)) / 2, so that 2σ − 1 is judged as a tanh is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values = 0
+        self.saturated = 0
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func in (torch.tanh, torch.sigmoid):
+            height = result.detach() if func is torch.tanh else 2 * result.detach() - 1
+            self.values += height.numel()
+            self.saturated += int((height.abs() > SATURATED).sum())
+        return result
+
+
+def measure(network: Network, passages: Tensor) -> Flow:
+    """Reads passages of ids (passages, time + 1) from the empty state; the last id is predicted.
+
+    In float64, whose range holds a gradient that has vanished over a hundred steps.
+    """
+    network = copy.deepcopy(network).double()
+    state = network.initial(len(passages))
+    states = []
+    with _Squashed() as squashed:
+        for ids in passages[:, :-1].t():
+            logits, state = network.step(ids, state)
+            for part in state[0]:
+                part.retain_grad()
+            states.append(state[0])
+    functional.cross_entropy(logits, passages[:, -1], reduction="sum").backward()
+    return Flow(
+        gradient=tuple(_norm(parts) for parts in reversed(states)),
+        saturated=squashed.saturated / squashed.values,
+        state=tuple(
+            float(parts[0].detach().square().mean(dim=1).sqrt().mean()) for parts in states
+        ),
+    )
+
+
+def _norm(parts: Sequence[Tensor]) -> float:
+    """The geometric mean over passages of the norm of the gradient by all parts of the state."""
+    # The last step's memory may have no gradient of its own in a cell without an output gate.
+    squares = torch.stack([p.grad.square().sum(dim=1) for p in parts if p.grad is not None])
+    return float(squares.sum(dim=0).sqrt().log().mean().exp())
+
+
+def spectral_radius(cell: Elman) -> float:
+    """The largest magnitude of an eigenvalue of W."""
+    return float(torch.linalg.eigvals(cell.W.detach()).abs().max())
+
+
+def set_spectral_radius(cell: Elman, radius: float) -> None:
+    """Scales W to a spectral radius, its directions kept."""
+    with torch.no_grad():
+        cell.W.mul_(radius / spectral_radius(cell))

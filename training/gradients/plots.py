@@ -1,0 +1,124 @@
+"""The pictures of the report, as PNG files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from model.checkpoint import replace
+from training.gradients.experiment import Figures
+
+COLOURS = {"elman": "tab:red", "gru": "tab:blue", "lstm": "tab:green"}
+NAMES = {"elman": "Elman", "gru": "GRU", "lstm": "LSTM"}
+
+
+def draw(figures: Figures) -> Mapping[str, bytes]:
+    """Every picture by its file name."""
+    return {
+        "radius.png": _png(_radius(figures)),
+        "cells.png": _png(_cells(figures)),
+        "state.png": _png(_state(figures)),
+        "clipping.png": _png(_clipping(figures)),
+    }
+
+
+def write(figures: Figures, folder: Path) -> None:
+    """Puts the pictures into a folder, which may be new."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in draw(figures).items():
+        replace(folder / name, content)
+
+
+def _radius(figures: Figures) -> Figure:
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for number, at in enumerate(figures.radii):
+        label = f"spectral radius {at.radius:g}"
+        axes.semilogy(at.flow.relative, color=_shade(number, len(figures.radii)), label=label)
+    _by_distance(axes, "Elman, untrained")
+    return figure
+
+
+def _cells(figures: Figures) -> Figure:
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    before, after = figure.subplots(1, 2, sharey=True)
+    for trained in figures.cells:
+        style = {"color": COLOURS[trained.cell], "label": NAMES[trained.cell]}
+        before.semilogy(trained.before.relative, **style)
+        after.semilogy(trained.after.relative, **style)
+    _by_distance(before, "before training")
+    _by_distance(after, f"after {figures.settings.steps:,} steps")
+    after.set_ylabel("")
+    return figure
+
+
+def _state(figures: Figures) -> Figure:
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    radii, cells = figure.subplots(1, 2, sharey=True)
+    for number, at in enumerate(figures.radii):
+        shade = _shade(number, len(figures.radii))
+        radii.plot(at.flow.state, color=shade, label=f"{at.radius:g}")
+    for trained in figures.cells:
+        colour = COLOURS[trained.cell]
+        cells.plot(trained.before.state, "--", color=colour, alpha=0.6)
+        cells.plot(trained.after.state, color=colour, label=NAMES[trained.cell])
+    radii.set(
+        title="Elman, untrained, by spectral radius",
+        ylabel="norm of h (root mean square of its units)",
+    )
+    cells.set(title="trained; dashed: before training")
+    for axes in (radii, cells):
+        axes.set(xlabel="characters read", ylim=(0, 1.1))
+        axes.grid(alpha=0.3)
+        axes.legend(loc="upper center", ncols=5, fontsize="small")
+    return figure
+
+
+def _clipping(figures: Figures) -> Figure:
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    norms, losses = figure.subplots(1, 2)
+    for training, colour in zip(figures.clipping, ("tab:red", "tab:blue"), strict=True):
+        label = "no clipping" if training.clip is None else f"clipped to {training.clip:g}"
+        norms.semilogy(training.norms, color=colour, label=label, lw=0.9)
+        losses.plot(_smooth(training.bits), color=colour, label=label)
+    norms.set(title="norm of the gradient, before clipping", xlabel="step", ylabel="norm")
+    losses.set(title="training loss, mean of 10 steps", xlabel="step", ylabel="bits a character")
+    for axes in (norms, losses):
+        axes.grid(alpha=0.3)
+        axes.legend()
+    return figure
+
+
+def _by_distance(axes: Axes, title: str) -> None:
+    axes.axhline(1, color="black", lw=0.8)
+    axes.set(
+        title=title,
+        xlabel="distance in time (steps before the loss)",
+        ylabel="norm of the gradient ÷ norm at distance 0",
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+
+
+def _smooth(values: Sequence[float], width: int = 10) -> list[float]:
+    """The mean of each value and those just before it."""
+    return [
+        sum(values[max(0, end - width) : end]) / min(width, end)
+        for end in range(1, len(values) + 1)
+    ]
+
+
+def _shade(number: int, count: int) -> tuple[float, float, float]:
+    """From blue (the smallest radius) to red (the largest)."""
+    share = number / max(1, count - 1)
+    return (share, 0.25, 1 - share)
+
+
+def _png(figure: Figure) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=90, metadata={"Software": None})
+    return content.getvalue()

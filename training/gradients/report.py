@@ -1,0 +1,194 @@
+"""The report in Markdown: a function of the figures, so that it can say nothing else."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from model.checkpoint import replace
+from training.gradients import plots
+from training.gradients.experiment import FIGURES, Figures
+from training.gradients.measure import REACHED, SATURATED, Flow
+from training.gradients.plots import NAMES
+
+FIGURES_FILE = "figures.json"
+COMMAND = ".venv/bin/nextchar gradients"
+DIGITS = 4
+"""Significant digits of the figures that are kept."""
+
+
+def write(figures: Figures, file: Path) -> Figures:
+    """Writes the report to `file`, and figures and pictures into the folder of the same stem.
+
+    Returns the figures as they were kept, to so many digits. Raises OSError.
+    """
+    folder = file.with_suffix("")
+    kept = FIGURES.validate_python(_rounded(figures.to_json()))
+    plots.write(kept, folder)
+    compact = json.dumps(kept.to_json(), ensure_ascii=False, separators=(",", ":"))
+    replace(folder / FIGURES_FILE, (compact + "\n").encode())
+    replace(file, render(kept, folder.name).encode())
+    return kept
+
+
+def read(file: Path) -> Figures:
+    """The figures that a report was made of; raises OSError, or ValueError where there are none."""
+    content = (file.with_suffix("") / FIGURES_FILE).read_bytes()
+    return FIGURES.validate_json(content)
+
+
+def render(figures: Figures, folder: str) -> str:
+    """The page; `folder` is where its pictures lie beside it."""
+    settings = figures.settings
+    parts = [
+        f"<!-- Written by `{COMMAND}`; run it again instead of editing. -->",
+        "# Gradients through time",
+        "What if the state is transformed too much from step to step? The gradient of a late loss "
+        "by an early state is a product of Jacobians, one a step: ∂h_t/∂h_{t-1} = diag(1 − h_t²) W "
+        "in an Elman cell. Where they shrink what passes, it vanishes with the distance; where "
+        "they stretch it, it explodes (Deep Learning, Goodfellow et al., 2016, sections 8.2.5 and "
+        "10.7). This page measures both, and what helps.",
+        f"```sh\n{COMMAND}\n```",
+        f"writes this page, its pictures and [the figures behind them]({folder}/{FIGURES_FILE}) "
+        "anew, in a minute or two on one core. "
+        f"Text: {figures.text}, {figures.characters:,} characters of {figures.vocabulary} kinds; "
+        "the last tenth is held out, and all measuring is done there, on "
+        f"{settings.passages} passages. All networks have one layer of {settings.hidden} units and "
+        "begin from one seed.",
+        "## Below, at and above a spectral radius of 1",
+        "An Elman network that has learnt nothing, its W scaled to a spectral radius (the largest "
+        f"magnitude of an eigenvalue), its U to a standard deviation of {settings.quiet:g}, so "
+        "that the units are not saturated by the inputs alone.",
+        f"![The gradient by distance for each radius]({folder}/radius.png)",
+        _table(
+            (
+                "spectral radius",
+                "a step multiplies the norm by",
+                "10 steps back",
+                f"{settings.distance} steps back",
+                "the gradient",
+                "saturated",
+                "norm of the state",
+            ),
+            (
+                (
+                    f"{at.radius:g}",
+                    f"{at.flow.rate:.3f}",
+                    _number(at.flow.relative[10]),
+                    _number(at.flow.relative[-1]),
+                    _verdict(at.flow),
+                    _percent(at.flow.saturated),
+                    f"{at.flow.state[-1]:.2f}",
+                )
+                for at in figures.radii
+            ),
+        ),
+        f"Saturated is a value of tanh above {SATURATED:g} in magnitude: it lets less than a tenth "
+        "of the gradient through. The norm of the state is the root mean square of its units at "
+        "the end of a passage. Where W stretches, the state grows until tanh bends it back; what "
+        "the saturated units hold back is why an explosion is slower than the power of the radius, "
+        "and why a radius a little above 1 need not explode at all.",
+        "## Three kinds of cell",
+        f"Elman, GRU and LSTM of equal size, on the same text and budget: {settings.steps:,} steps "
+        f"of {settings.streams} × {settings.window} characters, AdamW, gradients clipped to a norm "
+        f"of {settings.clip:g}. The gradient is by the whole state of the layer: h, and in an LSTM "
+        f"the memory c with it. Its reach is the distance up to which it keeps {_percent(REACHED)} "
+        "of its norm.",
+        f"![The gradient by distance for each kind of cell]({folder}/cells.png)",
+        _table(
+            (
+                "cell",
+                "parameters",
+                "held-out bits a character",
+                "reach before",
+                "reach after",
+                "50 steps back, after",
+                "saturated before",
+                "saturated after",
+            ),
+            (
+                (
+                    NAMES[trained.cell],
+                    f"{trained.parameters:,}",
+                    f"{trained.bits_per_character:.2f}",
+                    str(trained.before.reach),
+                    str(trained.after.reach),
+                    _number(trained.after.relative[min(50, settings.distance)]),
+                    _percent(trained.before.saturated),
+                    _percent(trained.after.saturated),
+                )
+                for trained in figures.cells
+            ),
+        ),
+        "An Elman cell rewrites all of its state at every step, so the gradient passes W and tanh "
+        "each time. A GRU carries z ⊙ h, an LSTM f ⊙ c over from step to step: where such a gate "
+        "is open, the gradient passes by a factor near 1. Gates are saturated by choice: an open "
+        "or a shut gate is what remembering and forgetting are.",
+        "## The norm of the state along a text",
+        "From the empty state on. It must neither die away nor fill up: a unit at ±1 has nothing "
+        "left to say.",
+        f"![The norm of the state by position]({folder}/state.png)",
+        "## Clipping",
+        f"An Elman network that begins at a spectral radius of {settings.clipping_radius:g}, "
+        f"trained for {settings.clipping_steps:,} steps by plain gradient descent at a learning "
+        f"rate of {settings.clipping_rate:g}, so that a gradient that explodes is a step that "
+        "explodes; with the gradient left as it is, and scaled down to a norm of "
+        f"{settings.clip:g} where it is longer.",
+        f"![The norm of the gradient and the loss, by step]({folder}/clipping.png)",
+        _table(
+            ("gradient", "largest norm", "median norm", "bits a character at the end"),
+            (
+                (
+                    "as it is" if each.clip is None else f"clipped to {each.clip:g}",
+                    _number(max(each.norms)),
+                    _number(sorted(each.norms)[len(each.norms) // 2]),
+                    f"diverged after {len(each.bits)} steps"
+                    if each.diverged
+                    else f"{each.final_bits:.2f}",
+                )
+                for each in figures.clipping
+            ),
+        ),
+        "Clipping keeps the direction of the step and bounds its length: one explosion no longer "
+        "undoes what was learnt. It does nothing for a gradient that has vanished; that is what "
+        "gates are for.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _verdict(flow: Flow) -> str:
+    end = flow.relative[-1]
+    if end < REACHED:
+        return "vanishes"
+    return "explodes" if end > 1 / REACHED else "holds"
+
+
+def _number(value: float) -> str:
+    """Two significant digits, as a power of ten where that is shorter."""
+    if 0.01 <= value < 1000:
+        return f"{value:.2g}" if value < 100 else f"{value:.0f}"
+    exponent = math.floor(math.log10(value))
+    return f"{value / 10**exponent:.1f} · 10{str(exponent).translate(SUPERSCRIPT)}"
+
+
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,136 @@
+"""The five shapes of sequence learning, each by the functions that the service's answers come from.
+
+Vinyals' and Karpathy's sorting by what goes in and what comes out: one or many, before or in step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from model.completing import complete
+from model.decoding import Completion, Options
+from model.generating import generate
+from model.runtime import Runtime
+from model.sampling import Sampling
+from training.lecture.graph import Graph, Step
+from training.surprise import Score, read
+
+Following = tuple[tuple[str, float], ...]
+"""Characters that may come next, the most probable first, with their probabilities."""
+
+COLUMNS = 9
+"""The most steps that a graph has; of a longer text it shows the last ones."""
+
+
+@dataclass(frozen=True)
+class OneToOne:
+    """One character in, the distribution of the next one out."""
+
+    read: str
+    next: Following
+
+    def graph(self) -> Graph:
+        """The unrolled graph."""
+        return Graph((Step(self.read, *self.next[0]),))
+
+
+@dataclass(frozen=True)
+class OneToMany:
+    """One character in, a text out: each character drawn is fed back."""
+
+    read: str
+    temperature: float
+    seed: int
+    generated: str
+
+    def graph(self) -> Graph:
+        """The unrolled graph."""
+        return _fed_back(self.read, self.generated)
+
+
+@dataclass(frozen=True)
+class ManyToOne:
+    """A text in, one answer out: what comes next, or the score of the text."""
+
+    read: str
+    next: Following
+    score: Score
+
+    def graph(self) -> Graph:
+        """The unrolled graph."""
+        drawn = self.read[-COLUMNS:]
+        steps = (*(Step(c) for c in drawn[:-1]), Step(drawn[-1], *self.next[0]))
+        return Graph(steps, len(self.read) - len(drawn))
+
+
+@dataclass(frozen=True)
+class ReadThenWrite:
+    """A prefix in, then a completion out."""
+
+    read: str
+    completion: Completion
+
+    def graph(self) -> Graph:
+        """The unrolled graph."""
+        return _fed_back(self.read, self.completion.text)
+
+
+@dataclass(frozen=True)
+class InStep:
+    """An answer at every character: its surprise, and what was expected after it.
+
+    `bits` has an entry for each character, `expected` one for each of the last ones.
+    """
+
+    read: str
+    bits: tuple[float, ...]
+    expected: Following
+
+    def graph(self) -> Graph:
+        """The unrolled graph."""
+        drawn = self.read[-len(self.expected) :]
+        steps = (Step(c, *said) for c, said in zip(drawn, self.expected, strict=True))
+        return Graph(tuple(steps), len(self.read) - len(drawn))
+
+
+def one_to_one(runtime: Runtime, text: str, top: int = 5) -> OneToOne:
+    """What comes after the text's first character."""
+    return OneToOne(text[0], complete(runtime, text[0], top=top).next)
+
+
+def one_to_many(
+    runtime: Runtime, text: str, length: int = 200, temperature: float = 0.7, seed: int = 1
+) -> OneToMany:
+    """A text from the first character alone, or from nothing where there is none."""
+    drawn = generate(runtime, text[:1], Sampling(temperature), seed)
+    return OneToMany(text[:1], temperature, seed, "".join(islice(drawn, length)))
+
+
+def many_to_one(runtime: Runtime, text: str, top: int = 5) -> ManyToOne:
+    """What comes after the whole text, and its log-probability."""
+    following = complete(runtime, text, top=top).next
+    return ManyToOne(text, following, read(runtime, [text])[0].score())
+
+
+def read_then_write(runtime: Runtime, text: str) -> ReadThenWrite:
+    """The completion of the text, shown however unsure it is."""
+    return ReadThenWrite(text, complete(runtime, text, Options(min_confidence=0)).completion)
+
+
+def in_step(runtime: Runtime, text: str) -> InStep:
+    """Every character's surprise, and what was expected after each of the last ones."""
+    ends = range(max(1, len(text) - COLUMNS + 1), len(text) + 1)
+    expected = tuple(complete(runtime, text[:end], top=1).next[0] for end in ends)
+    return InStep(text, tuple(read(runtime, [text])[0].bits.tolist()), expected)
+
+
+def _fed_back(text: str, written: str) -> Graph:
+    """A text is read, then each character that comes out goes in; the last one only comes out."""
+    written = written[: COLUMNS // 2 + 1]
+    drawn = text[max(0, len(text) + max(0, len(written) - 1) - COLUMNS) :]
+    inputs = [*(Step(c) for c in drawn), *(Step(c, fed_back=True) for c in written[:-1])]
+    first = len(inputs) - len(written)
+    for number, character in enumerate(written, start=first):
+        inputs[number] = replace(inputs[number], predicted=character)
+    return Graph(tuple(inputs), len(text) - len(drawn))
