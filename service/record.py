@@ -10,14 +10,15 @@ from hashlib import blake2b
 
 from service.digests import BLOCK, DIGEST_SIZE
 from service.sessions import Record, Snapshot
+from service.tails import pack, unpack
 
 MAGIC = b"nextchar"
-FORMAT = 1
+FORMAT = 2
 TOKEN_SIZE = 8
 CHECKSUM_SIZE = 8
 
 _ENVELOPE = struct.Struct(f">Q8sB{CHECKSUM_SIZE}s")
-_FIELDS = struct.Struct(f">B32sII{DIGEST_SIZE}s{DIGEST_SIZE}sIBI")
+_FIELDS = struct.Struct(f">B32sII{DIGEST_SIZE}sQIIBI")
 _SNAPSHOT = struct.Struct(f">I{DIGEST_SIZE}s")
 
 
@@ -28,7 +29,7 @@ def token_of(version: int) -> bytes:
 
 def encode(record: Record) -> bytes:
     """The record as bytes."""
-    tail = zlib.compress(record.tail.encode(), level=1)
+    tail = pack(record.tail)
     state_size = len(record.snapshots[0].state) if record.snapshots else 0
     fingerprint = bytes.fromhex(record.fingerprint)
     body = b"".join(
@@ -39,7 +40,8 @@ def encode(record: Record) -> bytes:
                 record.length,
                 record.tail_start,
                 record.head,
-                record.applied,
+                record.base_version,
+                record.base_keep,
                 len(tail),
                 len(record.snapshots),
                 state_size,
@@ -64,12 +66,12 @@ def _decode(data: bytes) -> Record | None:
     body = data[_ENVELOPE.size :]
     if (magic, form) != (MAGIC, FORMAT) or checksum != _checksum(version, body):
         return None
-    (fingerprint_size, fingerprint, length, tail_start, head, applied, *sizes) = (
+    (fingerprint_size, fingerprint, length, tail_start, head, base_version, base_keep, *sizes) = (
         _FIELDS.unpack_from(body)
     )
     tail_size, count, state_size = sizes
     at = _FIELDS.size
-    tail = zlib.decompress(body[at : at + tail_size]).decode()
+    tail = unpack(body[at : at + tail_size])
     at += tail_size
     snapshots = []
     for _ in range(count):
@@ -87,7 +89,8 @@ def _decode(data: bytes) -> Record | None:
         head=head,
         tail=tail,
         snapshots=tuple(snapshots),
-        applied=applied,
+        base_version=base_version,
+        base_keep=base_keep,
     )
 
 

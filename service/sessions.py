@@ -10,22 +10,26 @@ expired, restarted or overwritten in between.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import pairwise
 
-from service.digests import BLOCK, DIGEST_SIZE, EMPTY, Digests
+from service.digests import BLOCK, EMPTY, Digests
 from service.errors import Resync
+from service.tails import pack
 
 RECORD_LIMIT = 16_384
 """The bytes that a record may take, for any text, when a state takes up to 2.5 KB."""
 
-# What a record takes beside its tail and states: header, digests, positions (see record.py).
-RECORD_OVERHEAD = 192
+# What a record takes beside its tail and states: header, digests, positions (see record.py), and
+# what sealing adds.
+RECORD_OVERHEAD = 160
 SNAPSHOT_OVERHEAD = 24
 # The end, and two places to go back to, however large a state is.
 FEWEST_SNAPSHOTS = 3
 # Going back fewer characters than this costs so little that nearer snapshots are not worth room.
 NEAR = 32
+# Who goes back d characters soon goes back some more: where that is a long way, the states on the
+# last d / MORE of it are made again, too, so that their own way back is not as long as d once more.
+MORE = 8
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,9 @@ class Record:
     """All that is kept of a session. Snapshots stand newest first.
 
     `tail` is the text from `tail_start`, a multiple of BLOCK, to the end; `head` is the link of
-    the chain of digests there. `applied` recognises the edit that made this text.
+    the chain of digests there. The first `base_keep` characters are those of the text of
+    `base_version`, too: so a client's edits of that version, sent again or sent ahead of the
+    answers, can still be applied.
     """
 
     fingerprint: str
@@ -52,7 +58,8 @@ class Record:
     head: bytes
     tail: str
     snapshots: tuple[Snapshot, ...]
-    applied: bytes = EMPTY
+    base_version: int
+    base_keep: int
 
 
 @dataclass(frozen=True)
@@ -69,12 +76,6 @@ class Edit:
     version: int
     keep: int
     append: str
-
-    @property
-    def digest(self) -> bytes:
-        """Recognises the same edit when it is sent again."""
-        said = f"{self.version} {self.keep} {self.append}".encode()
-        return blake2b(said, digest_size=DIGEST_SIZE, person=b"edit").digest()
 
 
 Change = Prefix | Edit
@@ -106,7 +107,8 @@ class Plan:
     absorb: str
     marks: tuple[Mark, ...]
     kept: tuple[Snapshot, ...]
-    applied: bytes
+    base_version: int
+    base_keep: int
 
     @property
     def origin(self) -> bytes:
@@ -133,23 +135,21 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
     held, or that goes back further than the record's tail and states reach.
     """
     if isinstance(change, Prefix):
-        known, start, head, applied = change.text, 0, EMPTY, EMPTY
+        known, start, head = change.text, 0, EMPTY
     else:
         record = _holding(record, change)
-        keep, append = change.keep, change.append
-        if record.version != change.version:
-            keep, append = record.length, ""
-        known = record.tail[: keep - record.tail_start] + append
-        start, head, applied = record.tail_start, record.head, change.digest
+        known = record.tail[: change.keep - record.tail_start] + change.append
+        start, head = record.tail_start, record.head
     digests = Digests(known, start, head)
     length = start + len(known)
+    version = version_of(digests.at(length))
 
     kept = tuple(
         s
         for s in (record.snapshots if record and record.fingerprint == fingerprint else ())
         if len(s.state) == state_size and _agrees(s, digests, length)
     )
-    nearest = next((s for s in kept if s.position >= start), None)
+    nearest = _start(kept, start, length, back=record.length - length if record else 0)
     if nearest is None and start > 0:
         assert record is not None
         raise Resync(
@@ -162,7 +162,7 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
     tail_start = max(start, tail_start_of(length))
     return Plan(
         fingerprint=fingerprint,
-        version=version_of(digests.at(length)),
+        version=version,
         length=length,
         tail_start=tail_start,
         head=digests.link(tail_start),
@@ -170,8 +170,9 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
         start=nearest,
         absorb=known[begin - start :],
         marks=tuple(Mark(p, digests.at(p)) for p in marks_between(begin, length)),
-        kept=kept,
-        applied=applied,
+        kept=tuple(s for s in kept if s.position <= begin),
+        base_version=change.version if isinstance(change, Edit) else version,
+        base_keep=change.keep if isinstance(change, Edit) else length,
     )
 
 
@@ -183,7 +184,7 @@ def settle(plan: Plan, states: Sequence[bytes]) -> Record:
     ]
     snapshots = sorted((*plan.kept, *read), key=lambda s: s.position, reverse=True)
     if snapshots:
-        room = RECORD_LIMIT - RECORD_OVERHEAD - len(plan.tail.encode())
+        room = RECORD_LIMIT - RECORD_OVERHEAD - len(pack(plan.tail))
         count = max(FEWEST_SNAPSHOTS, room // (SNAPSHOT_OVERHEAD + len(snapshots[0].state)))
         snapshots = _thin(snapshots, count)
     return Record(
@@ -194,7 +195,8 @@ def settle(plan: Plan, states: Sequence[bytes]) -> Record:
         head=plan.head,
         tail=plan.tail,
         snapshots=tuple(snapshots),
-        applied=plan.applied,
+        base_version=plan.base_version,
+        base_keep=plan.base_keep,
     )
 
 
@@ -221,19 +223,18 @@ def marks_between(begin: int, end: int) -> Iterable[int]:
 
 
 def _holding(record: Record | None, edit: Edit) -> Record:
-    """The record, if the edit can be applied to its text or already was; else raises Resync."""
+    """The record, if the edit can be applied to its text; else raises Resync."""
     if record is None:
         raise Resync("nothing is held of this session; send the whole text as prefix", None)
-    if record.version != edit.version:
-        if record.applied == edit.digest:
-            return record
+    common = {record.base_version: record.base_keep, record.version: record.length}
+    if edit.version not in common:
         raise Resync(
             "the text held is of another version; send the whole text as prefix", record.version
         )
-    if edit.keep > record.length:
+    if edit.keep > common[edit.version]:
         raise Resync(
-            f"only {record.length} characters are held, fewer than {edit.keep}; "
-            "send the whole text as prefix",
+            f"only {common[edit.version]} characters are held of that version, fewer than "
+            f"{edit.keep}; send the whole text as prefix",
             record.version,
             "edit.keep",
         )
@@ -245,6 +246,17 @@ def _holding(record: Record | None, edit: Edit) -> Record:
             "edit.keep",
         )
     return record
+
+
+def _start(kept: Sequence[Snapshot], start: int, length: int, back: int) -> Snapshot | None:
+    """The newest snapshot to absorb from, of those that stand at `start` or later.
+
+    After going a long way back, an older one where there is one: see MORE.
+    """
+    reachable = [s for s in kept if s.position >= start]
+    beyond = back // MORE if back > NEAR * MORE else 0
+    older = (s for s in reachable if length - s.position >= beyond)
+    return next(older, reachable[-1] if reachable else None)
 
 
 def _agrees(snapshot: Snapshot, digests: Digests, length: int) -> bool:

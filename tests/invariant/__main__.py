@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.invariant.machine import Invariant, together
-from tests.invariant.recorded import read, replay
+from tests.invariant.recorded import Key, read, replay
 from tests.invariant.stage import Stage
 from tests.invariant.typist import Mismatch, Tally, Typist
 from tests.tiny import save_tiny_checkpoint
@@ -126,16 +126,22 @@ def play(stage: Stage, recordings: list[Path], patches: int, name: str) -> Repor
     begun = time.monotonic()
     resident = [stage.resident_megabytes]
 
-    async def one(recording: Path, as_edit: bool) -> None:
-        typist = Typist(stage, tally, f"{recording.stem}-{as_edit}")
+    async def one(name: str, keys: list[Key], as_edit: bool) -> None:
+        typist = Typist(stage, tally, f"{name}-{as_edit}")
         try:
-            await replay(typist, read(recording, patches), as_edit)
+            await replay(typist, keys, as_edit)
         except Mismatch as error:
             Console(stderr=True).print(f"[red]mismatch[/red] {error}"[:2000], highlight=False)
         await typist.close()
 
+    # Read first: an event loop that reads files answers no request meanwhile.
+    read_first = {path.stem: list(read(path, patches)) for path in recordings}
     stage.loop.run_until_complete(
-        together(one(path, as_edit) for path in recordings for as_edit in (False, True))
+        together(
+            one(recorded, keys, as_edit)
+            for recorded, keys in read_first.items()
+            for as_edit in (False, True)
+        )
     )
     tally.steps = sum(times for reply, times in tally.replies.items() if "answered" in reply)
     return report_of(tally, name, begun, [*resident, stage.resident_megabytes])

@@ -6,7 +6,7 @@ and `txns`, each of a `time` and `patches` [position, deleted, inserted] in code
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -46,7 +46,7 @@ def read(path: Path, most: int) -> Iterator[Key]:
     recording = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
     patches = [
         _Patch(datetime.fromisoformat(txn["time"].replace("Z", "+00:00")), *patch)
-        for txn in recording["txns"]
+        for txn in recording["txns"][:most]
         for patch in txn["patches"]
     ][:most]
     document: str = recording["startContent"]
@@ -59,7 +59,7 @@ def read(path: Path, most: int) -> Iterator[Key]:
         before = patch.cursor
 
 
-async def replay(typist: Typist, keys: Iterator[Key], as_edit: bool) -> int:
+async def replay(typist: Typist, keys: Iterable[Key], as_edit: bool) -> int:
     """Types all of it, comparing the answer at each pause; how many pauses there were."""
     pauses = 0
     for key in keys:

@@ -29,7 +29,7 @@ def answer(url: str, **body: Any) -> dict[str, Any]:
 def test_it_serves_when_it_says_so_and_ends_without_a_word_when_told_to(
     checkpoint: Path, runtime: Runtime, redis_url: str, workers: int, told: signal.Signals
 ) -> None:
-    settings = {"checkpoint": checkpoint, "store": redis_url, "workers": workers}
+    settings: dict[str, Any] = {"checkpoint": checkpoint, "store": redis_url, "workers": workers}
     with process(**settings) as (url, started):
         assert comparable(answer(url, prefix="import nu")) == reference(runtime, "import nu")
         started.send_signal(told)
@@ -53,7 +53,7 @@ def test_200_characters_are_typed_with_the_service_killed_half_way(
     checkpoint: Path, runtime: Runtime, redis_url: str, as_edit: bool, workers: int
 ) -> None:
     last: dict[str, Any] = {}
-    settings = {"checkpoint": checkpoint, "store": redis_url, "workers": workers}
+    settings: dict[str, Any] = {"checkpoint": checkpoint, "store": redis_url, "workers": workers}
     for begin, end in ((0, 100), (100, 200)):
         with process(**settings) as (url, started), httpx.Client(base_url=url) as http:
             for length in range(begin, end):

@@ -1,5 +1,6 @@
 """The rules of a session, alone: whatever is sent, states are those of the text from scratch."""
 
+import random
 import string
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from service.digests import BLOCK
 from service.errors import Resync
 from service.record import decode, encode
-from service.sessions import RECORD_LIMIT, Edit, Prefix, Record, plan, settle
+from service.sessions import NEAR, RECORD_LIMIT, Edit, Prefix, Record, plan, settle
 from tests.service.recurrence import (
     FINGERPRINT,
     OTHER_FINGERPRINT,
@@ -23,6 +24,17 @@ from tests.service.recurrence import (
 
 TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(4 * BLOCK))
 SMALL_TEXTS = st.text(alphabet="ab é😀\r\n", max_size=12)
+
+
+# Where only the positions of states matter.
+NO_STATE = bytes(STATE_SIZE)
+
+
+def typed_text(length: int) -> str:
+    """Text that packs about as well as what people write."""
+    drawn = random.Random(1)
+    words = ["".join(drawn.choices(string.ascii_lowercase, k=n % 8 + 2)) for n in range(300)]
+    return " ".join(drawn.choices(words, k=length))[:length]
 
 
 def steps(record: Record | None, text: str) -> int:
@@ -50,6 +62,23 @@ def test_an_edit_sent_twice_is_applied_once() -> None:
     twice = request(once, edit)
     assert (twice.tail, twice.version) == ("hello!", once.version)
     assert request(twice, edit).tail == "hello!"
+
+
+def test_an_edit_that_was_sent_ahead_of_the_answer_is_applied_to_the_text_it_means() -> None:
+    before = request(None, Prefix("hello"))
+    first = request(before, Edit(before.version, 5, " y"))
+    second = request(first, Edit(before.version, 5, " you"))
+    third = request(second, Edit(before.version, 2, "y"))
+    assert [r.tail for r in (first, second, third)] == ["hello y", "hello you", "hey"]
+    assert third.version == request(None, Prefix("hey")).version
+
+
+def test_an_edit_sent_ahead_keeps_no_more_than_is_known_of_its_version() -> None:
+    before = request(None, Prefix("hello"))
+    after = request(before, Edit(before.version, 2, "y"))
+    with pytest.raises(Resync) as refused:
+        plan(after, Edit(before.version, 3, "p"), FINGERPRINT, STATE_SIZE)
+    assert (refused.value.field, refused.value.version) == ("edit.keep", after.version)
 
 
 def test_an_edit_of_another_version_is_told_the_version_held() -> None:
@@ -135,6 +164,30 @@ def test_backspacing_while_typing_never_goes_back_to_the_start() -> None:
                 assert steps(record, TEXT[: length - back]) <= 400
 
 
+def test_going_back_in_a_text_typed_key_by_key_costs_in_proportion_to_the_way() -> None:
+    record: Record | None = None
+    text = typed_text(30_000)
+    for length in range(1, len(text) + 1):
+        planned = plan(record, Prefix(text[:length]), FINGERPRINT, STATE_SIZE)
+        record = settle(planned, [NO_STATE] * len(planned.marks))
+        if length % 1999 == 0:
+            positions = [s.position for s in record.snapshots]
+            # Just past a snapshot, the next older one is furthest away.
+            for back in (length - position + 1 for position in positions if position > 1):
+                assert steps(record, text[: length - back]) <= 16 * max(back, NEAR)
+
+
+@pytest.mark.parametrize("back", [300, 3000, 20_000])
+def test_going_back_some_more_costs_in_proportion_to_the_way_again(back: int) -> None:
+    text = typed_text(30_000)
+    record = request(None, Prefix(text))
+    for before in range(back, back + 200, 7):
+        planned = plan(record, Prefix(text[:-before]), FINGERPRINT, STATE_SIZE)
+        after = settle(planned, [NO_STATE] * len(planned.marks))
+        for more in (1, 10, 30):
+            assert steps(after, text[: -before - more]) <= 16 * NEAR
+
+
 @pytest.mark.parametrize("length", [0, 1, 1023, 1024, 1025, 2047, 2048, 5000, 150_000])
 @pytest.mark.parametrize("alphabet", ["ascii", "astral"])
 def test_a_record_takes_at_most_16_kb(length: int, alphabet: str) -> None:
@@ -166,6 +219,7 @@ class Typist(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.text = ""
+        self.texts: dict[int, str] = {}
         self.record: Record | None = None
         self.fingerprint = FINGERPRINT
 
@@ -195,12 +249,9 @@ class Typist(RuleBasedStateMachine):
     def send_an_old_request_again(self, edit: Edit | None) -> None:
         if edit is None or self.record is None:
             return
-        before = self.record
         after = self._attempt(edit)
         if after is not None:
-            if before.version == edit.version:
-                self.text = self.text[: edit.keep] + edit.append
-            self.record = after
+            self.record, self.text = after, self.texts[edit.version][: edit.keep] + edit.append
 
     @rule()
     def lose_the_session(self) -> None:
@@ -224,6 +275,7 @@ class Typist(RuleBasedStateMachine):
         assert record.length == len(self.text)
         assert record.tail == self.text[record.tail_start :]
         assert record.version == request(None, Prefix(self.text)).version
+        self.texts[record.version] = self.text
         state, at = state_of(""), 0
         for snapshot in reversed(record.snapshots):
             state = advance(state, self.text[at : snapshot.position], record.fingerprint)
