@@ -1,11 +1,15 @@
-"""What all tests share: a real Redis, and the rule that a skipped test fails a full run."""
+"""What all tests share: a real Redis, the command line, and no skipped test in a full run."""
 
+import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
+from nextchar.cli import main
+from tests.cli.command import Command, Outcome
 from tests.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[1]
@@ -59,3 +63,17 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Command:
+    """Runs the command in this process; `stdin` is what standard input holds."""
+
+    def run(*arguments: object, stdin: bytes | str = b"") -> Outcome:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        status = main([str(argument) for argument in arguments])
+        captured = capsysbinary.readouterr()
+        return Outcome(status, captured.out.decode(), captured.err.decode())
+
+    return run

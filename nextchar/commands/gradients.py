@@ -63,7 +63,8 @@ def gradients(
         ) from None
     torch.set_num_threads(threads)
     try:
-        experiment = Experiment(text, Settings(steps=steps))
+        fewer = min(steps, Settings.clipping_steps)
+        experiment = Experiment(text, Settings(steps=steps, clipping_steps=fewer))
     except ValueError as error:
         raise UsageError(str(error)) from None
     with progress_bar("training", experiment.work) as progress:
