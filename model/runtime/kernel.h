@@ -42,13 +42,15 @@ INLINE vf NAME(larger)(vf a, vf b) {
 #endif
 }
 
-INLINE vf NAME(tanh)(vf x) {
+/* (p x / q) times `half`, a power of two: it may stand at the coefficients of p, for there it
+   changes no rounding. */
+INLINE vf NAME(rational)(vf x, const float half) {
     x = NAME(smaller)(NAME(larger)(x, SPLAT(-8.0f)), SPLAT(8.0f));
     vf u = x * x;
-    vf p = 1.1310223e-05f * u;
-    p = (p + 0.0029388277f) * u;
-    p = (p + 0.12913641f) * u;
-    p = p + 0.99999934f;
+    vf p = half * 1.1310223e-05f * u;
+    p = (p + half * 0.0029388277f) * u;
+    p = (p + half * 0.12913641f) * u;
+    p = p + half * 0.99999934f;
     vf q = 2.423841e-07f * u;
     q = (q + 0.00023702846f) * u;
     q = (q + 0.023763826f) * u;
@@ -57,7 +59,9 @@ INLINE vf NAME(tanh)(vf x) {
     return (p * x) / q;
 }
 
-INLINE vf NAME(sigmoid)(vf x) { return NAME(tanh)(x * 0.5f) * 0.5f + 0.5f; }
+INLINE vf NAME(tanh)(vf x) { return NAME(rational)(x, 1.0f); }
+
+INLINE vf NAME(sigmoid)(vf x) { return NAME(rational)(x * 0.5f, 0.5f) + 0.5f; }
 
 INLINE vf NAME(exp)(vf x) {
     x = NAME(larger)(x, SPLAT(-87.0f));
@@ -137,7 +141,6 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
         /* Two chains of sums for each vector hide the latency of a multiply-add. */
         __m512i b0 = _mm512_setzero_si512(), b1 = b0, b2 = b0, b3 = b0;
         for (int64_t group = 0; group < groups; group += 2, w += 128 * vectors) {
-            _mm_prefetch((const char *)w + 2048, _MM_HINT_T0);
             {
                 WEIGHTS(w)
                 ADD(0, h, group)
@@ -166,46 +169,35 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
 }
 
 #elif AVX2
-/* |w| is unsigned and h takes w's sign, so that a pair of products is below 2^15 and cannot
-   saturate; pairs are then widened and added. */
-#define PRODUCTS(sum, x, w)                                                                        \
-    sum = _mm256_add_epi32(                                                                        \
-        sum, _mm256_madd_epi16(                                                                    \
-                 _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)), ones));
-
-INLINE __m256i NAME(four)(const uint8_t *h) {
-    int32_t four;
-    memcpy(&four, h, 4);
-    return _mm256_set1_epi32(four);
-}
-
+/* Products of int16, whose pairs an instruction adds exactly; half a vector, 8 rows, at a time.
+   (Products of int8 would need a change of signs for each, for their pairs saturate.) */
 INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
                        int64_t stride, int64_t groups, const int32_t *start,
                        int32_t (*sums)[GATES_MAX][PANEL]) {
     (void)start;
-    const __m256i ones = _mm256_set1_epi16(1), zero = _mm256_setzero_si256();
-    for (int vector = 0; vector < vectors; vector++) {
+    const __m256i zero = _mm256_setzero_si256();
+    for (int half = 0; half < 2 * vectors; half++) {
+        const int8_t *v = w + 64 * groups * (half / 2) + 32 * (half % 2);
         __m256i a00 = zero, a01 = zero, a10 = zero, a11 = zero;
         __m256i a20 = zero, a21 = zero, a30 = zero, a31 = zero;
-        for (int64_t group = 0; group < groups; group++, w += 64) {
-            const __m256i w0 = _mm256_load_si256((const __m256i *)w);
-            const __m256i w1 = _mm256_load_si256((const __m256i *)w + 1);
-            if (sessions == 1)
-                _mm_prefetch((const char *)w + 2048, _MM_HINT_T0);
+        for (int64_t group = 0; group < groups; group++, v += 64) {
+            const __m256i w0 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)v));
+            const __m256i w1 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)v + 1));
 #define ROW(s)                                                                                     \
     if (sessions > s) {                                                                            \
-        __m256i x = NAME(four)(h + s * stride + 4 * group);                                        \
-        PRODUCTS(a##s##0, x, w0)                                                                   \
-        PRODUCTS(a##s##1, x, w1)                                                                   \
+        int64_t four;                                                                              \
+        memcpy(&four, h + s * stride + 8 * group, 8);                                              \
+        const __m256i x = _mm256_set1_epi64x(four);                                                \
+        a##s##0 = _mm256_add_epi32(a##s##0, _mm256_madd_epi16(x, w0));                             \
+        a##s##1 = _mm256_add_epi32(a##s##1, _mm256_madd_epi16(x, w1));                             \
     }
             ROW(0) ROW(1) ROW(2) ROW(3)
 #undef ROW
         }
 #define ROW(s)                                                                                     \
-    if (sessions > s) {                                                                            \
-        _mm256_storeu_si256((__m256i *)sums[s][vector], a##s##0);                                  \
-        _mm256_storeu_si256((__m256i *)sums[s][vector] + 1, a##s##1);                              \
-    }
+    if (sessions > s)                                                                              \
+        _mm256_storeu_si256((__m256i *)sums[s][half / 2] + half % 2,                               \
+                            _mm256_permute4x64_epi64(_mm256_hadd_epi32(a##s##0, a##s##1), 0xd8));
         ROW(0) ROW(1) ROW(2) ROW(3)
 #undef ROW
     }
@@ -331,17 +323,17 @@ INLINE void NAME(sum_panel)(const int vectors, const struct product *matrix, int
         {NAME(sums63), NAME(sums64)},
 #endif
     };
-    const int64_t stride = hidden + ROW_PADDING;
+    const int64_t stride = row_bytes(hidden);
     sizes[sessions - 1][vectors - 3](matrix->weights + panel * vectors * PANEL * hidden,
                                      h + first * stride, stride, hidden / 4,
                                      matrix->start + panel * vectors * PANEL, sums);
 }
 
-/* Hidden states of a layer side by side: signed, or for VNNI with 128 added. */
+/* Hidden states of a layer side by side: int8; for VNNI with 128 added, for AVX2 as int16. */
 static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, int64_t count,
                                 int64_t layer, uint8_t *to) {
     const int64_t hidden = pool->network->hidden;
-    for (int64_t i = 0; i < count; i++, to += hidden + ROW_PADDING) {
+    for (int64_t i = 0; i < count; i++, to += row_bytes(hidden)) {
         const uint8_t *state = state_of(pool, slots[i], layer);
         if (pool->network->cell == GRU)
             for (int64_t k = 0; k < hidden; k += LANES)
@@ -351,6 +343,11 @@ static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, i
 #if VNNI
         for (int64_t k = 0; k < hidden; k++)
             to[k] ^= 0x80;
+#elif AVX2
+        /* In place, and so from the end. */
+        for (int64_t k = hidden - 16; k >= 0; k -= 16)
+            _mm256_storeu_si256((__m256i *)(to + 2 * k),
+                                _mm256_cvtepi8_epi16(_mm_loadu_si128((__m128i *)(to + k))));
 #endif
     }
 }
@@ -406,6 +403,15 @@ INLINE void NAME(layer)(const int cell, const struct pool *pool, const int64_t *
         for (int64_t tile = 0; tile < tiles; tile++) {
             const int64_t first = tile * count / tiles;
             const int64_t sessions = (tile + 1) * count / tiles - first;
+            /* What the gates of a batch will read, all over the memory, is on its way meanwhile. */
+            for (int64_t s = first; count > 1 && s < first + sessions; s++) {
+                const uint8_t *state = state_of(pool, slots[s], index);
+                if (cell != ELMAN)
+                    __builtin_prefetch(state + (cell == LSTM ? hidden : 0) + 4 * panel * PANEL, 1);
+                if (layer->table)
+                    for (int64_t i = 0; i < wide; i += 16)
+                        __builtin_prefetch(layer->table + (ids[s] * panels + panel) * wide + i);
+            }
             if (!layer->table) {
                 const float *input_scale = layer->input.scale + panel * wide;
                 const float *bias = layer->bias + panel * wide;
@@ -472,27 +478,50 @@ static TARGET void NAME(project)(const struct pool *pool, int64_t count) {
         }
 }
 
-/* Replaces a row of logits by its exponentials and returns their sum; `best` is the first of the
-   largest logits. */
-static TARGET float NAME(exponentials)(float *row, int64_t size, int64_t padded, int32_t *best) {
-    vf most = LOAD(row);
-    for (int64_t i = LANES; i < padded; i += LANES)
-        most = NAME(larger)(most, LOAD(row + i));
-    float largest = most[0];
-    for (int i = 1; i < LANES; i++)
-        largest = most[i] > largest ? most[i] : largest;
+/* The place of the first element that equals `wanted`, which is there. */
+INLINE int32_t NAME(place_of)(const float *row, float wanted) {
     int32_t place = 0;
-    while (row[place] != largest)
+#if VNNI
+    for (;; place += LANES) {
+        __mmask16 found = _mm512_cmpeq_ps_mask(_mm512_loadu_ps(row + place), _mm512_set1_ps(wanted));
+        if (found)
+            return place + __builtin_ctz(found);
+    }
+#elif AVX2
+    for (;; place += LANES) {
+        __m256 equal = _mm256_cmp_ps(_mm256_loadu_ps(row + place), _mm256_set1_ps(wanted), _CMP_EQ_OQ);
+        int found = _mm256_movemask_ps(equal);
+        if (found)
+            return place + __builtin_ctz((unsigned)found);
+    }
+#else
+    while (row[place] != wanted)
         place++;
-    *best = place;
-    for (int64_t i = 0; i < padded; i += LANES)
-        STORE(row + i, NAME(exp)(LOAD(row + i) - largest));
-    for (int64_t i = size; i < padded; i++)
-        row[i] = 0.0f;
+    return place;
+#endif
+}
+
+/* Replaces a row of `size` logits by their exponentials and returns the sum; `best` is the first
+   place of the largest logit. What follows the row up to a multiple of PANEL is -inf, then 0. */
+static TARGET float NAME(exponentials)(float *row, int64_t size, int32_t *best) {
+    const int64_t end = (size + PANEL - 1) / PANEL * PANEL;
     float lanes[PANEL];
+    vf most = LOAD(row);
+    for (int64_t i = LANES; i < end; i += LANES)
+        most = NAME(larger)(most, LOAD(row + i));
+    STORE(lanes, most);
+    for (int distance = LANES / 2; distance; distance /= 2)
+        for (int i = 0; i < distance; i++)
+            lanes[i] = lanes[i] > lanes[i + distance] ? lanes[i] : lanes[i + distance];
+    const float largest = lanes[0];
+    *best = NAME(place_of)(row, largest);
+    for (int64_t i = 0; i < end; i += LANES)
+        STORE(row + i, NAME(exp)(LOAD(row + i) - largest));
+    for (int64_t i = size; i < end; i++)
+        row[i] = 0.0f;
     for (int lane = 0; lane < PANEL; lane += LANES) {
         vf sum = SPLAT(0.0f);
-        for (int64_t i = lane; i < padded; i += PANEL)
+        for (int64_t i = lane; i < end; i += PANEL)
             sum = sum + LOAD(row + i);
         STORE(lanes + lane, sum);
     }
@@ -547,12 +576,12 @@ EXPORT int32_t NAME(predict)(struct pool *pool, int64_t count, int32_t wanted) {
     NAME(project)(pool, count);
     for (int64_t i = 0; wanted != LOGITS && i < count; i++) {
         float *row = pool->logits + i * padded;
-        float sum = NAME(exponentials)(row, size, padded, &pool->best[i]);
+        float sum = NAME(exponentials)(row, size, &pool->best[i]);
         if (wanted == BEST)
             /* The largest exponential is 1 exactly. */
             pool->probability[i] = 1.0f / sum;
         else
-            for (int64_t k = 0; k < padded; k += LANES)
+            for (int64_t k = 0; k < size; k += LANES)
                 STORE(row + k, LOAD(row + k) / sum);
     }
     leave(before);
@@ -581,4 +610,3 @@ EXPORT int32_t NAME(predict)(struct pool *pool, int64_t count, int32_t wanted) {
 #undef ADD_ROW
 #undef END
 #undef WEIGHTS
-#undef PRODUCTS

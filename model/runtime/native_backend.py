@@ -110,7 +110,7 @@ class NativePool(Pool):
         self._slots = border.Integers(_aligned((capacity,), np.int64))
         self._ids = border.Integers(_aligned((capacity,), np.int64))
         self._seen = _aligned((capacity,), np.int64)
-        self._rows = _aligned((2, capacity, hidden + native.ROW_PADDING), np.uint8)
+        self._rows = _aligned((2, capacity, native.row_bytes(hidden)), np.uint8)
         self._logits = _aligned((capacity, native_network.padded_size), np.float32)
         self._best = _aligned((capacity,), np.int32)
         self._probability = _aligned((capacity,), np.float32)

@@ -14,7 +14,7 @@ from typing import Any, Final
 LIBRARY = Path(__file__).with_name("_step.so")
 
 # The number that step.c gives the structures below; another one is another version's library.
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 
 # What `backends` in step.c reports, the fastest first.
 BITS: Final = {"vnni": 4, "avx2": 2, "neon": 8, "portable": 1}
@@ -25,8 +25,10 @@ NONE, TOO_MANY, SLOT_OUT_OF_RANGE, SLOT_TWICE, ID_OUT_OF_RANGE, STATE_IMPOSSIBLE
 # How many rows of a matrix lie together, and how many of these groups fill a panel of one gate.
 PANEL: Final = 16
 VECTORS: Final = 4
-# What keeps rows of hidden states apart, so that they do not crowd the same part of the cache.
-ROW_PADDING: Final = 64
+
+def row_bytes(hidden: int) -> int:
+    """The room of a row of hidden states, as step.c has it."""
+    return 2 * hidden + 64
 
 
 class CProduct(ctypes.Structure):

@@ -19,7 +19,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Python refuses a library whose number is not its own: the structures below are known to both. */
-enum { LAYOUT = 1 };
+enum { LAYOUT = 2 };
 
 enum cell { ELMAN, GRU, LSTM };
 enum { GATES_MAX = 4, PANEL = 16, ROW_PADDING = 64 };
@@ -60,13 +60,16 @@ struct pool {
     int64_t *slots, *ids;         /* what the next call is about; (capacity) */
     int64_t *seen;                /* (capacity): the number of the last call that named each slot */
     int64_t calls, fault;         /* `fault` is the position of what was refused */
-    uint8_t *recurrent, *below;   /* (capacity, hidden + ROW_PADDING): hidden states side by side */
+    uint8_t *recurrent, *below;   /* (capacity, row_bytes): hidden states side by side */
     float *logits;                /* (capacity, size in whole panels) */
     int32_t *best;                /* (capacity) */
     float *probability;           /* (capacity) */
 };
 
 static int64_t unit_bytes(int64_t cell) { return cell == ELMAN ? 1 : cell == GRU ? 4 : 5; }
+
+/* Room for int16; the padding keeps rows from crowding the same part of the cache. */
+static int64_t row_bytes(int64_t hidden) { return 2 * hidden + ROW_PADDING; }
 
 static int64_t padded_size(const struct network *network) {
     return (network->size + 4 * PANEL - 1) / (4 * PANEL) * (4 * PANEL);

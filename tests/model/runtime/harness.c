@@ -65,8 +65,8 @@ int main(void) {
     pool.slots = zeros(8 * capacity);
     pool.ids = zeros(8 * capacity);
     pool.seen = zeros(8 * capacity);
-    pool.recurrent = zeros(capacity * (hidden + ROW_PADDING));
-    pool.below = zeros(capacity * (hidden + ROW_PADDING));
+    pool.recurrent = zeros(capacity * row_bytes(hidden));
+    pool.below = zeros(capacity * row_bytes(hidden));
     pool.logits = zeros(4 * capacity * padded);
     pool.best = zeros(4 * capacity);
     pool.probability = zeros(4 * capacity);

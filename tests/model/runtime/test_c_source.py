@@ -27,14 +27,13 @@ FOREIGN = ["neon", "portable"] if all(map(shutil.which, AARCH64)) else []
 @pytest.mark.parametrize("compiler", [*NATIVE, *(AARCH64[:1] if FOREIGN else [])])
 def test_the_source_compiles_without_a_warning(compiler: str, tmp_path: Path) -> None:
     target = ["-shared", "-fPIC", "-o", str(tmp_path / "step.so")]
-    for level in ("-O0", "-O3"):
-        done = subprocess.run(
-            [compiler, *FLAGS, "-Wpedantic", "-Wno-overlength-strings", level, SOURCE, *target],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run(
+        [compiler, *FLAGS, "-Wpedantic", SOURCE, *target],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("compiler", NATIVE[:1])
@@ -42,7 +41,7 @@ def test_random_calls_show_the_sanitizers_nothing(
     compiler: str, tmp_path: Path, root: Path
 ) -> None:
     library = tmp_path / "sanitized.so"
-    sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"]
+    sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
     subprocess.run(
         [compiler, *FLAGS, *sanitize, "-shared", "-fPIC", SOURCE, "-o", library], check=True
     )
@@ -55,7 +54,7 @@ def test_random_calls_show_the_sanitizers_nothing(
     # Python itself keeps memory until it ends, which is no leak of ours.
     environment = {"LD_PRELOAD": " ".join(runtimes), "ASAN_OPTIONS": "detect_leaks=0"}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.model.runtime.fuzzing", library, "1", "2"],
+        [sys.executable, "-m", "tests.model.runtime.fuzzing", library, "1"],
         cwd=root,
         env=os.environ | environment,
         capture_output=True,
