@@ -16,7 +16,8 @@ from model.checkpoint import Checkpoint
 from model.runtime.quantized import Product, quantize_network
 
 Ids = NDArray[np.int64]
-Step = Callable[[], object]
+Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+Step = Callable[[], Found]
 
 
 def available() -> list[str]:
@@ -30,7 +31,10 @@ def available() -> list[str]:
 
 
 def step(name: str, checkpoint: Checkpoint, ids: Ids) -> Step:
-    """One step of one of the peers for a network of one layer, for as many states as ids."""
+    """One step of a peer for a network of one layer, for as many states as ids.
+
+    Each call advances the states by the same ids, and gives the best next ids and their shares.
+    """
     if name == "onnxruntime int8":
         return _onnxruntime_step(checkpoint, ids)
     return _torch_step(name.removeprefix("torch "), checkpoint, ids)
@@ -70,7 +74,7 @@ def _torch_step(kind: str, checkpoint: Checkpoint, ids: Ids) -> Step:
     index = torch.from_numpy(ids)
 
     @torch.inference_mode()
-    def advance() -> object:
+    def advance() -> Found:
         nonlocal h, c
         x, y = table[index], through(h)
         if cell == "elman":
@@ -84,7 +88,8 @@ def _torch_step(kind: str, checkpoint: Checkpoint, ids: Ids) -> Step:
             i, f, g, o = (x + y).chunk(4, dim=1)
             c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
             h = torch.sigmoid(o) * torch.tanh(c)
-        return torch.softmax(out(h) + bias, dim=1).max(dim=1)
+        probability, best = torch.softmax(out(h) + bias, dim=1).max(dim=1)
+        return best.numpy(), probability.numpy()
 
     return advance
 
@@ -111,7 +116,7 @@ def _onnxruntime_step(checkpoint: Checkpoint, ids: Ids) -> Step:
     state = np.zeros((2, len(ids), checkpoint.config.hidden), np.float32)
     feeds = {"ids": ids, "h": state[0], "c": state[1]}
 
-    def advance() -> object:
+    def advance() -> Found:
         feeds["h"], feeds["c"], best, probability = session.run(None, feeds)
         return best, probability
 

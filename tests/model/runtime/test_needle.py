@@ -15,8 +15,7 @@ from model.runtime.pool import Ids
 from model.runtime.quantized import quantize_network
 from tests.model.runtime.networks import random_checkpoint
 
-NEEDLE = np.random.default_rng(9).integers(0, 30, 24, dtype=np.int32)
-TRIES = 12
+NEEDLE = np.random.default_rng(9).integers(0, 30, 16, dtype=np.int32)
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +23,12 @@ def checkpoint() -> Checkpoint:
     return random_checkpoint("lstm", 1, 256)
 
 
-def mismatches(alone: Pool, crowded: Pool) -> int:
+def mismatches(alone: Pool, crowded: Pool, tries: int) -> int:
     """In how many of some batches of 64 to 128 the needle's states or probabilities differ."""
     random = np.random.default_rng(10)
     found = 0
     needle = alone.acquire()
-    for _ in range(TRIES):
+    for _ in range(tries):
         slots = random.permutation(crowded.capacity)[: random.integers(64, 129)]
         place = random.integers(len(slots))
         alone.start(needle)
@@ -52,11 +51,11 @@ def mismatches(alone: Pool, crowded: Pool) -> int:
 @pytest.mark.parametrize("backend", backends.available())
 def test_a_needle_is_the_same_alone_and_in_a_batch(checkpoint: Checkpoint, backend: str) -> None:
     runtime = Runtime(checkpoint, backend)
-    assert mismatches(runtime.pool(1), runtime.pool(128)) == 0
+    assert mismatches(runtime.pool(1), runtime.pool(128), tries=6) == 0
 
 
 def test_the_needle_test_notices_a_librarys_float32_products(checkpoint: Checkpoint) -> None:
-    assert mismatches(TorchPool(checkpoint, 1), TorchPool(checkpoint, 128)) > 0
+    assert mismatches(TorchPool(checkpoint, 1), TorchPool(checkpoint, 128), tries=2) > 0
 
 
 class TorchPool(Pool):
