@@ -36,4 +36,7 @@ def test_packages_are_the_ones_that_are_installed(root: Path) -> None:
     settings = tomllib.loads((root / "pyproject.toml").read_text())
     included = settings["tool"]["setuptools"]["packages"]["find"]["include"]
     checked = settings["tool"]["importlinter"]["root_packages"]
-    assert {pattern.removesuffix("*") for pattern in included} == set(checked) - {"loadtest", "benchmarks"}
+    assert {pattern.removesuffix("*") for pattern in included} == set(checked) - {
+        "loadtest",
+        "benchmarks",
+    }
