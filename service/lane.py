@@ -17,6 +17,11 @@ from service.rows import Computed, Job, Row
 
 log = logging.getLogger(__name__)
 
+# Steps of sessions that may be taken before another one can join: below a millisecond.
+LONGEST_RUN = 64
+# Fewer steps of each than this take longer at once than one by one.
+SHORTEST_RUN = 4
+
 
 class Request:
     """A job that somebody waits for, until it is done, has failed, or nobody waits any more."""
@@ -99,9 +104,17 @@ class Lane:
     def _step(self, rows: Sequence[Row]) -> None:
         if not rows:
             return
-        self._pool.step(_slots(rows), np.array([row.next_id for row in rows], dtype=np.int32))
+        run = min(LONGEST_RUN // len(rows), *(row.run for row in rows))
+        if run < SHORTEST_RUN:
+            run = 1
+            self._pool.step(_slots(rows), np.array([row.next_id for row in rows], dtype=np.int32))
+        else:
+            self._pool.absorb(_slots(rows), [row.ahead(run) for row in rows])
         for row in rows:
-            self._alone(row, lambda r: r.stepped(self._pool.read(r.slot) if r.reads else None))
+            self._alone(row, partial(self._stepped, count=run))
+
+    def _stepped(self, row: Row, count: int) -> None:
+        row.stepped(self._pool.read(row.slot) if row.reads(count) else None, count)
 
     def _read_next(self, rows: Sequence[Row]) -> None:
         if not rows:

@@ -1,5 +1,6 @@
 """One request's computing: absorb a text from a state on, then decode; what a batch steps."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,10 +57,10 @@ class Row:
         self.finished = False
         self.next: NDArray[np.float32] | None = None
         self._ids: list[int] = []
-        self._cuts: set[int] = set()
+        self._cuts: list[int] = []
         for piece in job.pieces:
             self._ids += job.runtime.vocabulary.encode(piece).tolist()
-            self._cuts.add(len(self._ids))
+            self._cuts.append(len(self._ids))
         self._absorbed = 0
         self._states: list[bytes] = []
         self._greedy = Greedy(job.runtime.vocabulary, job.options)
@@ -89,16 +90,26 @@ class Row:
         return self.job.top > 0 and self.next is None and not self.absorbing
 
     @property
-    def reads(self) -> bool:
-        """Whether the state after the step by `next_id` is to be read."""
+    def run(self) -> int:
+        """How many steps may follow each other at once: up to where the state is to be read."""
+        if not self.absorbing:
+            return 1
+        return self._cuts[bisect_right(self._cuts, self._absorbed)] - self._absorbed
+
+    def ahead(self, count: int) -> NDArray[np.int32]:
+        """The next ids of the text."""
+        return np.array(self._ids[self._absorbed : self._absorbed + count], dtype=np.int32)
+
+    def reads(self, count: int) -> bool:
+        """Whether the state after the next `count` steps is to be read."""
         if self.absorbing:
-            return self._absorbed + 1 in self._cuts
+            return count == self.run
         return len(self._steps) < KEPT_STEPS
 
-    def stepped(self, state: bytes | None) -> None:
-        """The step by `next_id` is done; `state` is the one after it where the row reads it."""
-        self._computed += 1
-        self._advance(state)
+    def stepped(self, state: bytes | None, count: int) -> None:
+        """The next `count` steps are done; `state` is the one after them where the row reads it."""
+        self._computed += count
+        self._advance(state, count)
 
     def chose(self, index: int, probability: float) -> None:
         """The network's choice after the text and what was chosen so far."""
@@ -124,9 +135,9 @@ class Row:
         steps = tuple(self._steps[:KEPT_STEPS])
         return Prediction(self.job.runtime.fingerprint, self.job.end, steps)
 
-    def _advance(self, state: bytes | None) -> None:
+    def _advance(self, state: bytes | None, count: int = 1) -> None:
         if self.absorbing:
-            self._absorbed += 1
+            self._absorbed += count
             if self._absorbed in self._cuts:
                 assert state is not None
                 self._states.append(state)
