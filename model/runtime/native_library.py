@@ -26,6 +26,7 @@ NONE, TOO_MANY, SLOT_OUT_OF_RANGE, SLOT_TWICE, ID_OUT_OF_RANGE, STATE_IMPOSSIBLE
 PANEL: Final = 16
 VECTORS: Final = 4
 
+
 def row_bytes(hidden: int) -> int:
     """The room of a row of hidden states, as step.c has it."""
     return 2 * hidden + 64
