@@ -11,6 +11,7 @@ from fastapi import FastAPI, Path, Request
 from service import error_format
 from service.body_limit import BodyLimit
 from service.completions import Completions
+from service.copies import Copies
 from service.errors import ClientGone, NotReady, StartupError, StoreUnavailable
 from service.faults import Faults
 from service.models import Models
@@ -23,10 +24,10 @@ from service.schema import (
     ModelList,
     Status,
 )
+from service.sealing import Plain, Seal, Sealed, keys_of
 from service.settings import Settings
 from service.stores import (
     BatchedStore,
-    MemoryStore,
     Store,
     StoreError,
     open_store,
@@ -38,8 +39,9 @@ Result = TypeVar("Result")
 
 # Without access keys, everybody is this one tenant.
 TENANT = "default"
-# The worker's copies of records only bridge a time without the store.
+# Where a session was deleted through another worker, this one's copy is gone after this.
 LONGEST_COPY_SECONDS = 600
+SWEEP_SECONDS = 30
 
 DESCRIPTION = """Text autocompletion by a character-level recurrent network.
 
@@ -62,15 +64,28 @@ class Parts:
             batch_limit=settings.batch_limit,
             queue_limit=settings.queue_limit,
             kept_predictions=settings.kept_predictions,
+            kept_seconds=LONGEST_COPY_SECONDS,
         )
         in_memory = scheme_of(settings.store) == "memory://"
-        recent = MemoryStore(
+        self.copies = Copies(
             0 if in_memory else settings.kept_predictions,
             min(settings.session_ttl_seconds, LONGEST_COPY_SECONDS),
         )
         self.completions = Completions(
-            self.models, self.store, recent, self.scheduler, settings.max_prefix_characters
+            self.models,
+            self.store,
+            self.copies,
+            seal_of(settings),
+            self.scheduler,
+            settings.max_prefix_characters,
         )
+
+    async def sweep(self) -> None:
+        """Lets go, for as long as it runs, what a worker has kept of sessions for long enough."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.copies.expire()
+            await self.scheduler.expire()
 
     async def close(self) -> None:
         """Ends the thread and gives back the store's connections."""
@@ -85,10 +100,12 @@ def create_app(settings: Settings, started: Callable[[], None] | None = None) ->
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts = await asyncio.to_thread(Parts, settings)
         parts.scheduler.start()
+        sweeping = asyncio.create_task(parts.sweep())
         app.state.parts = parts
         if started is not None:
             started()
         yield
+        sweeping.cancel()
         await parts.close()
 
     app = FastAPI(
@@ -121,6 +138,12 @@ def store_of(settings: Settings) -> Store:
         )
     except ValueError as error:
         raise StartupError(f"NEXTCHAR_STORE: {shown(settings.store)} is refused: {error}") from None
+
+
+def seal_of(settings: Settings) -> Seal:
+    """How the settings say that records are kept in the store."""
+    key = settings.session_key
+    return Plain() if key is None else Sealed(keys_of(key.get_secret_value()))
 
 
 def _add_routes(app: FastAPI) -> None:

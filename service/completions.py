@@ -1,20 +1,25 @@
 """One request from end to end: read the session, plan, compute, and write what was made of it."""
 
+import logging
 import secrets
 from dataclasses import dataclass
 
 from model.completing import next_characters
 from model.errors import TextError
 from model.runtime import Runtime
+from service.copies import Copies, Copy
 from service.errors import InvalidRequest, StoreUnavailable, TooLarge
 from service.models import Models
 from service.record import decode, encode
 from service.rows import Computed, Job
 from service.scheduler import Scheduler
 from service.schema import Character, CompleteRequest, CompleteResponse, NextCharacter, Usage
+from service.sealing import Seal
 from service.sessions import Change, Edit, Plan, Prefix, Record, plan, settle
-from service.stores import BatchedStore, MemoryStore, StoreError, Write, session_key, token
+from service.stores import BatchedStore, Read, StoreError, Write, session_key, token
 from service.turns import Turns
+
+log = logging.getLogger(__name__)
 
 # How often a request makes its record anew because another writer of the session was first.
 ATTEMPTS = 4
@@ -22,9 +27,13 @@ ATTEMPTS = 4
 
 @dataclass(frozen=True)
 class _Held:
-    """What was read of a session; `stored` tells the store's own answer from the worker's copy."""
+    """What was read of a session, and the token that its successor takes the place of.
 
-    value: bytes | None
+    `stored` tells what the store holds from what only this worker remembers.
+    """
+
+    record: Record | None
+    token: bytes
     stored: bool
 
 
@@ -35,17 +44,23 @@ class Completions:
         self,
         models: Models,
         store: BatchedStore,
-        recent: MemoryStore,
+        copies: Copies,
+        seal: Seal,
         scheduler: Scheduler,
         max_prefix_characters: int,
     ) -> None:
-        """`recent` keeps the records served last: what a prefix goes on from without the store."""
+        """`copies` spares reading what did not change; without the store a prefix goes on from it.
+
+        `seal` is how records are kept in the store.
+        """
         self._models = models
         self._store = store
-        self._recent = recent
+        self._copies = copies
+        self._seal = seal
         self._scheduler = scheduler
         self._max_prefix_characters = max_prefix_characters
         self._turns = Turns()
+        self.unreadable = 0
 
     async def complete(self, tenant: str, request: CompleteRequest) -> CompleteResponse:
         """The answer to one keystroke; raises a ServiceError for what cannot be answered."""
@@ -61,7 +76,7 @@ class Completions:
         key = session_key(tenant, session)
         self._turns.end(key)
         await self._scheduler.forget(key)
-        await self._recent.delete(key)
+        self._copies.forget(key)
         try:
             await self._store.delete(key)
         except StoreError as error:
@@ -79,8 +94,7 @@ class Completions:
     ) -> CompleteResponse:
         held = await self._read(key, change)
         for _ in range(ATTEMPTS):
-            record = decode(held.value) if held.value else None
-            planned = plan(record, change, runtime.fingerprint, runtime.state_size)
+            planned = plan(held.record, change, runtime.fingerprint, runtime.state_size)
             self._check_length(planned, change)
             computed = await self._compute(key, runtime, planned, change, request)
             made = settle(planned, computed.states)
@@ -91,8 +105,9 @@ class Completions:
         return _response(session, runtime, planned, computed, request.top, degraded=not stored)
 
     async def _read(self, key: str, change: Change) -> _Held:
+        copy = self._copies.get(key)
         try:
-            return _Held(await self._store.read(key), stored=True)
+            found = await self._store.read(Read(key, copy.token if copy else b""))
         except StoreError as error:
             if isinstance(change, Edit):
                 raise StoreUnavailable(
@@ -100,7 +115,23 @@ class Completions:
                     "send the whole text as prefix, or try again",
                     "edit",
                 ) from error
-            return _Held(self._recent.get(key), stored=False)
+            return _Held(copy.record if copy else None, b"", stored=False)
+        if found.current and copy:
+            return _Held(copy.record, copy.token, stored=True)
+        self._copies.forget(key)
+        return self._stored(key, found.value)
+
+    def _stored(self, key: str, value: bytes | None) -> _Held:
+        """What the store holds; a damaged or foreign value, or a stranger's, counts as nothing."""
+        opened = self._seal.open(key, value) if value else None
+        record = decode(opened) if opened else None
+        if value and record is None:
+            self.unreadable += 1
+            log.warning(
+                "a session in the store cannot be read and counts as absent; so far: %d",
+                self.unreadable,
+            )
+        return _Held(record, token(value), stored=True)
 
     async def _compute(
         self,
@@ -131,15 +162,15 @@ class Completions:
         What was read without the store is not written to it either: whoever holds the session by
         now is not known.
         """
-        value = encode(made)
-        self._recent.put(key, value)
+        value = self._seal.close(key, encode(made))
+        self._copies.put(key, Copy(token(value), made))
         if not held.stored:
             return None, False
         try:
-            outcome = await self._store.write(Write(key, token(held.value), value))
+            outcome = await self._store.write(Write(key, held.token, value))
         except StoreError:
             return None, False
-        return (None if outcome.written else _Held(outcome.held, stored=True)), outcome.written
+        return (None if outcome.written else self._stored(key, outcome.held)), outcome.written
 
     def _change(self, request: CompleteRequest) -> Change:
         if request.edit is not None:

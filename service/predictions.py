@@ -1,6 +1,8 @@
 """The running prediction of each session: the steps already computed beyond the end of its text."""
 
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 # A longer prediction is kept up to here: beyond it the next keystrokes compute on as usual.
@@ -36,17 +38,25 @@ class Prediction:
 class Predictions:
     """The predictions of the sessions served last, one each; the least recent go first."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(
+        self,
+        most: int,
+        seconds: float = float("inf"),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._most = most
-        self._kept: OrderedDict[str, Prediction] = OrderedDict()
+        self._seconds = seconds
+        self._clock = clock
+        self._kept: OrderedDict[str, tuple[float, Prediction]] = OrderedDict()
 
     def get(self, session: str) -> Prediction | None:
         """The session's prediction, if it is still kept."""
-        return self._kept.get(session)
+        kept = self._kept.get(session)
+        return kept[1] if kept else None
 
     def keep(self, session: str, prediction: Prediction) -> None:
         """Keeps it in place of the session's earlier one."""
-        self._kept[session] = prediction
+        self._kept[session] = (self._clock() + self._seconds, prediction)
         self._kept.move_to_end(session)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
@@ -54,3 +64,9 @@ class Predictions:
     def forget(self, session: str) -> None:
         """Leaves nothing of the session."""
         self._kept.pop(session, None)
+
+    def expire(self) -> None:
+        """Lets go what has been kept for long enough."""
+        now = self._clock()
+        while self._kept and next(iter(self._kept.values()))[0] <= now:
+            self._kept.popitem(last=False)

@@ -31,8 +31,9 @@ class Scheduler:
         batch_limit: int,
         queue_limit: int,
         kept_predictions: int,
+        kept_seconds: float = float("inf"),
     ) -> None:
-        self._predictions = Predictions(kept_predictions)
+        self._predictions = Predictions(kept_predictions, kept_seconds)
         self._lanes = {r: Lane(r, batch_limit, self._predictions) for r in runtimes}
         self._queue_limit = queue_limit
         self._unfinished = 0
@@ -75,14 +76,22 @@ class Scheduler:
 
     async def forget(self, session: str) -> None:
         """Returns when nothing of the session's prediction is left."""
+        await self._made(lambda: self._predictions.forget(session))
+
+    async def expire(self) -> None:
+        """Returns when the predictions that were kept for long enough are gone."""
+        await self._made(self._predictions.expire)
+
+    async def _made(self, call: Callable[[], None]) -> None:
+        """Returns once the thread has made the call."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         hand = _handing_to(future)
 
-        def forget() -> None:
-            self._predictions.forget(session)
+        def make() -> None:
+            call()
             hand(None)
 
-        self._call(forget)
+        self._call(make)
         await future
 
     def _call(self, call: Callable[[], None]) -> None:

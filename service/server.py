@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -39,7 +40,7 @@ def serve(settings: Settings) -> None:
     )
     hearing, telling = multiprocessing.Pipe(duplex=False)
     config = uvicorn.Config(
-        partial(_application, settings, partial(telling.send_bytes, b"ready")),
+        partial(_application, settings, partial(_tell, telling)),
         factory=True,
         workers=settings.workers,
         log_level=settings.log_level,
@@ -66,6 +67,12 @@ def _application(settings: Settings, started: Callable[[], None]) -> FastAPI:
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
     return create_app(settings, started)
+
+
+def _tell(telling: Connection) -> None:
+    # A parent that was killed meanwhile hears nothing, and this process ends by itself.
+    with suppress(BrokenPipeError):
+        telling.send_bytes(b"ready")
 
 
 def _end_after(parent: BaseProcess) -> None:

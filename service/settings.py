@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model.runtime.backends import AUTO, NAMES
 from service.errors import StartupError
+from service.sealing import keys_of
 from service.stores import SCHEMES, scheme_of
 
 PREFIX = "NEXTCHAR_"
+# A line that refuses one of these never quotes it.
+SECRET = ("store", "session_key")
 
 
 class Settings(BaseSettings):
@@ -25,8 +28,8 @@ class Settings(BaseSettings):
     )
     store: str = Field(
         "memory://",
-        description="Where sessions are kept: memory://, redis://host:port/db, rediss:// (TLS) "
-        "or unix:///path/to/socket.",
+        description="Where sessions are kept: memory://, redis://host:port/db, rediss:// (TLS), "
+        "unix:///path/to/socket, or redis+cluster://host:port (rediss+cluster:// with TLS).",
     )
     host: str = Field("127.0.0.1", min_length=1, description="The address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes any.")
@@ -69,6 +72,11 @@ class Settings(BaseSettings):
         description="Sessions whose running prediction a worker keeps, so that typing what was "
         "predicted computes nothing again.",
     )
+    session_key: SecretStr | None = Field(
+        None,
+        description="Seals sessions in Redis: keys of 32 bytes in base64, separated by commas; the "
+        "first one seals, and what any of them has sealed is read.",
+    )
     store_timeout_seconds: float = Field(
         0.25, gt=0, le=5, description="How long one call to the store may take."
     )
@@ -101,6 +109,13 @@ class Settings(BaseSettings):
             raise ValueError(f"expected an address that begins with one of {', '.join(SCHEMES)}")
         return value
 
+    @field_validator("session_key")
+    @classmethod
+    def _real_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            keys_of(value.get_secret_value())
+        return value
+
     @model_validator(mode="after")
     def _share_sessions(self) -> Self:
         if self.workers > 1 and scheme_of(self.store) == "memory://":
@@ -128,6 +143,6 @@ def _one_line(error: ValidationError) -> str:
     if not first["loc"]:
         return said
     name = str(first["loc"][0])
-    value = "" if name == "store" else f" {first['input']!r}"
+    value = "" if name in SECRET else f" {first['input']!r}"
     wanted = Settings.model_fields[name].description if name in Settings.model_fields else None
     return f"{PREFIX}{name.upper()}:{value} is refused: {said}. {wanted or ''}".strip()

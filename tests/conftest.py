@@ -10,6 +10,7 @@ import redis
 
 from nextchar.cli import main
 from tests.cli.command import Command, Outcome
+from tests.redis_cluster import Cluster
 from tests.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +55,24 @@ def redis_url(redis_server: RedisServer) -> str:
     with redis.Redis(port=redis_server.port) as client:
         client.flushall()
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One cluster for the whole run; a test that stops a node makes its own."""
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def cluster_url(redis_cluster: Cluster) -> str:
+    """The address of a cluster that holds nothing."""
+    redis_cluster.flush()
+    return redis_cluster.url
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 from collections import deque
+from contextlib import ExitStack
 from pathlib import Path
 
 READY = "Ready to accept connections"
@@ -12,10 +13,11 @@ READY = "Ready to accept connections"
 class RedisServer:
     """A redis-server that keeps its address over stops and starts, and nothing on disk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str, port: int | None = None) -> None:
         self._folder = folder
+        self._options = options
         self._process: subprocess.Popen[str] | None = None
-        self.port = free_port()
+        self.port = port or free_port()
 
     @property
     def url(self) -> str:
@@ -32,7 +34,15 @@ class RedisServer:
             )
         options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]
         self._process = subprocess.Popen(
-            [program, "--port", str(self.port), "--dir", str(self._folder), *options],
+            [
+                program,
+                "--port",
+                str(self.port),
+                "--dir",
+                str(self._folder),
+                *options,
+                *self._options,
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -59,7 +69,14 @@ class RedisServer:
 
 def free_port() -> int:
     """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    (port,) = free_ports(1)
+    return port
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports that nothing listens on now."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]

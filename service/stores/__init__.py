@@ -3,15 +3,28 @@
 from urllib.parse import urlsplit
 
 from service.stores.batches import BatchedStore
+from service.stores.cluster import ClusterStore
 from service.stores.memory import MemoryStore
-from service.stores.protocol import Outcome, Store, StoreError, Write, session_key, token
+from service.stores.protocol import (
+    Found,
+    Outcome,
+    Read,
+    Store,
+    StoreError,
+    Write,
+    session_key,
+    token,
+)
 from service.stores.redis import RedisStore
 
 __all__ = [
     "SCHEMES",
     "BatchedStore",
+    "ClusterStore",
+    "Found",
     "MemoryStore",
     "Outcome",
+    "Read",
     "RedisStore",
     "Store",
     "StoreError",
@@ -23,7 +36,8 @@ __all__ = [
     "token",
 ]
 
-SCHEMES = ("memory://", "redis://", "rediss://", "unix://")
+CLUSTER_SCHEMES = ("redis+cluster://", "rediss+cluster://")
+SCHEMES = ("memory://", "redis://", "rediss://", "unix://", *CLUSTER_SCHEMES)
 
 
 def scheme_of(url: str) -> str:
@@ -50,7 +64,8 @@ def open_store(
         return MemoryStore(max_sessions, ttl_seconds)
     if scheme_of(url) not in SCHEMES:
         raise ValueError(f"{shown(url)}: expected one of {', '.join(SCHEMES)}")
-    return RedisStore(
+    kind = ClusterStore if scheme_of(url) in CLUSTER_SCHEMES else RedisStore
+    return kind(
         url,
         ttl_seconds=ttl_seconds,
         timeout_seconds=timeout_seconds,

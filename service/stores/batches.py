@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from service.stores.protocol import Outcome, Store, StoreError, Write
+from service.stores.protocol import Found, Outcome, Read, Store, StoreError, Write
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -25,7 +25,9 @@ class Batches(Generic[Item, Result]):
     else, so no reply is ever left on a connection for the next caller to read.
     """
 
-    def __init__(self, call: Callable[[Sequence[Item]], Awaitable[list[Result]]]) -> None:
+    def __init__(
+        self, call: Callable[[Sequence[Item]], Awaitable[list[Result | StoreError]]]
+    ) -> None:
         self._call = call
         self._waiting: list[_Asked[Item, Result]] = []
         self._flying: list[_Asked[Item, Result]] = []
@@ -61,7 +63,10 @@ class Batches(Generic[Item, Result]):
                 asked.future.set_exception(error)
         else:
             for asked, result in zip(batch, results, strict=True):
-                asked.future.set_result(result)
+                if isinstance(result, StoreError):
+                    asked.future.set_exception(result)
+                else:
+                    asked.future.set_result(result)
 
 
 class BatchedStore:
@@ -81,17 +86,17 @@ class BatchedStore:
         self._pause_seconds = pause_seconds
         self._clock = clock
         self._away_until = float("-inf")
-        self._reads: Batches[str, bytes | None] = Batches(
-            lambda keys: self._guard(store.get_many(keys))
+        self._reads: Batches[Read, Found] = Batches(
+            lambda reads: self._guard(store.read_many(reads))
         )
         self._writes: Batches[Write, Outcome] = Batches(
             lambda writes: self._guard(store.write_many(writes))
         )
 
-    async def read(self, key: str) -> bytes | None:
-        """The value of a key, or None."""
+    async def read(self, read: Read) -> Found:
+        """What is held of a key."""
         self._refuse_while_away()
-        return await self._reads.ask(key)
+        return await self._reads.ask(read)
 
     async def write(self, write: Write) -> Outcome:
         """Compares and sets one value."""

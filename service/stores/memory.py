@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from service.stores.protocol import Outcome, Write, token
+from service.stores.protocol import Found, Outcome, Read, StoreError, Write, token
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class MemoryStore:
         while len(self._entries) > self._max_sessions:
             self._entries.popitem(last=False)
 
-    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """The value of each key, or None."""
-        return [self.get(key) for key in keys]
+    async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
+        """What is held of each."""
+        return [self._read(read) for read in reads]
 
-    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
         """Compares and sets each, on its own; in the order given."""
         return [self._write(write) for write in writes]
 
@@ -66,6 +66,12 @@ class MemoryStore:
     async def close(self) -> None:
         """Forgets everything."""
         self._entries.clear()
+
+    def _read(self, read: Read) -> Found:
+        held = self.get(read.key)
+        if read.known and token(held) == read.known:
+            return Found(None, current=True)
+        return Found(held)
 
     def _write(self, write: Write) -> Outcome:
         held = self.get(write.key)

@@ -17,6 +17,22 @@ class StoreError(Exception):
 
 
 @dataclass(frozen=True)
+class Read:
+    """A value to read, unless its token is `known`: that of a copy which the caller has."""
+
+    key: str
+    known: bytes = b""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is held of a key; `current` where it is what the caller knows, and was not sent."""
+
+    value: bytes | None
+    current: bool = False
+
+
+@dataclass(frozen=True)
 class Write:
     """A value to set where the store still holds `expected`, the token that was read before.
 
@@ -38,12 +54,15 @@ class Outcome:
 
 
 class Store(Protocol):
-    """Sessions by key, each with a time to live that a write renews. All verbs raise StoreError."""
+    """Sessions by key, each with a time to live that a write renews. All verbs raise StoreError.
 
-    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """The value of each key, or None."""
+    Where some of many calls fail and others do not, each of those has its error for a result.
+    """
 
-    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
+        """What is held of each."""
+
+    async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
         """Compares and sets each, on its own; in the order given."""
 
     async def delete(self, key: str) -> None:
@@ -57,8 +76,11 @@ class Store(Protocol):
 
 
 def session_key(tenant: str, session: str) -> str:
-    """The key of a tenant's session. No session id holds a slash, so no two share a key."""
-    return f"{NAMESPACE}{tenant}/{session}"
+    """The key of a tenant's session. No session id holds a slash, so no two share a key.
+
+    The braces keep all that is ever stored of one session on one node of a cluster.
+    """
+    return f"{NAMESPACE}{{{tenant}/{session}}}"
 
 
 def token(value: bytes | None) -> bytes:

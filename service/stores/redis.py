@@ -1,21 +1,17 @@
-"""Sessions in one Redis: a read is one MGET, all writes of a tick are one pipeline."""
+"""Sessions in one Redis: all reads of a tick are one pipeline, and all writes another."""
 
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError
 
 from service.record import TOKEN_SIZE
-from service.stores.protocol import Outcome, StoreError, Write
-
-SCRIPT = (files("service.stores") / "compare_and_set.lua").read_text("utf-8")
-SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+from service.stores.protocol import Found, Outcome, Read, StoreError, Write
+from service.stores.scripts import COMPARE_AND_SET, READ_UNLESS_KNOWN, Call, run
 
 
 class RedisStore:
@@ -40,63 +36,70 @@ class RedisStore:
         )
         self._client: Redis = Redis.from_pool(self._pool)
 
-    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """The value of each key, or None; one command."""
-        async with _one_error():
-            # The client decodes nothing, which its types do not tell.
-            values: list[Any] = await self._client.mget(keys)
-            return values
+    async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
+        """What is held of each; only its token is looked at where the caller's copy is current."""
+        async with one_error():
+            replies = await run(self._client, READ_UNLESS_KNOWN, read_calls(reads))
+            return [found(reply) for reply in replies]
 
-    async def write_many(self, writes: Sequence[Write]) -> list[Outcome]:
-        """Compares and sets each, on its own; one pipeline, and one more after a script flush."""
-        async with _one_error():
-            replies = await self._run("EVALSHA", SCRIPT_SHA, writes)
-            unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-            if unknown:
-                again = await self._run("EVAL", SCRIPT, [writes[i] for i in unknown])
-                for i, reply in zip(unknown, again, strict=True):
-                    replies[i] = reply
-            return [_outcome(reply) for reply in replies]
+    async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
+        """Compares and sets each, on its own; in the order given."""
+        async with one_error():
+            calls = write_calls(writes, self._ttl_milliseconds)
+            replies = await run(self._client, COMPARE_AND_SET, calls)
+            return [outcome(reply) for reply in replies]
 
     async def delete(self, key: str) -> None:
         """Leaves nothing of the key."""
-        async with _one_error():
+        async with one_error():
             await self._client.unlink(key)
 
     async def ping(self) -> None:
         """Returns when Redis answers."""
-        async with _one_error():
+        async with one_error():
             await self._client.ping()
 
     async def close(self) -> None:
         """Closes all connections."""
         await self._client.aclose(close_connection_pool=True)
 
-    async def _run(self, command: str, script: str, writes: Sequence[Write]) -> list[Any]:
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for write in writes:
-                pipeline.execute_command(
-                    command,
-                    script,
-                    1,
-                    write.key,
-                    write.expected,
-                    write.value,
-                    self._ttl_milliseconds,
-                    TOKEN_SIZE,
-                )
-            return await pipeline.execute(raise_on_error=False)
-
 
 @asynccontextmanager
-async def _one_error() -> AsyncIterator[None]:
+async def one_error() -> AsyncIterator[None]:
+    """Turns every error of Redis and its client into StoreError."""
     try:
         yield
     except (RedisError, OSError) as error:
-        raise StoreError(f"Redis: {error or type(error).__name__}") from error
+        raise store_error(error) from error
 
 
-def _outcome(reply: Any) -> Outcome:
+def store_error(error: Exception) -> StoreError:
+    """The store's error for one of Redis or its client."""
+    return StoreError(f"Redis: {error or type(error).__name__}")
+
+
+def read_calls(reads: Sequence[Read]) -> list[Call]:
+    """The calls of the script that reads."""
+    return [Call(read.key, (read.known,)) for read in reads]
+
+
+def write_calls(writes: Sequence[Write], ttl_milliseconds: int) -> list[Call]:
+    """The calls of the script that compares and sets."""
+    return [
+        Call(write.key, (write.expected, write.value, ttl_milliseconds, TOKEN_SIZE))
+        for write in writes
+    ]
+
+
+def found(reply: Any) -> Found | StoreError:
+    """What the script that reads has replied."""
     if isinstance(reply, Exception):
-        raise reply
+        return store_error(reply)
+    return Found(None, current=True) if reply[0] == 1 else Found(reply[1])
+
+
+def outcome(reply: Any) -> Outcome | StoreError:
+    """What the script that compares and sets has replied."""
+    if isinstance(reply, Exception):
+        return store_error(reply)
     return Outcome(written=reply[0] == 1, held=None if reply[0] == 1 else reply[1])

@@ -248,12 +248,15 @@ async def test_a_session_expires_and_a_prefix_makes_it_again(
         assert comparable(again) == reference(runtime, "hellox")
 
 
-async def test_a_damaged_record_counts_as_absent(
+async def test_a_damaged_record_counts_as_absent_and_is_counted(
     options: dict[str, Any], redis_url: str, runtime: Runtime
 ) -> None:
-    async with running(**options, store=redis_url) as service:
+    async with (
+        running(**options, store=redis_url) as before,
+        running(**options, store=redis_url) as service,
+    ):
         for damage in (b"", b"\0", b"foreign value", None):
-            answer = await service.complete(session="s", prefix="hello")
+            answer = await before.complete(session="s", prefix="hello")
             with redis.Redis.from_url(redis_url) as client:
                 (key,) = client.keys()
                 value = client.get(key)
@@ -265,3 +268,5 @@ async def test_a_damaged_record_counts_as_absent(
             again = await service.complete(session="s", prefix="hellox")
             assert comparable(again) == reference(runtime, "hellox")
             assert again["degraded"] is False
+            service.parts.copies.forget(key.decode())
+        assert service.parts.completions.unreadable == 6

@@ -18,7 +18,7 @@ TEXT = ("for name in sorted(names):\n    print(name)\n" * 5)[:200]
 
 
 def answer(url: str, **body: Any) -> dict[str, Any]:
-    response = httpx.post(f"{url}/complete", json=EAGER | body)
+    response = httpx.post(f"{url}/complete", json=EAGER | body, timeout=30)
     assert response.status_code == 200, response.text
     found: dict[str, Any] = response.json()
     return found

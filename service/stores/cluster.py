@@ -1,0 +1,176 @@
+"""Sessions in a Redis Cluster: each node's share of a tick's calls is one pipeline to it."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from redis.asyncio import RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from service.stores.protocol import Found, Outcome, Read, StoreError, Write
+from service.stores.redis import (
+    found,
+    one_error,
+    outcome,
+    read_calls,
+    store_error,
+    write_calls,
+)
+from service.stores.scripts import COMPARE_AND_SET, READ_UNLESS_KNOWN, Call, Script, run
+
+Result = TypeVar("Result")
+
+# How long a node that did not answer is left alone. Then the cluster is asked anew who is where.
+PAUSE_SECONDS = 0.5
+
+
+class ClusterStore:
+    """A cluster's nodes, each by at most as many connections as its pool holds.
+
+    redis-py's own pools raise when they are full, so a semaphore keeps callers below their size;
+    its client can hold on to a topology that is gone, so after failures it is made anew, from all
+    nodes that were ever seen. A node that fails concerns the sessions on it alone.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        ttl_seconds: int,
+        timeout_seconds: float,
+        connections: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Raises ValueError for an address that cannot be one; connects only when first used."""
+        parts = urlsplit(url)
+        if not parts.hostname:
+            raise ValueError("expected the host of one of the cluster's nodes")
+        self._url = urlunsplit(parts._replace(scheme=parts.scheme.replace("+cluster", "")))
+        self._ttl_milliseconds = ttl_seconds * 1000
+        self._timeout_seconds = timeout_seconds
+        self._connections = connections
+        self._clock = clock
+        self._places = asyncio.Semaphore(connections)
+        self._nodes: dict[str, tuple[str, int]] = {}
+        self._away_until: dict[str, float] = {}
+        self._renewing = asyncio.Lock()
+        self._stale_since: float | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._client = self._connect()
+
+    async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
+        """What is held of each; only its token is looked at where the caller's copy is current."""
+        return await self._run(READ_UNLESS_KNOWN, read_calls(reads), found)
+
+    async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
+        """Compares and sets each, on its own; those of one node in the order given."""
+        return await self._run(
+            COMPARE_AND_SET, write_calls(writes, self._ttl_milliseconds), outcome
+        )
+
+    async def delete(self, key: str) -> None:
+        """Leaves nothing of the key."""
+        async with one_error(), self._places:
+            await self._ready()
+            await self._client.execute_command("UNLINK", key)
+
+    async def ping(self) -> None:
+        """Returns when the cluster answers that it serves all of its keys."""
+        async with one_error(), self._places:
+            await self._ready()
+            said: Any = await self._client.cluster_info()
+        if said.get("cluster_state") != "ok":
+            raise StoreError(f"Redis Cluster: its state is {said.get('cluster_state')}")
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await asyncio.gather(*self._retiring)
+        await self._client.aclose()
+
+    async def _run(
+        self, script: Script, calls: Sequence[Call], parse: Callable[[Any], Result]
+    ) -> list[Result | StoreError]:
+        async with one_error():
+            await self._ready()
+        shares: dict[str, list[int]] = defaultdict(list)
+        for i, call in enumerate(calls):
+            shares[self._node_of(call.key)].append(i)
+        results: dict[int, Result | StoreError] = {}
+
+        async def one(node: str, share: list[int]) -> None:
+            replies = await self._on(node, script, [calls[i] for i in share])
+            if isinstance(replies, StoreError):
+                results.update(dict.fromkeys(share, replies))
+            else:
+                results.update(zip(share, map(parse, replies), strict=True))
+
+        await asyncio.gather(*(one(node, share) for node, share in shares.items()))
+        return [results[i] for i in range(len(calls))]
+
+    async def _on(self, node: str, script: Script, calls: list[Call]) -> list[Any] | StoreError:
+        """The replies to one node's share of the calls, or why there are none."""
+        if self._clock() < self._away_until.get(node, float("-inf")):
+            return StoreError("a node of the cluster did not answer a moment ago")
+        try:
+            async with self._places:
+                replies = await run(self._client, script, calls)
+        except (RedisError, OSError) as error:
+            self._failed(node)
+            return store_error(error)
+        # A cluster that fails over answers with errors; a script that is missing was sent again.
+        if any(isinstance(reply, Exception) for reply in replies):
+            self._failed(node)
+        return replies
+
+    def _failed(self, node: str) -> None:
+        now = self._clock()
+        self._away_until[node] = now + PAUSE_SECONDS
+        if self._stale_since is None:
+            self._stale_since = now
+
+    def _node_of(self, key: str) -> str:
+        node = self._client.get_node_from_key(key)
+        return node.name if node else ""
+
+    async def _ready(self) -> None:
+        """The client knows the cluster, and has asked anew where what it knew has failed."""
+        async with self._renewing:
+            now = self._clock()
+            if self._stale_since is not None and now - self._stale_since >= PAUSE_SECONDS:
+                self._stale_since = now
+                retiring = asyncio.create_task(self._retire(self._client))
+                self._retiring.add(retiring)
+                retiring.add_done_callback(self._retiring.discard)
+                self._client = self._connect()
+                await self._begin()
+                self._stale_since = None
+            elif not self._nodes:
+                await self._begin()
+
+    async def _begin(self) -> None:
+        await self._client.initialize()
+        for node in self._client.get_nodes():
+            self._nodes[node.name] = (node.host, int(node.port))
+
+    async def _retire(self, old: RedisCluster) -> None:
+        """Closes a client once the calls that are on their way by it must have ended."""
+        await asyncio.sleep(2 * self._timeout_seconds)
+        await old.aclose()
+
+    def _connect(self) -> RedisCluster:
+        options: dict[str, Any] = {
+            "max_connections": self._connections + 1,
+            "socket_timeout": self._timeout_seconds,
+            "socket_connect_timeout": self._timeout_seconds,
+            "retry": Retry(NoBackoff(), 0),
+            "require_full_coverage": False,
+        }
+        if self._nodes:
+            options["startup_nodes"] = [ClusterNode(*place) for place in self._nodes.values()]
+        return RedisCluster.from_url(self._url, **options)

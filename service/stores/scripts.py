@@ -1,0 +1,58 @@
+"""The scripts that run inside Redis, each on one key; many calls go in one pipeline."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis, RedisCluster
+from redis.exceptions import NoScriptError
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script's text, and the digest by which Redis knows it."""
+
+    text: str
+    sha: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a script: its key and arguments."""
+
+    key: str
+    arguments: tuple[bytes | int, ...]
+
+
+def _load(name: str) -> Script:
+    text = (files("service.stores") / f"{name}.lua").read_text("utf-8")
+    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+COMPARE_AND_SET = _load("compare_and_set")
+READ_UNLESS_KNOWN = _load("read_unless_known")
+
+
+async def run(client: Redis | RedisCluster, script: Script, calls: Sequence[Call]) -> list[Any]:
+    """Each call's reply or exception: one pipeline, and one more after the scripts were flushed.
+
+    The keys of a cluster's calls all belong to one of its nodes.
+    """
+    replies = await _pipeline(client, "EVALSHA", script.sha, calls)
+    unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    if unknown:
+        again = await _pipeline(client, "EVAL", script.text, [calls[i] for i in unknown])
+        for i, reply in zip(unknown, again, strict=True):
+            replies[i] = reply
+    return replies
+
+
+async def _pipeline(
+    client: Redis | RedisCluster, command: str, script: str, calls: Sequence[Call]
+) -> list[Any]:
+    async with client.pipeline(transaction=False) as pipeline:
+        for call in calls:
+            pipeline.execute_command(command, script, 1, call.key, *call.arguments)
+        return await pipeline.execute(raise_on_error=False)
