@@ -1,6 +1,7 @@
 """What all tests share: a real Redis, the command line, and no skipped test in a full run."""
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from nextchar.cli import main
 from tests.cli.command import Command, Outcome
 from tests.redis_cluster import Cluster
 from tests.redis_server import RedisServer
+
+# Small products on several threads wait for each other, and for ever so long on a busy machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
 
