@@ -18,6 +18,7 @@ from nextchar.commands.next_character import next_character
 from nextchar.commands.score import score
 from nextchar.commands.serve import serve
 from nextchar.commands.train import train
+from nextchar.commands.units import units
 from nextchar.errors import UsageError
 from service.errors import StartupError
 from training.corpus import CorpusError
@@ -38,6 +39,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "next": next_character,
     "lecture": lecture,
     "gradients": gradients,
+    "units": units,
 }
 
 app = typer.Typer(
