@@ -198,11 +198,7 @@ def _step(pool: Pool, ids: NDArray[np.int64]) -> Callable[[], object]:
     for slot in slots.tolist():
         pool.start(slot)
 
-    def step() -> object:
-        pool.step(slots, ids)
-        return pool.best(slots)
-
-    return step
+    return lambda: pool.follow(slots, ids)
 
 
 def _decode(pool: Pool) -> Callable[[], object]:
@@ -210,9 +206,9 @@ def _decode(pool: Pool) -> Callable[[], object]:
     pool.start(slots[0])
 
     def decode() -> None:
+        ids, _ = pool.best(slots)
         for _ in range(GREEDY_STEPS):
-            ids, _ = pool.best(slots)
-            pool.step(slots, ids)
+            ids, _ = pool.follow(slots, ids)
 
     return decode
 

@@ -33,11 +33,10 @@ def complete(runtime: Runtime, prefix: str, options: Options | None = None, top:
     if top:
         following = next_characters(runtime.vocabulary, pool.probabilities([slot])[0], top)
     greedy = Greedy(runtime.vocabulary, options or Options())
-    while True:
-        (choice,), (probability,) = pool.best([slot])
-        if not greedy.push(int(choice), float(probability)):
-            return Answer(greedy.completion(), following)
-        pool.step([slot], [choice])
+    (choice,), (probability,) = pool.best([slot])
+    while greedy.push(int(choice), float(probability)):
+        (choice,), (probability,) = pool.follow([slot], [choice])
+    return Answer(greedy.completion(), following)
 
 
 def next_characters(

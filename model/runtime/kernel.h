@@ -588,6 +588,12 @@ EXPORT int32_t NAME(predict)(struct pool *pool, int64_t count, int32_t wanted) {
     return NONE;
 }
 
+/* A step, and the most probable ids after it. */
+EXPORT int32_t NAME(follow)(struct pool *pool, int64_t count) {
+    const int32_t fault = NAME(step)(pool, count);
+    return fault ? fault : NAME(predict)(pool, count, BEST);
+}
+
 #undef NAME
 #undef TARGET
 #undef LANES

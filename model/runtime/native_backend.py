@@ -133,11 +133,11 @@ class NativePool(Pool):
         self._pointer = ctypes.addressof(self._structure)
 
     def step(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> None:
-        count = self._slots.place(slots, "slots")
-        border.same_count(count, self._ids.place(ids, "ids"), "ids")
-        fault = self._functions.step(self._pointer, count)
-        if fault:
-            self._refuse(fault, self._ids.array)
+        self._move(self._functions.step, slots, ids)
+
+    def follow(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> tuple[Ids, Floats]:
+        count = self._move(self._functions.follow, slots, ids)
+        return self._best[:count].copy(), self._probability[:count].copy()
 
     def absorb(self, slots: Slots, texts: Sequence[Ids]) -> None:
         order, begins, ids = longest_first(slots, texts)
@@ -170,6 +170,14 @@ class NativePool(Pool):
         slot = border.check_slot(slot, self.capacity)
         if self._functions.put(self._pointer, slot, state):
             border.refuse_state()
+
+    def _move(self, function: Any, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> int:
+        count = self._slots.place(slots, "slots")
+        border.same_count(count, self._ids.place(ids, "ids"), "ids")
+        fault = function(self._pointer, count)
+        if fault:
+            self._refuse(fault, self._ids.array)
+        return count
 
     def _predict(self, slots: Slots, wanted: int) -> int:
         count = self._slots.place(slots, "slots")

@@ -14,7 +14,7 @@ from typing import Any, Final
 LIBRARY = Path(__file__).with_name("_step.so")
 
 # The number that step.c gives the structures below; another one is another version's library.
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 
 # What `backends` in step.c reports, the fastest first.
 BITS: Final = {"vnni": 4, "avx2": 2, "neon": 8, "portable": 1}
@@ -90,6 +90,7 @@ class Functions:
     """One backend's functions; all return a fault's number, 0 for none."""
 
     step: Any
+    follow: Any
     absorb: Any
     predict: Any
     put: Any
@@ -121,10 +122,11 @@ def functions(backend: str) -> Functions:
     """The functions of one of the backends that `compiled` names."""
     found = library()
     assert found is not None
-    step, absorb, predict = (found[f"{name}_{backend}"] for name in ("step", "absorb", "predict"))
+    names = ("step", "follow", "absorb", "predict")
+    step, follow, absorb, predict = (found[f"{name}_{backend}"] for name in names)
     put = found["put"]
-    step.argtypes = [c_void_p, c_int64]
+    step.argtypes = follow.argtypes = [c_void_p, c_int64]
     absorb.argtypes = [c_void_p, c_int64, c_void_p, c_void_p]
     predict.argtypes = [c_void_p, c_int64, c_int32]
     put.argtypes = [c_void_p, c_int64, ctypes.c_char_p]
-    return Functions(step, absorb, predict, put)
+    return Functions(step, follow, absorb, predict, put)

@@ -68,6 +68,11 @@ class Pool(ABC):
             count = int(np.count_nonzero(lengths > number))
             self.step(at[:count], ids[begins[:count] + number])
 
+    def follow(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> tuple[Ids, Floats]:
+        """A step, then `best` of the same slots: what greedy decoding does over and over."""
+        self.step(slots, ids)
+        return self.best(slots)
+
     def best(self, slots: Slots) -> tuple[Ids, Floats]:
         """The most probable next id of each slot, ties to the lowest, and its probability."""
         logits = self.logits(slots)

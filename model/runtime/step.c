@@ -19,7 +19,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Python refuses a library whose number is not its own: the structures below are known to both. */
-enum { LAYOUT = 2 };
+enum { LAYOUT = 3 };
 
 enum cell { ELMAN, GRU, LSTM };
 enum { GATES_MAX = 4, PANEL = 16, ROW_PADDING = 64 };

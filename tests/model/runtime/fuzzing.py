@@ -112,6 +112,7 @@ def arguments(random: Random, pool: Pool) -> Arguments:
 CALLS: list[Callable[[Pool, Arguments], Any]] = [
     lambda pool, given: pool.step(given.slots, given.ids),
     lambda pool, given: pool.step(given.slots, given.ids),
+    lambda pool, given: [part.tobytes() for part in pool.follow(given.slots, given.ids)],
     lambda pool, given: pool.absorb(given.slots, given.texts),
     lambda pool, given: [part.tobytes() for part in pool.best(given.slots)],
     lambda pool, given: pool.logits(given.slots).tobytes(),
