@@ -15,13 +15,13 @@ from multiprocessing.process import BaseProcess
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from service.app import create_app, store_of
 from service.errors import StartupError
 from service.models import Models
 from service.settings import Settings
 from service.stores import StoreError, shown
+from service.workers import Workers
 
 BACKLOG = 2048
 # A worker that loads its checkpoints on a busy machine must not count as dead.
@@ -81,7 +81,7 @@ def _end_after(parent: BaseProcess) -> None:
 
 
 def _supervise(config: uvicorn.Config, listener: socket.socket) -> None:
-    supervisor = Multiprocess(config, sockets=[listener])
+    supervisor = Workers(config, sockets=[listener])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise StartupError("a worker could not start; the lines above say why")

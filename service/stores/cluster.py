@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -59,9 +59,9 @@ class ClusterStore:
         self._places = asyncio.Semaphore(connections)
         self._nodes: dict[str, tuple[str, int]] = {}
         self._away_until: dict[str, float] = {}
-        self._renewing = asyncio.Lock()
-        self._stale_since: float | None = None
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._beginning = asyncio.Lock()
+        self._failed_at: float | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._client = self._connect()
 
     async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
@@ -90,7 +90,7 @@ class ClusterStore:
 
     async def close(self) -> None:
         """Closes all connections."""
-        await asyncio.gather(*self._retiring)
+        await asyncio.gather(*self._tasks)
         await self._client.aclose()
 
     async def _run(
@@ -131,37 +131,51 @@ class ClusterStore:
     def _failed(self, node: str) -> None:
         now = self._clock()
         self._away_until[node] = now + PAUSE_SECONDS
-        if self._stale_since is None:
-            self._stale_since = now
+        if self._failed_at is None:
+            self._failed_at = now
 
     def _node_of(self, key: str) -> str:
         node = self._client.get_node_from_key(key)
         return node.name if node else ""
 
     async def _ready(self) -> None:
-        """The client knows the cluster, and has asked anew where what it knew has failed."""
-        async with self._renewing:
-            now = self._clock()
-            if self._stale_since is not None and now - self._stale_since >= PAUSE_SECONDS:
-                self._stale_since = now
-                retiring = asyncio.create_task(self._retire(self._client))
-                self._retiring.add(retiring)
-                retiring.add_done_callback(self._retiring.discard)
-                self._client = self._connect()
-                await self._begin()
-                self._stale_since = None
-            elif not self._nodes:
-                await self._begin()
+        """The client knows the cluster; where what it knows has failed, the cluster is asked anew.
 
-    async def _begin(self) -> None:
-        await self._client.initialize()
-        for node in self._client.get_nodes():
+        Callers do not wait for that: until there is an answer, the other nodes go on.
+        """
+        if not self._nodes:
+            async with self._beginning:
+                if not self._nodes:
+                    await self._begin(self._client)
+        now = self._clock()
+        if self._failed_at is not None and now - self._failed_at >= PAUSE_SECONDS:
+            self._failed_at = None
+            self._spawn(self._renew())
+
+    async def _begin(self, client: RedisCluster) -> None:
+        await client.initialize()
+        for node in client.get_nodes():
             self._nodes[node.name] = (node.host, int(node.port))
 
-    async def _retire(self, old: RedisCluster) -> None:
-        """Closes a client once the calls that are on their way by it must have ended."""
+    async def _renew(self) -> None:
+        fresh = self._connect()
+        try:
+            await self._begin(fresh)
+        except (RedisError, OSError):
+            # A cluster that has not yet agreed on who takes a lost node's place.
+            await fresh.aclose()
+            self._failed_at = self._clock()
+            return
+        old, self._client = self._client, fresh
+        self._away_until.clear()
+        # Calls that are on their way by the old one must have ended by then.
         await asyncio.sleep(2 * self._timeout_seconds)
         await old.aclose()
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _connect(self) -> RedisCluster:
         options: dict[str, Any] = {

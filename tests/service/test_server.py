@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,21 @@ def test_a_worker_that_is_killed_is_replaced(checkpoint: Path, redis_url: str) -
         for child in psutil.Process(started.pid).children():
             child.kill()
             assert answer(url, session="s", prefix="abcd")["usage"]["characters_absorbed"] <= 1
+
+
+def test_workers_that_are_killed_while_they_start_are_replaced_at_once(
+    checkpoint: Path, redis_url: str
+) -> None:
+    with process(checkpoint=checkpoint, store=redis_url, workers=2) as (url, started):
+        supervisor = psutil.Process(started.pid)
+        killed: set[int] = set()
+        while len(killed) < 6:
+            for child in supervisor.children():
+                with suppress(psutil.NoSuchProcess):
+                    if child.pid not in killed and "spawn_main" in " ".join(child.cmdline()):
+                        killed.add(child.pid)
+                        child.kill()
+        assert answer(url, session="s", prefix="abc")["completion"]
 
 
 def test_serving_needs_no_torch() -> None:

@@ -1,0 +1,137 @@
+"""A Redis Cluster that loses nodes, its scripts and its connections while people type."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.runtime import Runtime
+from service.stores import ClusterStore, Found, Outcome, Read, StoreError, Write, session_key, token
+from tests.redis_cluster import PRIMARIES, Cluster
+from tests.service.running import EAGER, Service, comparable, reference, running
+
+TYPISTS = 50
+TEXT = ("for name in sorted(names):\n    print(name)\n" * 3)[:110]
+
+
+@pytest.fixture
+def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster of this test's own, which may lose nodes."""
+    cluster = Cluster(tmp_path)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+class Typist:
+    """Types by edits, and sends the whole text where it must, until it is told to stop."""
+
+    def __init__(self, service: Service, number: int, expected: list[dict[str, Any]]) -> None:
+        self._service = service
+        self._session = f"typist-{number}"
+        self._expected = expected
+        self._version: int | None = None
+        self.seen: Counter[str] = Counter()
+
+    async def type(self, length: int) -> None:
+        """Types the text's next character, its last being that before `length`."""
+        change: dict[str, Any] = {"prefix": TEXT[:length]}
+        if self._version is not None:
+            edit = {"version": self._version, "keep": length - 1, "append": TEXT[length - 1]}
+            change = {"edit": edit}
+        reply = await self._ask(change)
+        if reply.status_code != 200:
+            self.seen[reply.json()["error"]["code"]] += 1
+            assert reply.json()["error"]["code"] in ("resync", "store_unavailable")
+            reply = await self._ask({"prefix": TEXT[:length]})
+        answer = reply.json()
+        assert comparable(answer) == self._expected[length]
+        self.seen["degraded"] += answer["degraded"]
+        self._version = answer["version"]
+
+    async def _ask(self, change: dict[str, Any]) -> Any:
+        body = EAGER | {"session": self._session} | change
+        return await self._service.http.post("/complete", json=body)
+
+
+@pytest.mark.timeout(240)
+async def test_a_primary_is_killed_while_50_typists_type(
+    options: dict[str, Any],
+    runtime: Runtime,
+    own_cluster: Cluster,
+    record_testsuite_property: Callable[[str, object], None],
+) -> None:
+    expected = [reference(runtime, TEXT[:length]) for length in range(len(TEXT) + 1)]
+    store = own_cluster.url
+    async with running(**options, store=store) as one, running(**options, store=store) as two:
+        typists = [Typist((one, two)[i % 2], i, expected) for i in range(TYPISTS)]
+
+        async def all_type(length: int) -> int:
+            before = sum(typist.seen.total() for typist in typists)
+            await asyncio.gather(*(typist.type(length) for typist in typists))
+            return sum(typist.seen.total() for typist in typists) - before
+
+        length = 1
+        for length in range(1, 20):
+            assert await all_type(length) == 0
+        own_cluster.servers[0].stop()
+        quiet = 0
+        while quiet < 5:
+            assert length < len(TEXT) - 1, "the cluster never came back"
+            length += 1
+            troubles = await all_type(length)
+            quiet = quiet + 1 if troubles == 0 else 0
+            if troubles:
+                # As people do, who see a key's answer before they type the next.
+                await asyncio.sleep(0.1)
+    seen = sum((typist.seen for typist in typists), Counter[str]())
+    rebuilt = sum(typist.seen["resync"] + typist.seen["store_unavailable"] for typist in typists)
+    record_testsuite_property("sessions rebuilt after a primary was killed", rebuilt)
+    record_testsuite_property("what was seen meanwhile", dict(seen))
+    # A third of the sessions stood on that primary.
+    assert 0 < sum(typist.seen.total() > 0 for typist in typists) < TYPISTS
+
+
+async def test_writes_go_on_after_the_scripts_of_all_nodes_are_flushed(
+    redis_cluster: Cluster, cluster_url: str
+) -> None:
+    store = ClusterStore(cluster_url, ttl_seconds=60, timeout_seconds=1, connections=2)
+    keys = [session_key("t", str(i)) for i in range(20)]
+    for version in (b"1" * 8, b"2" * 8):
+        redis_cluster.flush_scripts()
+        replies = await store.read_many([Read(key) for key in keys])
+        values = [reply.value for reply in replies if isinstance(reply, Found)]
+        writes = [Write(key, token(v), version) for key, v in zip(keys, values, strict=True)]
+        outcomes = await store.write_many(writes)
+        assert all(isinstance(o, Outcome) and o.written for o in outcomes)
+    await store.close()
+
+
+async def test_more_callers_than_connections_wait_for_each_other(cluster_url: str) -> None:
+    store = ClusterStore(cluster_url, ttl_seconds=60, timeout_seconds=1, connections=1)
+    asked = [store.read_many([Read(session_key("t", str(i)))]) for i in range(60)]
+    replies = await asyncio.gather(*asked)
+    assert replies == [[Found(None)]] * 60
+    await store.close()
+
+
+async def test_a_node_that_is_gone_concerns_its_own_keys_alone_and_costs_them_no_timeout(
+    own_cluster: Cluster,
+) -> None:
+    store = ClusterStore(own_cluster.url, ttl_seconds=60, timeout_seconds=0.25, connections=4)
+    reads = [Read(session_key("t", str(i))) for i in range(60)]
+    await store.read_many(reads)
+    for server in (own_cluster.servers[0], own_cluster.servers[PRIMARIES]):
+        server.stop()
+    await store.read_many(reads)
+    begun = asyncio.get_running_loop().time()
+    replies = await store.read_many(reads)
+    assert asyncio.get_running_loop().time() - begun < 0.2
+    failed = [isinstance(reply, StoreError) for reply in replies]
+    assert 0 < sum(failed) < len(reads)
+    await store.close()
