@@ -1,7 +1,8 @@
 """The same step in other libraries: a batch of states that advance by an id and name the best next.
 
-Each peer is the fastest plain form that its library offers: the input is a row of a table, states
-stay in place from step to step, and nothing is gathered or copied for sessions that come and go.
+"torch float32" is the network of this repository as it was trained. The others are the fastest
+plain form that their library offers: the input is a row of a table, states stay in place from step
+to step, and nothing is gathered or copied for sessions that come and go.
 """
 
 import logging
@@ -24,7 +25,7 @@ def available() -> list[str]:
     """The names of the peers that are installed."""
     names = []
     if find_spec("torch"):
-        names += ["torch float32", "torch bfloat16", "torch int_mm"]
+        names += ["torch float32", "torch float32 tuned", "torch bfloat16", "torch int_mm"]
     if find_spec("onnxruntime") and find_spec("onnx"):
         names += ["onnxruntime int8"]
     return names
@@ -35,9 +36,32 @@ def step(name: str, checkpoint: Checkpoint, ids: Ids) -> Step:
 
     Each call advances the states by the same ids, and gives the best next ids and their shares.
     """
+    if name == "torch float32":
+        return _network_step(checkpoint, ids)
     if name == "onnxruntime int8":
         return _onnxruntime_step(checkpoint, ids)
     return _torch_step(name.removeprefix("torch "), checkpoint, ids)
+
+
+def _network_step(checkpoint: Checkpoint, ids: Ids) -> Step:
+    """The network as it was trained, in torch's eager mode."""
+    import torch
+
+    from model.network import Network
+
+    torch.set_num_threads(1)
+    network = Network(checkpoint.config)
+    network.load_weights(checkpoint.weights)
+    index, state = torch.from_numpy(ids), network.initial(len(ids))
+
+    @torch.inference_mode()
+    def advance() -> Found:
+        nonlocal state
+        logits, state = network.step(index, state)
+        probability, best = torch.softmax(logits, dim=1).max(dim=1)
+        return best.numpy(), probability.numpy()
+
+    return advance
 
 
 def _torch_step(kind: str, checkpoint: Checkpoint, ids: Ids) -> Step:
@@ -66,7 +90,7 @@ def _torch_step(kind: str, checkpoint: Checkpoint, ids: Ids) -> Step:
     if kind == "int_mm":
         through, out = int8(quantized.layers[0].recurrent), int8(quantized.output)
     else:
-        product = float32 if kind == "float32" else bfloat16
+        product = bfloat16 if kind == "bfloat16" else float32
         through, out = product(recurrent), product(output)
     cell, bias = checkpoint.config.cell, weights["output.bias"]
     reset_bias = weights.get("cells.0.c", torch.zeros(1))
