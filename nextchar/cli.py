@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated
@@ -77,11 +78,17 @@ def nextchar(
         typer.echo(context.get_help())
 
 
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as one line for a person, without the place in the code."""
+    print(f"nextchar: {message}", file=sys.stderr)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status: 0, 2 for a mistake, 130 for Ctrl-C."""
     # The runtime's products are small: a second thread gains little, and where another process
     # wants the cores it makes them many times slower. Read by numpy when a verb first imports it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    warnings.showwarning = _show_warning
     try:
         status = typer.main.get_command(app).main(
             args=arguments, prog_name="nextchar", standalone_mode=False
