@@ -1,5 +1,6 @@
 """A tiny network in the served arithmetic, and one that has learnt "hello"."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,17 @@ def runtime(checkpoint: Path) -> Runtime:
     return Runtime(load(checkpoint))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small gain nothing by a second thread, and lose where the cores are busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def lesson() -> hello.Lesson:
-    torch.set_num_threads(1)
     return hello.teach()
 
 

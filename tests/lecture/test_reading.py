@@ -45,7 +45,7 @@ def test_samples_are_printed_as_training_goes_on(tmp_path: Path) -> None:
         read([text], Selection()),
         tmp_path / "out",
         PRESETS["tiny"],
-        Budget(steps=60),
+        Budget(steps=30),
         threads=1,
         progress=progress,
     )
