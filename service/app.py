@@ -42,6 +42,8 @@ TENANT = "default"
 # Where a session was deleted through another worker, this one's copy is gone after this.
 LONGEST_COPY_SECONDS = 600
 SWEEP_SECONDS = 30
+# A request waits for the store this many times as long as one call may take, trying again and all.
+PATIENCE = 1.6
 
 DESCRIPTION = """Text autocompletion by a character-level recurrent network.
 
@@ -58,7 +60,9 @@ class Parts:
     def __init__(self, settings: Settings) -> None:
         """Raises StartupError for a checkpoint or an address that cannot be used."""
         self.models = Models.load(settings.checkpoint, settings.backend)
-        self.store = BatchedStore(store_of(settings))
+        self.store = BatchedStore(
+            store_of(settings), patience_seconds=PATIENCE * settings.store_timeout_seconds
+        )
         self.scheduler = Scheduler(
             self.models.runtimes,
             batch_limit=settings.batch_limit,

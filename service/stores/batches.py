@@ -12,6 +12,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+class _Late(StoreError):
+    """Nothing was heard of a call for longer than its caller waits."""
+
+
 @dataclass(frozen=True)
 class _Asked(Generic[Item, Result]):
     item: Item
@@ -33,14 +37,18 @@ class Batches(Generic[Item, Result]):
         self._flying: list[_Asked[Item, Result]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def ask(self, item: Item) -> Result:
-        """The result for one item; raises StoreError."""
+    async def ask(self, item: Item, patience_seconds: float) -> Result:
+        """The result for one item; raises StoreError, also where there is none in time."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         future.add_done_callback(asyncio.Future.exception)
         self._waiting.append(_Asked(item, future))
         if self._task is None:
             self._task = asyncio.create_task(self._run())
-        return await asyncio.shield(future)
+        # What nobody waits for any more still arrives, so that no connection is left in its middle.
+        await asyncio.wait({future}, timeout=patience_seconds)
+        if not future.done():
+            raise _Late("the store did not answer in time")
+        return future.result()
 
     async def settled(self) -> None:
         """Returns when all that was asked so far has its result, also what nobody waits for."""
@@ -73,17 +81,20 @@ class BatchedStore:
     """A store as the requests of one worker use it: batched, and left alone while it is away.
 
     After a failure nothing is tried for `pause_seconds`, so that a keystroke does not wait for a
-    timeout of its own while Redis is away, and service comes back by itself.
+    timeout of its own while Redis is away, and service comes back by itself. A request waits for
+    `patience_seconds` at most, however often a client connects, waits and tries again meanwhile.
     """
 
     def __init__(
         self,
         store: Store,
         pause_seconds: float = 0.5,
+        patience_seconds: float = 0.4,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._pause_seconds = pause_seconds
+        self._patience_seconds = patience_seconds
         self._clock = clock
         self._away_until = float("-inf")
         self._reads: Batches[Read, Found] = Batches(
@@ -95,13 +106,11 @@ class BatchedStore:
 
     async def read(self, read: Read) -> Found:
         """What is held of a key."""
-        self._refuse_while_away()
-        return await self._reads.ask(read)
+        return await self._ask(self._reads, read)
 
     async def write(self, write: Write) -> Outcome:
         """Compares and sets one value."""
-        self._refuse_while_away()
-        return await self._writes.ask(write)
+        return await self._ask(self._writes, write)
 
     async def delete(self, key: str) -> None:
         """Leaves nothing of the key; no write that was on its way can bring it back."""
@@ -119,13 +128,21 @@ class BatchedStore:
         await self._writes.settled()
         await self._store.close()
 
-    def _refuse_while_away(self) -> None:
+    async def _ask(self, batches: Batches[Item, Result], item: Item) -> Result:
         if self._clock() < self._away_until:
             raise StoreError("the store did not answer a moment ago")
+        try:
+            return await batches.ask(item, self._patience_seconds)
+        except _Late:
+            self._leave_alone()
+            raise
 
     async def _guard(self, call: Coroutine[None, None, Result]) -> Result:
         try:
             return await call
         except StoreError:
-            self._away_until = self._clock() + self._pause_seconds
+            self._leave_alone()
             raise
+
+    def _leave_alone(self) -> None:
+        self._away_until = self._clock() + self._pause_seconds
