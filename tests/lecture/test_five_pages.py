@@ -12,7 +12,8 @@ BLOCK = re.compile(r"(?:^<!-- (\S+) -->\n\n)?^```(python|sh)\n(.*?)^```", re.MUL
 BLOCKS = [match.groups() for match in BLOCK.finditer(PAGE.read_text("utf-8"))]
 QUOTED = [(file, code) for file, _, code in BLOCKS if file]
 EXAMPLES = "".join(code for file, kind, code in BLOCKS if kind == "python" and not file)
-COMMANDS = [line for _, kind, code in BLOCKS if kind == "sh" for line in code.splitlines()]
+SHELL = "".join(code for _, kind, code in BLOCKS if kind == "sh")
+COMMANDS = SHELL.replace("\\\n", "").splitlines()
 PARTS_OF_THE_MODEL = (
     "vocabulary", "cells", "network", "config", "checkpoint", "sampling", "generating", "decoding",
     "completing", "runtime",
