@@ -14,6 +14,7 @@ Int8s = NDArray[np.int8]
 
 # With weights up to this, no sum of products comes near infinity.
 LARGEST_WEIGHT = np.float32(1e30)
+ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,14 @@ class QuantizedNetwork:
 
 def quantize_weights(matrix: Floats) -> Product:
     """Symmetric rounding of each row to −127…127 at the scale of its largest magnitude."""
-    largest = np.abs(matrix).max(axis=1).astype(np.float64)
+    largest = np.maximum(matrix.max(axis=1), -matrix.min(axis=1)).astype(np.float64)
     largest[largest == 0] = 1
-    steps = np.rint(matrix / (largest / 127)[:, None])
-    return Product(np.ascontiguousarray(steps, np.int8), (largest / (127 * 127)).astype(np.float32))
+    weights = np.empty(matrix.shape, np.int8)
+    # Some rows at a time: what a service sets aside for a whole matrix, it would hold for ever.
+    for begin in range(0, len(matrix), ROWS):
+        rows = slice(begin, begin + ROWS)
+        weights[rows] = np.rint(matrix[rows] / (largest[rows] / 127)[:, None])
+    return Product(weights, (largest / (127 * 127)).astype(np.float32))
 
 
 def quantize_network(checkpoint: Checkpoint) -> QuantizedNetwork:
@@ -76,7 +81,7 @@ def quantize_network(checkpoint: Checkpoint) -> QuantizedNetwork:
     config, weights = checkpoint.config, checkpoint.weights
     for name, array in weights.items():
         # Not a number compares as false.
-        if not (np.abs(array) <= LARGEST_WEIGHT).all():
+        if not -LARGEST_WEIGHT <= array.min() <= array.max() <= LARGEST_WEIGHT:
             raise ModelError(f"{name} holds values that are no weights: beyond {LARGEST_WEIGHT}")
     layers = []
     for index in range(config.layers):
