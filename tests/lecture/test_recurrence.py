@@ -238,3 +238,15 @@ def test_weights_begin_small_and_spread_and_biases_at_zero(kind: str) -> None:
 def test_an_interface_alone_is_no_cell() -> None:
     with pytest.raises(NotImplementedError):
         Cell.advance(made("elman"), torch.zeros(1, HIDDEN), (torch.zeros(1, HIDDEN),))
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_batch_is_the_same_step_for_each_of_its_sequences(kind: str) -> None:
+    cell = made(kind)
+    x = torch.randn(BATCH, INPUTS).double()
+    state = tuple(torch.randn(BATCH, HIDDEN).double() for _ in cell.initial(BATCH))
+    together = cell.step(x, state)
+    for row in range(BATCH):
+        alone = cell.step(x[row], tuple(part[row] for part in state))
+        for part, expected in zip(alone, together, strict=True):
+            torch.testing.assert_close(part, expected[row])
