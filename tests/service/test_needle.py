@@ -66,7 +66,10 @@ async def test_two_tenants_with_one_session_id_never_meet(
             answers = await asyncio.gather(
                 *(
                     completions.complete(
-                        tenant, CompleteRequest(session="s", prefix=text[:length], **EAGER)
+                        tenant,
+                        CompleteRequest.model_validate(
+                            {"session": "s", "prefix": text[:length]} | EAGER
+                        ),
                     )
                     for tenant, text in texts.items()
                 )
