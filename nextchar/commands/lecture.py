@@ -65,8 +65,8 @@ def lecture(
 ) -> None:
     """Show one shape of sequence learning on a text, or all five: the same network in each.
 
-    one-to-one and one-to-many read the text's first character only; many-to-one, read-then-write
-    and in-step read all of it. hello trains an Elman cell on that word within seconds.
+    one-to-one and one-to-many read the text's first character only (one-to-many may have none);
+    many-to-one, read-then-write and in-step read all of it. hello trains an Elman cell on that word within seconds.
 
     Example: nextchar lecture many-to-one "import nump" --checkpoint checkpoints/python
     """
@@ -83,7 +83,7 @@ def lecture(
     if checkpoint is None:
         raise UsageError(f"{variant} needs a checkpoint: --checkpoint DIR; only hello has its own")
     body = read_text(file) if file is not None else TEXT if text is None else text
-    if not body:
+    if not body and variant is not Variant.ONE_TO_MANY:
         raise UsageError("there is no text to read: at least one character was expected")
 
     from rich.console import Console

@@ -64,6 +64,9 @@ def test_one_to_many_generates_a_text_from_one_character_or_from_nothing(runtime
     for seed_text in ("h", ""):
         shown = variants.one_to_many(runtime, seed_text, length=50, seed=3)
         assert len(shown.generated) == 50
+        first, second, *_ = shown.graph().steps
+        assert (first.read, first.predicted) == (seed_text or "start", shown.generated[0])
+        assert (second.read, second.fed_back) == (shown.generated[0], True)
         assert shown.generated == "".join(
             islice(generate(runtime, seed_text, Sampling(0.7), 3), 50)
         )

@@ -128,9 +128,10 @@ def in_step(runtime: Runtime, text: str) -> InStep:
 def _fed_back(text: str, written: str) -> Graph:
     """A text is read, then each character that comes out goes in; the last one only comes out."""
     written = written[: COLUMNS // 2 + 1]
-    drawn = text[max(0, len(text) + max(0, len(written) - 1) - COLUMNS) :]
+    read = [*text] or ["start"]
+    drawn = read[max(0, len(read) + max(0, len(written) - 1) - COLUMNS) :]
     inputs = [*(Step(c) for c in drawn), *(Step(c, fed_back=True) for c in written[:-1])]
     first = len(inputs) - len(written)
     for number, character in enumerate(written, start=first):
         inputs[number] = replace(inputs[number], predicted=character)
-    return Graph(tuple(inputs), len(text) - len(drawn))
+    return Graph(tuple(inputs), len(read) - len(drawn))
