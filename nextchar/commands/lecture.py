@@ -66,7 +66,8 @@ def lecture(
     """Show one shape of sequence learning on a text, or all five: the same network in each.
 
     one-to-one and one-to-many read the text's first character only (one-to-many may have none);
-    many-to-one, read-then-write and in-step read all of it. hello trains an Elman cell on that word within seconds.
+    many-to-one, read-then-write and in-step read all of it. hello trains an Elman cell on that
+    word within seconds.
 
     Example: nextchar lecture many-to-one "import nump" --checkpoint checkpoints/python
     """
