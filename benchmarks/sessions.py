@@ -167,9 +167,18 @@ async def _open(url: str, sessions: int) -> None:
                     "session": f"open-{number}",
                     "prefix": text[begin : begin + SESSION_CHARACTERS],
                 }
-                (await http.post("/complete", json=body)).raise_for_status()
+                await _send(http, body)
 
         await asyncio.gather(*(some() for _ in range(AT_ONCE)))
+
+
+async def _send(http: httpx.AsyncClient, body: dict[str, str]) -> None:
+    """Sends a request, and once more where its connection was closed for being idle."""
+    try:
+        response = await http.post("/complete", json=body)
+    except httpx.TransportError:
+        response = await http.post("/complete", json=body)
+    response.raise_for_status()
 
 
 def _text(length: int) -> str:
