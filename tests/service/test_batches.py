@@ -1,0 +1,132 @@
+"""The store calls of many requests: gathered, outliving their callers, and given up in time."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+import redis
+
+from service.stores import (
+    BatchedStore,
+    Found,
+    MemoryStore,
+    Outcome,
+    Read,
+    StoreError,
+    Write,
+    token,
+)
+from tests.redis_server import RedisServer
+from tests.service.test_stores import KEY, redis_store, value
+
+
+async def test_cancelled_callers_never_shift_the_replies_of_a_pool_of_one(redis_url: str) -> None:
+    store = BatchedStore(redis_store(redis_url, connections=1))
+    keys = [f"key-{i}" for i in range(40)]
+    for i, key in enumerate(keys):
+        assert (await store.write(Write(key, b"", value(i + 1)))).written
+    for round_ in range(30):
+        asked = [asyncio.create_task(store.read(Read(key))) for key in keys]
+        for _ in range(round_ % 4):
+            await asyncio.sleep(0)
+        for task in asked[round_ % 3 :: 3]:
+            task.cancel()
+        replies = await asyncio.gather(*asked, return_exceptions=True)
+        for i, reply in enumerate(replies):
+            assert isinstance(reply, asyncio.CancelledError) or reply == Found(value(i + 1))
+    await store.close()
+
+
+async def test_a_pool_of_one_connection_leaks_none_through_errors(redis_url: str) -> None:
+    inner = redis_store(redis_url, connections=1)
+    store = BatchedStore(inner, pause_seconds=0)
+    for i in range(50):
+        await store.write(Write(KEY, token(value(i)) if i else b"", value(i + 1)))
+        with redis.Redis.from_url(redis_url) as client:
+            client.client_kill_filter(_type="normal", skipme=True)
+    assert await store.read(Read(KEY)) == Found(value(50))
+    await store.close()
+
+
+async def test_calls_of_one_tick_share_a_pipeline(redis_url: str) -> None:
+    store = BatchedStore(redis_store(redis_url))
+    await store.ping()
+    with redis.Redis.from_url(redis_url) as client:
+        await store.read(Read(KEY))
+        before = client.info("stats")["total_reads_processed"]
+        await asyncio.gather(*(store.read(Read(f"k{i}")) for i in range(50)))
+        # One for the pipeline, or few where it comes in parts, and one for asking here.
+        assert client.info("stats")["total_reads_processed"] - before <= 5
+    await store.close()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_store_that_is_away_is_left_alone_for_a_moment(own_redis: RedisServer) -> None:
+    clock = Clock()
+    store = BatchedStore(redis_store(own_redis.url), pause_seconds=0.5, clock=clock)
+    own_redis.stop()
+    with pytest.raises(StoreError, match="Redis"):
+        await store.read(Read(KEY))
+    own_redis.start()
+    with pytest.raises(StoreError, match="a moment ago"):
+        await store.read(Read(KEY))
+    clock.now = 0.6
+    assert await store.read(Read(KEY)) == Found(None)
+    await store.close()
+
+
+async def test_delete_waits_for_writes_whose_callers_left() -> None:
+    class Slow(MemoryStore):
+        async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
+            await arrives.wait()
+            return await super().write_many(writes)
+
+    arrives = asyncio.Event()
+    store = BatchedStore(Slow(10, 60))
+    writing = asyncio.create_task(store.write(Write(KEY, b"", value(1))))
+    await asyncio.sleep(0)
+    writing.cancel()
+    deleting = asyncio.create_task(store.delete(KEY))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    arrives.set()
+    await deleting
+    assert await store.read(Read(KEY)) == Found(None)
+
+
+async def test_a_fault_of_the_store_reaches_each_caller() -> None:
+    class Broken(MemoryStore):
+        async def read_many(self, reads: object) -> list[Found | StoreError]:
+            raise RuntimeError("broken")
+
+    store = BatchedStore(Broken(1, 1))
+    replies = await asyncio.gather(
+        store.read(Read("a")), store.read(Read("b")), return_exceptions=True
+    )
+    assert [type(reply) for reply in replies] == [RuntimeError, RuntimeError]
+    assert (await store.write(Write("a", b"", value(1)))).written
+
+
+async def test_a_request_gives_up_in_time_and_its_write_still_arrives() -> None:
+    class Slow(MemoryStore):
+        async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
+            await answering.wait()
+            return await super().write_many(writes)
+
+    answering = asyncio.Event()
+    inner = Slow(10, 60)
+    store = BatchedStore(inner, patience_seconds=0.01)
+    with pytest.raises(StoreError, match="in time"):
+        await store.write(Write(KEY, b"", value(1)))
+    with pytest.raises(StoreError, match="a moment ago"):
+        await store.read(Read(KEY))
+    answering.set()
+    await store.delete("other")
+    assert inner.get(KEY) == value(1)

@@ -1,0 +1,129 @@
+"""The rules of a session under any order of requests, losses and changes of the checkpoint."""
+
+import string
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from service.digests import BLOCK
+from service.errors import Resync
+from service.record import decode, encode
+from service.sessions import Edit, Prefix, Record, plan
+from tests.service.recurrence import (
+    FINGERPRINT,
+    OTHER_FINGERPRINT,
+    STATE_SIZE,
+    advance,
+    follow,
+    request,
+    state_of,
+)
+
+TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(4 * BLOCK))
+SMALL_TEXTS = st.text(alphabet="ab é😀\r\n", max_size=12)
+
+
+class Typist(RuleBasedStateMachine):
+    """One session under any order of requests, losses and changes of the checkpoint."""
+
+    answered = Bundle("answered")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self.texts: dict[int, str] = {}
+        self.record: Record | None = None
+        self.fingerprint = FINGERPRINT
+
+    @initialize(length=st.sampled_from([0, 3, BLOCK, 2 * BLOCK - 1, 3 * BLOCK + 7]))
+    def open_file(self, length: int) -> None:
+        self._send(Prefix(TEXT[:length]), TEXT[:length])
+
+    @rule(target=answered, piece=SMALL_TEXTS, as_edit=st.booleans())
+    def type(self, piece: str, as_edit: bool) -> Edit | None:
+        return self._replace(len(self.text), piece, as_edit)
+
+    @rule(
+        target=answered,
+        back=st.one_of(st.integers(0, 60), st.integers(0, 3 * BLOCK)),
+        piece=SMALL_TEXTS,
+        as_edit=st.booleans(),
+    )
+    def go_back(self, back: int, piece: str, as_edit: bool) -> Edit | None:
+        return self._replace(max(0, len(self.text) - back), piece, as_edit)
+
+    @rule(target=answered, position=st.integers(0, 3 * BLOCK), size=st.integers(0, 1500))
+    def paste(self, position: int, size: int) -> Edit | None:
+        keep = min(position, len(self.text))
+        return self._replace(keep, TEXT[7 : 7 + size], as_edit=True)
+
+    @rule(edit=answered)
+    def send_an_old_request_again(self, edit: Edit | None) -> None:
+        if edit is None or self.record is None:
+            return
+        after = self._attempt(edit)
+        if after is not None:
+            self.record, self.text = after, self.texts[edit.version][: edit.keep] + edit.append
+
+    @rule()
+    def lose_the_session(self) -> None:
+        self.record = None
+
+    @rule()
+    def load_another_checkpoint(self) -> None:
+        other = {FINGERPRINT: OTHER_FINGERPRINT, OTHER_FINGERPRINT: FINGERPRINT}
+        self.fingerprint = other[self.fingerprint]
+
+    @rule()
+    def keep_and_read_back(self) -> None:
+        if self.record is not None:
+            assert decode(encode(self.record)) == self.record
+
+    @invariant()
+    def everything_kept_is_that_of_the_text(self) -> None:
+        record = self.record
+        if record is None:
+            return
+        assert record.length == len(self.text)
+        assert record.tail == self.text[record.tail_start :]
+        assert record.version == request(None, Prefix(self.text)).version
+        self.texts[record.version] = self.text
+        state, at = state_of(""), 0
+        for snapshot in reversed(record.snapshots):
+            state = advance(state, self.text[at : snapshot.position], record.fingerprint)
+            at = snapshot.position
+            assert snapshot.state == state
+        if self.text:
+            assert record.snapshots[0].position == len(self.text)
+
+    def _replace(self, keep: int, piece: str, as_edit: bool) -> Edit | None:
+        text = self.text[:keep] + piece
+        edit = Edit(self.record.version if self.record else 1, keep, piece)
+        if as_edit:
+            after = self._attempt(edit)
+            if after is not None:
+                self.record, self.text = after, text
+                return edit
+        self._send(Prefix(text), text)
+        return edit
+
+    def _attempt(self, edit: Edit) -> Record | None:
+        """The record after the edit, or None where it was refused, with the version held."""
+        held = "accepted"
+        try:
+            return request(self.record, edit, self.fingerprint)
+        except Resync as refused:
+            held = str(refused.version)
+        assert held == str(self.record.version if self.record else None)
+        return None
+
+    def _send(self, change: Prefix, text: str) -> None:
+        planned = plan(self.record, change, self.fingerprint, STATE_SIZE)
+        assert planned.absorb == text[len(text) - len(planned.absorb) :]
+        self.record = follow(planned)
+        self.text = text
+
+
+Typist.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+TestTypist = Typist.TestCase
