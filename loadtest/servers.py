@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -50,11 +51,23 @@ def running_service(
 @contextmanager
 def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process whose output goes to `log`; asked to stop at the end, killed if it does not."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
+    # Interrupted in the middle of its start, a process would be left that nobody stops.
+    held: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: held.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            )
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    try:
+        for number in held:
+            signal.raise_signal(number)
         yield process
     finally:
         process.terminate()

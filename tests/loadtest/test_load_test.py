@@ -71,7 +71,7 @@ def test_ended_early_it_stops_what_it_started(root: Path, tmp_path: Path) -> Non
         process.terminate()
     # A grandchild whose parent is gone stays a zombie where nothing reaps it.
     _, left = psutil.wait_procs(family, timeout=2)
-    assert [p.name() for p in left if p.status() != psutil.STATUS_ZOMBIE] == []
+    assert [p.cmdline() for p in left if p.status() != psutil.STATUS_ZOMBIE] == []
 
 
 @pytest.mark.parametrize(
