@@ -66,8 +66,8 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
         for number, handler in handlers.items():
             signal.signal(number, handler)
     try:
-        for number in held:
-            signal.raise_signal(number)
+        for missed in held:
+            signal.raise_signal(missed)
         yield process
     finally:
         process.terminate()
