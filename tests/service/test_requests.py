@@ -2,19 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from model.runtime import Runtime
 from service.turns import Turns
 from tests.redis_server import RedisServer
 from tests.service.running import Service, comparable, listening, reference, running, until
+from tests.tiny import save_tiny_checkpoint
 
-# So long that nothing waits for it to be computed to its end.
-LONG = "abc def\n" * 24_000
+# So long, for a network so wide, that nothing waits for it to be computed to its end.
+LONG = {"prefix": "abc def\n" * 24_000, "model": "wide"}
 AT_ONCE = 1.0
+
+
+@pytest.fixture(scope="module")
+def wide_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "wide", hidden=1024)
+
+
+@pytest.fixture
+def options(checkpoint: Path, wide_checkpoint: Path) -> dict[str, Any]:
+    return {"checkpoint": (checkpoint, wide_checkpoint)}
 
 
 def taken(service: Service) -> int:
@@ -24,7 +35,7 @@ def taken(service: Service) -> int:
 async def test_a_newer_request_of_the_session_supersedes_the_older_at_once(
     memory_service: Service, runtime: Runtime
 ) -> None:
-    older = asyncio.create_task(memory_service.refused(session="s", prefix=LONG))
+    older = asyncio.create_task(memory_service.refused(session="s", **LONG))
     await until(lambda: taken(memory_service) == 1)
     newer = await memory_service.complete(session="s", prefix="abc")
     assert comparable(newer) == reference(runtime, "abc")
@@ -55,7 +66,7 @@ async def test_requests_of_other_sessions_do_not_supersede(memory_service: Servi
 
 
 async def test_deleting_a_session_ends_its_running_request(memory_service: Service) -> None:
-    running_request = asyncio.create_task(memory_service.refused(session="s", prefix=LONG))
+    running_request = asyncio.create_task(memory_service.refused(session="s", **LONG))
     await until(lambda: taken(memory_service) == 1)
     assert (await memory_service.http.delete("/sessions/s")).status_code == 204
     assert (await running_request)[1]["code"] == "superseded"
@@ -64,7 +75,7 @@ async def test_deleting_a_session_ends_its_running_request(memory_service: Servi
 
 async def test_a_full_queue_answers_503_with_retry_after(options: dict[str, Any]) -> None:
     async with running(**options, queue_limit=1) as service:
-        waiting = asyncio.create_task(service.refused(session="s", prefix=LONG))
+        waiting = asyncio.create_task(service.refused(session="s", **LONG))
         await until(lambda: taken(service) == 1)
         response = await service.http.post("/complete", json={"prefix": "a"})
         assert response.status_code == 503
@@ -160,8 +171,9 @@ async def test_a_version_of_degraded_times_never_fits_what_the_store_kept(
 async def test_a_request_whose_client_leaves_frees_its_row(options: dict[str, Any]) -> None:
     async with listening(**options) as service:
         for _ in range(3):
-            with pytest.raises(httpx.ReadTimeout):
-                await service.http.post("/complete", json={"prefix": LONG}, timeout=0.2)
+            leaving = asyncio.create_task(service.http.post("/complete", json=LONG))
+            await until(lambda: taken(service) == 1)
+            leaving.cancel()
             await until(lambda: taken(service) == 0, AT_ONCE)
         assert (await service.complete(prefix="abc"))["length"] == 3
 
