@@ -95,7 +95,15 @@ def save(
 
 
 def replace(file: Path, content: bytes) -> None:
-    """Writes a file whole or not at all: to a temporary name beside it, then renamed."""
+    """Writes a file whole or not at all: to a temporary name beside it, then renamed.
+
+    A link is followed to its file. What is no file, such as a pipe or a device, is written to.
+    """
+    file = file.resolve()
+    if file.exists() and not file.is_file():
+        with file.open("wb") as stream:
+            stream.write(content)
+        return
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:

@@ -25,6 +25,7 @@ from service.errors import StartupError
 from training.corpus import CorpusError
 
 MISTAKES = (typer.TyperException, UsageError, ModelError, CorpusError, StartupError)
+FAILURE = 1
 MISTAKE = 2
 INTERRUPTED = 130
 
@@ -97,6 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         print(f"nextchar: {' '.join(message.split())}", file=sys.stderr)
         return MISTAKE
+    except OSError as error:
+        # What is known to be a mistake says so above; this is a full disk, or a device that fails.
+        print(f"nextchar: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        return FAILURE
     # Typer turns Ctrl-C into this status, without a word.
     if status == INTERRUPTED:
         print("nextchar: interrupted", file=sys.stderr)

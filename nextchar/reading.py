@@ -12,6 +12,8 @@ STANDARD_INPUT = "-"
 
 def read_standard_input() -> str:
     """All of standard input, byte for byte; UsageError names the offset where it is not UTF-8."""
+    if sys.stdin is None:
+        raise UsageError("standard input is closed; give a text on it")
     data = sys.stdin.buffer.read()
     try:
         return data.decode()

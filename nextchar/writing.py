@@ -11,6 +11,8 @@ STANDARD_OUTPUT = "-"
 
 def write_output(text: str) -> None:
     """Writes UTF-8 to standard output, whatever the locale says, and line ends as they are."""
+    if sys.stdout is None:
+        raise UsageError("standard output is closed; there is nowhere to write to")
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode())
     sys.stdout.buffer.flush()

@@ -102,7 +102,9 @@ def _invalid(error: Mapping[str, Any]) -> Response:
     """The answer to one of pydantic's errors; it never quotes what was sent."""
     context = error.get("ctx", {})
     if error["type"] == "json_invalid":
-        place = f"{context.get('error', 'damaged')} at character {error['loc'][-1]}"
+        place = (
+            f"{context.get('error', 'damaged').removesuffix(' at')} at character {error['loc'][-1]}"
+        )
         return _response("invalid_json", f"the body is not JSON: {place}", "body")
     if isinstance(error.get("input"), bytes):
         said = "the body is declared as something else than JSON; send application/json"

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from model.decoding import Options
+from model.decoding import FinishReason, Options
 
 SESSION_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
 # The largest integer that every JSON reader keeps exactly (RFC 8259, section 6).
@@ -171,7 +171,7 @@ class CompleteResponse(Strict):
     chars: tuple[Character, ...]
     alternatives: tuple[Alternative, ...] = ()
     next: tuple[NextCharacter, ...]
-    finish_reason: str
+    finish_reason: FinishReason
     model: str
     usage: Usage
     degraded: bool = Field(

@@ -72,6 +72,11 @@ def train(
         raise UsageError(f"--minutes: {minutes} is not above 0")
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out: {out} is a file; name a folder, which may be new")
+    if out.is_dir() and any(out.iterdir()) and not (out / "model.safetensors").is_file():
+        raise UsageError(
+            f"--out: {out} holds other files and no checkpoint; name a new folder, or a checkpoint "
+            "to be replaced"
+        )
 
     from training.corpus import Selection, read
 

@@ -156,3 +156,17 @@ def test_help_and_small_verbs_load_no_torch(root: Path) -> None:
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout == "[] False\n"
+
+
+def test_a_full_disk_is_one_line(root: Path, checkpoint: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        outcome = subprocess.run(
+            [sys.executable, "-m", "nextchar", "complete", "--checkpoint", str(checkpoint)],
+            cwd=root,
+            input=b"a",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert outcome.returncode == 1
+    assert outcome.stderr.decode().splitlines() == ["nextchar: output: No space left on device"]

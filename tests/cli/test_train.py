@@ -26,3 +26,14 @@ def test_a_trained_checkpoint_can_be_evaluated(command: Command, tmp_path: Path)
     assert checkpoint.training["train_documents"] == 2
     evaluated = command("evaluate", out, texts / "2.txt", "--json", "-")
     assert json.loads(evaluated.out)["model"] == "mine"
+
+
+def test_a_folder_of_other_files_is_not_trained_into(command: Command, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "README.md").write_text("mine")
+    (tmp_path / "text.txt").write_text("some words of text\n" * 50)
+    outcome = command("train", tmp_path / "text.txt", "--out", mine, "--steps", 1)
+    assert outcome.status == 2
+    assert "holds other files and no checkpoint" in outcome.err
+    assert [f.read_text() for f in mine.iterdir()] == ["mine"]

@@ -14,6 +14,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from rich.console import Console
 from rich.table import Table
 
+from model.checkpoint import load
+from model.errors import CheckpointError
 from tests.invariant.machine import Invariant, together
 from tests.invariant.recorded import Key, read, replay
 from tests.invariant.stage import Stage
@@ -67,6 +69,15 @@ def soak(
 
     Example: scripts/soak --minutes 30 --json soak.json
     """
+    try:
+        if checkpoint is not None:
+            load(checkpoint)
+    except CheckpointError as error:
+        sys.stderr.write(f"soak: --checkpoint: {error}\n")
+        raise typer.Exit(2) from None
+    if recordings is not None and not any(recordings.glob("*.json.gz")):
+        sys.stderr.write(f"soak: --recordings: {recordings} holds no *.json.gz\n")
+        raise typer.Exit(2)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         tiny = [save_tiny_checkpoint(folder / f"tiny-{seed}", seed=seed) for seed in (0, 1)]
