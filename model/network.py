@@ -24,7 +24,7 @@ class Network(nn.Module):
         inputs = [size + 1] + [config.hidden] * (config.layers - 1)
         self.cells = nn.ModuleList(kind(n, config.hidden) for n in inputs)
         # Of a one-hot input a single column of U reaches the gates; it must weigh by itself what a
-        # dense input's sum does. With columns as small as W's, training lags by a bit a character.
+        # dense input's sum does. With columns as small as W's, training lags far behind at first.
         nn.init.normal_(self.layers()[0].U)
         self.output = nn.Linear(config.hidden, size)
 

@@ -1,7 +1,7 @@
 """Keeps the memory of freed tensors in the process, which the C library would give back.
 
 glibc returns blocks of over 128 KB to the system at once, and each new tensor of that size then
-costs page faults: training ran 1.3 times slower.
+costs page faults.
 """
 
 import ctypes
