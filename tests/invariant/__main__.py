@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 from rich.console import Console
 from rich.table import Table
 
 from model.checkpoint import load
 from model.errors import CheckpointError
-from tests.invariant.machine import Invariant, together
+from tests.invariant.machine import Invariant, run_invariant, together
 from tests.invariant.recorded import Key, read, replay
 from tests.invariant.stage import Stage
 from tests.invariant.typist import Mismatch, Tally, Typist
@@ -107,17 +105,7 @@ def run(stage: Stage, minutes: float, name: str) -> Report:
     resident = [stage.resident_megabytes]
     while time.monotonic() - begun < minutes * 60:
         try:
-            run_state_machine_as_test(
-                Invariant,
-                settings=settings(
-                    max_examples=EXAMPLES,
-                    stateful_step_count=STEPS,
-                    deadline=None,
-                    database=None,
-                    phases=(Phase.generate,),
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
+            run_invariant(EXAMPLES, STEPS)
         except Mismatch as error:
             console.print(f"[red]mismatch[/red] {error}", soft_wrap=True, highlight=False)
         if time.monotonic() - noted >= NOTE_EVERY_SECONDS:

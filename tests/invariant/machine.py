@@ -6,8 +6,9 @@ from collections.abc import Coroutine, Iterable
 from itertools import count
 from typing import ClassVar, TypeVar
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from tests.invariant.stage import Stage
 from tests.invariant.typist import Tally, Typist, Wish
@@ -212,3 +213,18 @@ class Invariant(RuleBasedStateMachine):
 async def together(works: Iterable[Coroutine[None, None, Result]]) -> None:
     """Returns when all are done; raises what the first of them raised that failed."""
     await asyncio.gather(*works)
+
+
+def run_invariant(examples: int, steps: int) -> None:
+    """Lets the machine take its steps, a new one each example; raises what it finds."""
+    run_state_machine_as_test(
+        Invariant,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            phases=(Phase.generate,),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

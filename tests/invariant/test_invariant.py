@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 
-from tests.invariant.machine import Invariant
+from tests.invariant.machine import Invariant, run_invariant
 from tests.invariant.recorded import read, replay
 from tests.invariant.stage import Stage
 from tests.invariant.typist import Mismatch, Tally, Typist, Wish
@@ -29,17 +27,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.mark.timeout(300)
 def test_every_answer_is_that_of_a_fresh_computation_whatever_happens(stage: Stage) -> None:
     Invariant.stage, Invariant.tally = stage, Tally()
-    run_state_machine_as_test(
-        Invariant,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            phases=(Phase.generate,),
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_invariant(EXAMPLES, STEPS)
     tally = Invariant.tally
     assert tally.steps > 200
     assert tally.mismatches == tally.server_errors == 0

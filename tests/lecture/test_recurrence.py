@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.cells import CELLS, GRU, LSTM, Cell, Elman
+from model.cells import CELLS, GRU, Cell
 from model.config import NetworkConfig
 from model.network import Network
+from tests.torch_twin import torch_twin
 
 INPUTS, HIDDEN, BATCH, TIME = 3, 4, 2, 6
 Vector = list[float]
@@ -78,20 +79,6 @@ STEPS: dict[str, Callable[[Cell, Vector, list[Vector]], list[Vector]]] = {
     "gru": gru_step,
     "lstm": lstm_step,
 }
-
-
-def torch_twin(cell: Cell) -> nn.RNNBase:
-    kinds: dict[type[Cell], Callable[..., nn.RNNBase]] = {Elman: nn.RNN, GRU: nn.GRU, LSTM: nn.LSTM}
-    twin = kinds[type(cell)](INPUTS, HIDDEN, batch_first=True).double()
-    parameters = dict(twin.named_parameters())
-    with torch.no_grad():
-        parameters["weight_ih_l0"].copy_(cell.U)
-        parameters["weight_hh_l0"].copy_(cell.W)
-        parameters["bias_ih_l0"].copy_(cell.b)
-        parameters["bias_hh_l0"].zero_()
-        if isinstance(cell, GRU):
-            parameters["bias_hh_l0"][2 * HIDDEN :].copy_(cell.c)
-    return twin
 
 
 def test_the_elman_recurrence_is_tanh_of_u_x_plus_w_h() -> None:

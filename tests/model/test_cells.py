@@ -1,12 +1,11 @@
 """Each cell against a plain loop of its equation, and against torch's own recurrent layer."""
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import Tensor, nn
 
-from model.cells import CELLS, GRU, LSTM, Cell, Elman
+from model.cells import CELLS, LSTM, Cell
+from tests.torch_twin import torch_twin
 
 INPUTS, HIDDEN, BATCH, TIME = 5, 16, 3, 7
 
@@ -22,20 +21,6 @@ def made(kind: str) -> Cell:
         for parameter in cell.parameters():
             parameter.normal_(0, 0.4)
     return cell
-
-
-def torch_twin(cell: Cell) -> nn.RNNBase:
-    kinds: dict[type[Cell], Callable[..., nn.RNNBase]] = {Elman: nn.RNN, GRU: nn.GRU, LSTM: nn.LSTM}
-    twin = kinds[type(cell)](INPUTS, HIDDEN, batch_first=True)
-    parameters = dict(twin.named_parameters())
-    with torch.no_grad():
-        parameters["weight_ih_l0"].copy_(cell.U)
-        parameters["weight_hh_l0"].copy_(cell.W)
-        parameters["bias_ih_l0"].copy_(cell.b)
-        parameters["bias_hh_l0"].zero_()
-        if isinstance(cell, GRU):
-            parameters["bias_hh_l0"][2 * HIDDEN :].copy_(cell.c)
-    return twin
 
 
 @pytest.mark.parametrize("kind", CELLS)
