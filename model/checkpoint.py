@@ -20,11 +20,25 @@ from model.config import NetworkConfig
 from model.errors import CheckpointError
 from model.vocabulary import Vocabulary
 
-Weights = dict[str, NDArray[np.float32]]
+Weights = dict[str, NDArray[Any]]
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
+
+OPTIONAL = ("adaptation.", "calibration.")
+"""Groups of arrays that a checkpoint may have beside the network's; whoever reads one checks it."""
+KINDS = frozenset(np.dtype(k) for k in (np.float32, np.int8, np.uint8, np.int16, np.int32))
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"),
+    "F64": np.dtype("<f8"),
+    "I8": np.dtype("i1"),
+    "U8": np.dtype("u1"),
+    "I16": np.dtype("<i2"),
+    "I32": np.dtype("<i4"),
+}
+MAPPED = 1 << 20
+"""Arrays of so many bytes or more are mapped into memory, so that processes share them."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +57,7 @@ class Checkpoint:
 
 
 def expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
-    """The name and shape of each array that a network of this shape has."""
+    """The name and shape of each float32 array that a network of this shape has."""
     hidden, size = config.hidden, config.vocabulary().size
     rows = config.gates * hidden
     shapes: dict[str, tuple[int, ...]] = {}
@@ -54,7 +68,7 @@ def expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
         shapes[f"cells.{layer}.b"] = (rows,)
         if config.cell == "gru":
             shapes[f"cells.{layer}.c"] = (hidden,)
-    shapes["output.weight"] = (size, hidden)
+    shapes["output.weight"] = (size, config.output_inputs)
     shapes["output.bias"] = (size,)
     return shapes
 
@@ -82,7 +96,7 @@ def save(
     config.json repeats it for people and adds the summary of the training.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in weights.items()}
+    arrays = {name: np.ascontiguousarray(w, dtype=_kind(w)) for name, w in weights.items()}
     metadata = {
         "network": json.dumps(config.to_json(), sort_keys=True),
         "fingerprint": fingerprint(config, arrays),
@@ -92,6 +106,10 @@ def save(
     replace(folder / CONFIG_FILE, json.dumps(described, indent=1, ensure_ascii=False).encode())
     if card is not None:
         replace(folder / CARD_FILE, card.encode())
+
+
+def _kind(array: NDArray[Any]) -> np.dtype[Any]:
+    return array.dtype if array.dtype in KINDS else np.dtype(np.float32)
 
 
 def replace(file: Path, content: bytes) -> None:
@@ -161,23 +179,58 @@ def _read_weights(file: Path) -> tuple[Weights, dict[str, str]]:
     if not file.is_file():
         raise CheckpointError(f"{file}: no such file")
     try:
-        with safe_open(file, framework="numpy") as stored:
-            weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            return weights, stored.metadata() or {}
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        with safe_open(file, framework="numpy"):
+            pass  # What opens so has a header that fits its content.
+        return _arrays(file)
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{file}: damaged: {error}") from None
 
 
+def _arrays(file: Path) -> tuple[Weights, dict[str, str]]:
+    """The arrays of a safetensors file, the large ones mapped, the others read; its metadata."""
+    weights: Weights = {}
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        header = json.loads(stream.read(length))
+        metadata: dict[str, str] = header.pop("__metadata__", None) or {}
+        for name, entry in header.items():
+            begin, end = entry["data_offsets"]
+            kind: np.dtype[Any] = _DTYPES[entry["dtype"]]
+            shape: tuple[int, ...] = tuple(entry["shape"])
+            offset = 8 + length + begin
+            if end - begin >= MAPPED:
+                mapped: NDArray[Any] = np.memmap(stream, kind, "r", offset, shape)
+                weights[name] = mapped.view(np.ndarray)
+            else:
+                stream.seek(offset)
+                weights[name] = np.frombuffer(stream.read(end - begin), kind).reshape(shape)
+    return weights, metadata
+
+
 def _check_weights(file: Path, config: NetworkConfig, weights: Weights) -> None:
-    expected = expected_shapes(config)
-    if set(weights) != set(expected):
-        odd = ", ".join(sorted(set(weights) ^ set(expected)))
+    expected: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
+        name: (np.dtype(np.float32), shape) for name, shape in expected_shapes(config).items()
+    }
+    if config.contexts:
+        kept = weights.get("contexts.kept", np.zeros(0, np.uint8))
+        whole = kept.dtype == np.uint8
+        count = int(np.bitwise_count(kept).sum(dtype=np.int64)) if whole else 0
+        expected["contexts.kept"] = (np.dtype(np.uint8), ((1 << config.context_bits) // 8,))
+        expected["contexts.rows"] = (np.dtype(np.int8), (count, config.context_width))
+    network = {name for name in weights if not name.startswith(OPTIONAL)}
+    if network != set(expected):
+        odd = ", ".join(sorted(network ^ set(expected)))
         raise CheckpointError(f"{file}: arrays missing or not expected: {odd}")
-    for name, shape in expected.items():
-        if weights[name].shape != shape or weights[name].dtype != np.float32:
+    for name, (kind, shape) in expected.items():
+        array = weights[name]
+        if array.shape != shape or array.dtype != kind:
             raise CheckpointError(
-                f"{file}: {name} is {weights[name].dtype}{list(weights[name].shape)}, "
-                f"not float32{list(shape)}"
+                f"{file}: {name} is {array.dtype}{list(array.shape)}, not {kind}{list(shape)}"
             )
-        if not np.isfinite(weights[name]).all():
+    if config.contexts and (weights["contexts.rows"] == -128).any():
+        raise CheckpointError(f"{file}: contexts.rows holds -128, beyond what is served")
+    for name, array in weights.items():
+        if array.dtype not in KINDS:
+            raise CheckpointError(f"{file}: {name} is {array.dtype}, which no checkpoint holds")
+        if array.dtype == np.float32 and not np.isfinite(array).all():
             raise CheckpointError(f"{file}: {name} holds values that are not finite")

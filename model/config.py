@@ -8,10 +8,16 @@ from model.vocabulary import Vocabulary
 # For each kind of cell: how many gates its weights hold, and which arrays its state has.
 GATES = {"elman": 1, "gru": 3, "lstm": 4}
 
+CONTEXTS = (*(str(order) for order in range(2, 17)), "word", "words")
+"""The contexts a network may have: the last 2 to 16 ids, the word so far, with the one before."""
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
     """Cell, layers and hidden units of each layer, and the vocabulary that is read and predicted.
+
+    `contexts` are hashed (`model.contexts`) to rows of `context_width` numbers in a table of
+    2^`context_bits` rows, which the output layer reads beside the hidden state.
 
     Raises ValueError, naming the field, for a value that no network can have.
     """
@@ -21,6 +27,9 @@ class NetworkConfig:
     hidden: int
     characters: str
     byte_fallback: bool = True
+    contexts: tuple[str, ...] = ()
+    context_width: int = 0
+    context_bits: int = 0
 
     def __post_init__(self) -> None:
         if self.cell not in GATES:
@@ -31,6 +40,25 @@ class NetworkConfig:
             raise ValueError(f"hidden: {self.hidden} is no multiple of 16 from 16 to 4096")
         if not self.characters and not self.byte_fallback:
             raise ValueError("characters: a vocabulary needs characters or the byte fallback")
+        # JSON knows no tuples.
+        object.__setattr__(self, "contexts", tuple(self.contexts))
+        self._check_contexts()
+
+    def _check_contexts(self) -> None:
+        for name in self.contexts:
+            if name not in CONTEXTS:
+                raise ValueError(f"contexts: {name!r} is none of {', '.join(CONTEXTS)}")
+        if len(set(self.contexts)) != len(self.contexts):
+            raise ValueError("contexts: each is named once")
+        width, bits = self.context_width, self.context_bits
+        if not self.contexts:
+            if width or bits:
+                raise ValueError("context_width, context_bits: 0 where there are no contexts")
+            return
+        if not (4 <= width <= 64 and width % 4 == 0):
+            raise ValueError(f"context_width: {width} is no multiple of 4 from 4 to 64")
+        if not 16 <= bits <= 26:
+            raise ValueError(f"context_bits: {bits} is not between 16 and 26")
 
     @property
     def gates(self) -> int:
@@ -40,4 +68,13 @@ class NetworkConfig:
         return Vocabulary(self.characters, self.byte_fallback)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        described = asdict(self) | {"contexts": list(self.contexts)}
+        if not self.contexts:
+            for name in ("contexts", "context_width", "context_bits"):
+                del described[name]
+        return described
+
+    @property
+    def output_inputs(self) -> int:
+        """How many numbers the output layer reads: the hidden state, and a row a context."""
+        return self.hidden + len(self.contexts) * self.context_width

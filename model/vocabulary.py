@@ -55,6 +55,16 @@ class Vocabulary:
             ids |= {ord(c): i for i, c in enumerate(self.characters) if ord(c) < 0x80}
         return ids
 
+    @cached_property
+    def word_ids(self) -> NDArray[np.bool_]:
+        """Which ids belong to words, (size + 1): ASCII letters, digits, `_`, all beyond ASCII.
+
+        A byte counts by the same rule; the start symbol belongs to none.
+        """
+        codes = [*map(ord, self.characters), *self._bytes]
+        inside = [c >= 0x80 or chr(c).isalnum() or chr(c) == "_" for c in codes]
+        return np.array([*inside, False])
+
     def spell(self, character: str) -> tuple[int, ...]:
         """The ids of one character: one id, or one for each of its UTF-8 bytes.
 

@@ -1,13 +1,16 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from model import checkpoint
 from model.config import NetworkConfig
+from model.contexts import pack_bits
 from model.errors import CheckpointError
 from tests.tiny import save_tiny_checkpoint
 
@@ -135,3 +138,59 @@ def test_a_link_is_followed_and_a_pipe_is_written_to(tmp_path: Path) -> None:
     assert os.read(reader, 100) == b"content"
     os.close(reader)
     assert (tmp_path / "pipe").is_fifo()
+
+
+CONTEXTS = NetworkConfig(
+    "lstm", 1, 16, "abc", contexts=("2", "word"), context_width=64, context_bits=16
+)
+
+
+def weights_with_contexts() -> checkpoint.Weights:
+    rng = np.random.default_rng(0)
+    weights: checkpoint.Weights = {
+        name: rng.normal(size=shape).astype(np.float32)
+        for name, shape in checkpoint.expected_shapes(CONTEXTS).items()
+    }
+    weights["contexts.kept"] = pack_bits(np.arange(0, 40_000, 2), 16)
+    weights["contexts.rows"] = rng.integers(-127, 128, (20_000, 64)).astype(np.int8)
+    return weights
+
+
+def test_a_table_of_contexts_is_kept_and_mapped_into_memory(tmp_path: Path) -> None:
+    weights = weights_with_contexts()
+    weights["adaptation.mix"] = np.arange(6, dtype=np.int32).reshape(2, 3)
+    checkpoint.save(tmp_path / "with", CONTEXTS, weights, {})
+    loaded = checkpoint.load(tmp_path / "with")
+    assert loaded.config == CONTEXTS
+    for name, array in weights.items():
+        np.testing.assert_array_equal(loaded.weights[name], array)
+        assert loaded.weights[name].dtype == array.dtype
+    assert isinstance(loaded.weights["contexts.rows"].base, np.memmap)
+    changed = weights | {"adaptation.mix": weights["adaptation.mix"] + 1}
+    assert checkpoint.fingerprint(CONTEXTS, changed) != loaded.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("contexts.rows", np.zeros((19_999, 64), np.int8)),
+        ("contexts.rows", np.zeros((20_000, 64), np.float32)),
+        ("contexts.rows", np.full((20_000, 64), -128, np.int8)),
+        ("contexts.kept", np.zeros(8193, np.uint8)),
+        ("output.weight", np.zeros((3, 16), np.float32)),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(
+    name: str, array: NDArray[Any], tmp_path: Path
+) -> None:
+    checkpoint.save(tmp_path / "odd", CONTEXTS, weights_with_contexts() | {name: array}, {})
+    with pytest.raises(CheckpointError, match=r"contexts|output\.weight"):
+        checkpoint.load(tmp_path / "odd")
+
+
+def test_a_checkpoint_without_its_table_is_refused(tmp_path: Path) -> None:
+    weights = weights_with_contexts()
+    del weights["contexts.rows"]
+    checkpoint.save(tmp_path / "odd", CONTEXTS, weights, {})
+    with pytest.raises(CheckpointError, match=r"not expected: contexts\.rows"):
+        checkpoint.load(tmp_path / "odd")
