@@ -147,15 +147,15 @@ def test_the_least_recent_go_and_are_forgotten() -> None:
     kept = Kept(most=3)
     places = [kept.ask(f"{i} text") for i in range(3)]
     kept.ask("0 text and more")
-    kept.ask("a fourth")
+    kept.ask("3 text")
     assert kept.forgotten == [("default", places[1].session)]
     with kept.nearest.place(OWNER, "2 text, running"):
-        kept.ask("a fifth")
-        kept.ask("a sixth")
-        kept.ask("a seventh")
+        for i in range(4, 9):
+            kept.ask(f"{i} text")
         assert ("default", places[2].session) not in kept.forgotten
-    assert len(kept.nearest) == 4
-    kept.ask("an eighth")
+    for i in range(9, 12):
+        kept.ask(f"{'abc'[i - 9]} text")
+    assert ("default", places[2].session) in kept.forgotten
     assert len(kept.nearest) == 3
 
 
