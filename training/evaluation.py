@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.decoding import Completion, Greedy, Options
+from model.decoding import Greedy, Options
 from model.runtime import Runtime
 from model.typist import press
 from training.suggestions import Suggestions, suggest
@@ -23,6 +23,16 @@ BINS = 10
 TIMED_PLACES = 40
 TIMED_KEYS = 8
 """Suggestions are timed at so many places of the texts, and so many keys at each."""
+
+
+class Suggested(Protocol):
+    """What the typist sees of a suggestion, whoever made it."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def confidence(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -169,7 +179,7 @@ def type_out(text: str, suggestions: Suggestions, options: Options) -> Session:
     return type_with(text, lambda position: suggestions.at(position, options))
 
 
-def type_with(text: str, complete: Callable[[int], Completion]) -> Session:
+def type_with(text: str, complete: Callable[[int], Suggested]) -> Session:
     """Types the whole text with what `complete` suggests at the positions it is asked for."""
     position = keys = accepted = 0
     confidences: list[float] = []
