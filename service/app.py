@@ -159,6 +159,7 @@ def _add_routes(app: FastAPI) -> None:
         "/complete",
         summary="Complete the text before the cursor",
         responses=error_format.responses(
+            "/complete",
             "invalid_json",
             "unknown_model",
             "resync",
@@ -179,7 +180,7 @@ def _add_routes(app: FastAPI) -> None:
         "/sessions/{session}",
         status_code=204,
         summary="Forget a session",
-        responses=error_format.responses("invalid_request", "store_unavailable"),
+        responses=error_format.responses("/sessions", "invalid_request", "store_unavailable"),
     )
     async def delete(session: Annotated[str, Path(pattern=SESSION_PATTERN)]) -> None:
         """Nothing of the session is left; deleting what is not there is no error."""
@@ -204,7 +205,7 @@ def _add_routes(app: FastAPI) -> None:
     @app.get(
         "/readyz",
         summary="Whether completions can be answered in full",
-        responses=error_format.responses("not_ready", "store_unavailable"),
+        responses=error_format.responses("/readyz", "not_ready", "store_unavailable"),
     )
     async def readyz() -> Status:
         """The checkpoints are loaded, the scheduler runs, and the store answers."""

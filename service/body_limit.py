@@ -46,7 +46,9 @@ class BodyLimit:
                     return
                 size += len(message.get("body", b""))
                 more = message.get("more_body", False)
-            await respond(_too_large(body["body"], self._limit))(scope, receive, send)
+            await respond(_too_large(body["body"], self._limit), scope["path"])(
+                scope, receive, send
+            )
             return
 
         async def replay() -> Message:

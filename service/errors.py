@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as field_of
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,23 @@ CODES: Mapping[str, Code] = MappingProxyType(
 RETRY_AFTER_SECONDS = 1
 
 
+@dataclass(frozen=True)
+class Problem:
+    """An error as a client is told of it: one of CODES, and the dotted name of the field at fault.
+
+    `more` is what the error format has beside these.
+    """
+
+    code: str
+    message: str
+    field: str | None = None
+    more: Mapping[str, Any] = field_of(default_factory=dict)
+
+    @property
+    def status(self) -> int:
+        return CODES[self.code].status
+
+
 class StartupError(Exception):
     """The service cannot start; the message is one line for the person who started it."""
 
@@ -60,6 +78,11 @@ class ServiceError(Exception):
         super().__init__(message)
         self.message = message
         self.field = field
+
+    @property
+    def problem(self) -> Problem:
+        """What the client is told."""
+        return Problem(self.code, self.message, self.field)
 
 
 class InvalidRequest(ServiceError):
@@ -94,6 +117,10 @@ class Resync(ServiceError):
     def __init__(self, message: str, version: int | None, field: str = "edit.version") -> None:
         super().__init__(message, field)
         self.version = version
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(self.code, self.message, self.field, {"version": self.version})
 
 
 class Superseded(ServiceError):

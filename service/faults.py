@@ -40,4 +40,4 @@ class Faults:
                 raise
             log_fault(log, error)
             if not started:
-                await respond_to_fault()(scope, receive, send)
+                await respond_to_fault(scope["path"])(scope, receive, send)

@@ -1,0 +1,1 @@
+"""The protocols of others as thin adapters over the same core, one module each."""
