@@ -1,18 +1,20 @@
 """The HTTP application: its routes, and what they stand on while it runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import FastAPI, Path, Request
 
 from service import error_format
 from service.body_limit import BodyLimit
+from service.clients import unless_gone
+from service.complete import complete
 from service.completions import Completions
 from service.copies import Copies
-from service.errors import ClientGone, NotReady, StartupError, StoreUnavailable
+from service.errors import NotReady, StartupError, StoreUnavailable
 from service.faults import Faults
 from service.models import Models
 from service.scheduler import Scheduler
@@ -34,8 +36,6 @@ from service.stores import (
     scheme_of,
     shown,
 )
-
-Result = TypeVar("Result")
 
 # Without access keys, everybody is this one tenant.
 TENANT = "default"
@@ -172,9 +172,9 @@ def _add_routes(app: FastAPI) -> None:
             "store_unavailable",
         ),
     )
-    async def complete(body: CompleteRequest, request: Request) -> CompleteResponse:
+    async def post_complete(body: CompleteRequest, request: Request) -> CompleteResponse:
         """One request a keystroke; a newer one of the same session ends the older."""
-        return await _unless_gone(request, parts().completions.complete(TENANT, body))
+        return await unless_gone(request, complete(parts().completions, TENANT, body))
 
     @app.delete(
         "/sessions/{session}",
@@ -216,22 +216,3 @@ def _add_routes(app: FastAPI) -> None:
         except StoreError as error:
             raise StoreUnavailable("the sessions' store does not answer") from error
         return Status(status="ok")
-
-
-async def _unless_gone(request: Request, work: Coroutine[None, None, Result]) -> Result:
-    """The work's result. When the client leaves first, the work is cancelled at once."""
-    task = asyncio.create_task(work)
-    gone = asyncio.create_task(_disconnect(request))
-    try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientGone("the client left before its answer was ready")
-        return task.result()
-    finally:
-        task.cancel()
-        gone.cancel()
-
-
-async def _disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -1,10 +1,9 @@
 """One request from end to end: read the session, plan, compute, and write what was made of it."""
 
 import logging
-import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from model.completing import next_characters
+from model.decoding import Options
 from model.errors import TextError
 from model.runtime import Runtime
 from service.copies import Copies, Copy
@@ -13,7 +12,6 @@ from service.models import Models
 from service.record import decode, encode
 from service.rows import Computed, Job
 from service.scheduler import Scheduler
-from service.schema import Character, CompleteRequest, CompleteResponse, NextCharacter, Usage
 from service.sealing import Seal
 from service.sessions import Change, Edit, Plan, Prefix, Record, plan, settle
 from service.stores import BatchedStore, Read, StoreError, Write, session_key, token
@@ -23,6 +21,37 @@ log = logging.getLogger(__name__)
 
 # How often a request makes its record anew because another writer of the session was first.
 ATTEMPTS = 4
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked: a text, whole or as a change, and how to go on from it.
+
+    `model` is a loaded model's name, None for the default. `text_field` and `suffix_field` are
+    what the client calls its text and its suffix.
+    """
+
+    change: Change
+    options: Options
+    model: str | None = None
+    top: int = 0
+    text_field: str = "prefix"
+    suffix_field: str = "suffix"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came out, for a text of `length` characters of which `absorbed` were new.
+
+    `stored` tells whether the session was kept.
+    """
+
+    runtime: Runtime
+    version: int
+    length: int
+    absorbed: int
+    computed: Computed
+    stored: bool
 
 
 @dataclass(frozen=True)
@@ -62,14 +91,18 @@ class Completions:
         self._turns = Turns()
         self.unreadable = 0
 
-    async def complete(self, tenant: str, request: CompleteRequest) -> CompleteResponse:
-        """The answer to one keystroke; raises a ServiceError for what cannot be answered."""
-        runtime = self._models.choose(request.model)
-        change = self._change(request)
-        session = request.session or secrets.token_urlsafe(16)
+    async def answer(
+        self, tenant: str, session: str, ask: Ask, source: str | None = None
+    ) -> Answer:
+        """What is asked, computed in the session; raises a ServiceError where it cannot be.
+
+        `source` is another session, whose record a new one goes on from and leaves as it is.
+        """
+        runtime = self._models.choose(ask.model)
+        self._check_ask(ask)
         key = session_key(tenant, session)
-        answer = self._answer(key, session, runtime, change, request)
-        return await self._turns.take(key, answer)
+        origin = key if source is None else session_key(tenant, source)
+        return await self._turns.take(key, self._answer(key, origin, runtime, ask))
 
     async def delete(self, tenant: str, session: str) -> None:
         """Leaves nothing of a session, the running request and its prediction included."""
@@ -84,25 +117,27 @@ class Completions:
                 "the sessions' store does not answer, so the session may still be in it"
             ) from error
 
-    async def _answer(
-        self,
-        key: str,
-        session: str,
-        runtime: Runtime,
-        change: Change,
-        request: CompleteRequest,
-    ) -> CompleteResponse:
-        held = await self._read(key, change)
+    async def _answer(self, key: str, origin: str, runtime: Runtime, ask: Ask) -> Answer:
+        held = await self._read(origin, ask.change)
+        if origin != key:
+            held = replace(held, token=b"")
         for _ in range(ATTEMPTS):
-            planned = plan(held.record, change, runtime.fingerprint, runtime.state_size)
-            self._check_length(planned, change)
-            computed = await self._compute(key, runtime, planned, change, request)
+            planned = plan(held.record, ask.change, runtime.fingerprint, runtime.state_size)
+            self._check(planned.length, ask.text_field)
+            computed = await self._compute(key, runtime, planned, ask)
             made = settle(planned, computed.states)
             lost, stored = await self._write(key, held, made)
             if lost is None:
                 break
             held = lost
-        return _response(session, runtime, planned, computed, request.top, degraded=not stored)
+        return Answer(
+            runtime=runtime,
+            version=planned.version,
+            length=planned.length,
+            absorbed=len(planned.absorb),
+            computed=computed,
+            stored=stored,
+        )
 
     async def _read(self, key: str, change: Change) -> _Held:
         copy = self._copies.get(key)
@@ -133,14 +168,7 @@ class Completions:
             )
         return _Held(record, token(value), stored=True)
 
-    async def _compute(
-        self,
-        key: str,
-        runtime: Runtime,
-        planned: Plan,
-        change: Change,
-        request: CompleteRequest,
-    ) -> Computed:
+    async def _compute(self, key: str, runtime: Runtime, planned: Plan, ask: Ask) -> Computed:
         job = Job(
             runtime=runtime,
             session=key,
@@ -148,13 +176,13 @@ class Completions:
             origin=planned.origin,
             end=planned.end,
             pieces=planned.pieces,
-            options=request.options,
-            top=request.top,
+            options=ask.options,
+            top=ask.top,
         )
         try:
             return await self._scheduler.compute(job)
         except TextError as error:
-            raise InvalidRequest(str(error), _text_field(change)) from error
+            raise InvalidRequest(str(error), ask.text_field) from error
 
     async def _write(self, key: str, held: _Held, made: Record) -> tuple[_Held | None, bool]:
         """Keeps the record. What another writer put there first, or None; and whether it is stored.
@@ -172,20 +200,10 @@ class Completions:
             return None, False
         return (None if outcome.written else self._stored(key, outcome.held)), outcome.written
 
-    def _change(self, request: CompleteRequest) -> Change:
-        if request.edit is not None:
-            edit = request.edit
-            self._check(len(edit.append), "edit.append")
-            change: Change = Edit(edit.version, edit.keep, edit.append)
-        else:
-            prefix = request.prefix or ""
-            self._check(len(prefix), "prefix")
-            change = Prefix(prefix)
-        self._check(len(request.suffix), "suffix")
-        return change
-
-    def _check_length(self, planned: Plan, change: Change) -> None:
-        self._check(planned.length, _text_field(change))
+    def _check_ask(self, ask: Ask) -> None:
+        given = ask.change.text if isinstance(ask.change, Prefix) else ask.change.append
+        self._check(len(given), ask.text_field)
+        self._check(len(ask.options.suffix), ask.suffix_field)
 
     def _check(self, characters: int, field: str) -> None:
         if characters > self._max_prefix_characters:
@@ -194,38 +212,3 @@ class Completions:
                 f"at most {self._max_prefix_characters} are taken",
                 field,
             )
-
-
-def _text_field(change: Change) -> str:
-    return "prefix" if isinstance(change, Prefix) else "edit.append"
-
-
-def _response(
-    session: str,
-    runtime: Runtime,
-    planned: Plan,
-    computed: Computed,
-    top: int,
-    degraded: bool,
-) -> CompleteResponse:
-    completion = computed.completion
-    following = (
-        next_characters(runtime.vocabulary, computed.next, top) if computed.next is not None else ()
-    )
-    return CompleteResponse(
-        session=session,
-        version=planned.version,
-        length=planned.length,
-        completion=completion.text,
-        confidence=completion.confidence,
-        chars=tuple(Character(text=c.text, probability=c.probability) for c in completion.chars),
-        next=tuple(NextCharacter(character=c, probability=p) for c, p in following),
-        finish_reason=completion.finish_reason,
-        model=runtime.checkpoint.name,
-        usage=Usage(
-            characters_absorbed=len(planned.absorb),
-            steps_computed=computed.steps_computed,
-            steps_reused=computed.steps_reused,
-        ),
-        degraded=degraded,
-    )

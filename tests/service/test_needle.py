@@ -4,6 +4,7 @@ import asyncio
 import random
 from typing import Any
 
+from service.complete import complete
 from service.schema import CompleteRequest
 from tests.service.batch import ALPHABET, text_of
 from tests.service.running import EAGER, Service, comparable, running
@@ -65,7 +66,8 @@ async def test_two_tenants_with_one_session_id_never_meet(
         for length in range(1, 6):
             answers = await asyncio.gather(
                 *(
-                    completions.complete(
+                    complete(
+                        completions,
                         tenant,
                         CompleteRequest.model_validate(
                             {"session": "s", "prefix": text[:length]} | EAGER
@@ -81,8 +83,10 @@ async def test_two_tenants_with_one_session_id_never_meet(
                 versions[tenant] = answer.version
         await completions.delete("one", "s")
         edit = {"version": versions["two"], "keep": 5, "append": "x"}
-        answer = await completions.complete(
-            "two", CompleteRequest.model_validate({"session": "s", "edit": edit} | EAGER)
+        answer = await complete(
+            completions,
+            "two",
+            CompleteRequest.model_validate({"session": "s", "edit": edit} | EAGER),
         )
         assert answer.usage.characters_absorbed == 1
 
