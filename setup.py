@@ -85,7 +85,7 @@ setup(
         Extension(
             "model.runtime._step",
             ["model/runtime/step.c"],
-            depends=["model/runtime/kernel.h"],
+            depends=["model/runtime/contexts.h", "model/runtime/kernel.h"],
         )
     ],
     cmdclass={"build_ext": BuildLibrary, "bdist_wheel": TagWheel},

@@ -7,6 +7,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from model.contexts import ContextState
 from model.errors import ModelError
 
 Ids = NDArray[np.int32]
@@ -95,6 +96,18 @@ def check_length(state: bytes, size: int) -> None:
         raise TypeError(f"state: expected bytes, not {type(state).__name__}")
     if len(state) != size:
         raise ModelError(f"a state of this network has {size} bytes, not {len(state)}")
+
+
+def check_known(known: ContextState, size: int) -> None:
+    """Raises ModelError where no text leads to what one state's contexts know of it.
+
+    Nothing is remembered from before a start symbol, which is the id `size`, or from before it all.
+    """
+    history = known.history[0].astype(np.int64)
+    begun = np.isin(history[:-1], [0, size + 1])
+    words = bool(known.word[0]) or bool(known.before[0])
+    if (history > size + 1).any() or history[1:][begun].any() or (words and not history[0]):
+        refuse_state()
 
 
 def refuse_slot(slot: int, capacity: int) -> NoReturn:

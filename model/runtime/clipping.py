@@ -1,9 +1,9 @@
 """Clipping: how far each row of a matrix reaches before it is rounded to int8.
 
 A row's scale is its largest weight ÷ 127. Where one weight stands out, the others are rounded more
-finely if it is cut down. Which cut costs least is decided on text: with C the mean of h hᵀ over the
-hidden states h that a row meets there, rounding its weights w to ŵ changes the row's sum by
-(w − ŵ)ᵀ C (w − ŵ) in the mean square.
+finely if it is cut down. Which cut costs least is decided on text: with C the mean of x xᵀ over the
+inputs x that a row meets there (hidden states, and in the output layer contexts too), rounding its
+weights w to ŵ changes the row's sum by (w − ŵ)ᵀ C (w − ŵ) in the mean square.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint, Weights
+from model.contexts import ContextState
 from model.runtime import Runtime
 from model.runtime.arithmetic import ACTIVATION, Floats, quantize
 from model.runtime.pool import Ids
@@ -28,21 +29,21 @@ def clipped(checkpoint: Checkpoint, texts: Sequence[Ids]) -> Weights:
 
     `texts` are ids of training text, some ten thousand together; each is read from its start.
     """
-    moments = hidden_moments(Runtime(checkpoint), texts)
+    *moments, outputs = input_moments(Runtime(checkpoint), texts)
     weights = dict(checkpoint.weights)
     for index, own in enumerate(moments):
         weights[f"cells.{index}.W"] = clip_rows(weights[f"cells.{index}.W"], own)
         if index:
             below = moments[index - 1]
             weights[f"cells.{index}.U"] = clip_rows(weights[f"cells.{index}.U"], below)
-    weights["output.weight"] = clip_rows(weights["output.weight"], moments[-1])
+    weights["output.weight"] = clip_rows(weights["output.weight"], outputs)
     return weights
 
 
 def clip_rows(matrix: Floats, moments: Moments) -> Floats:
-    """Each row of (rows, hidden) clipped to the reach at which rounding it changes its sums least.
+    """Each row of (rows, inputs) clipped to the reach at which rounding it changes its sums least.
 
-    `moments` is the mean of h hᵀ, (hidden, hidden).
+    `moments` is the mean of x xᵀ, (inputs, inputs).
     """
     largest = np.abs(matrix).max(axis=1, keepdims=True)
     best, least = matrix, np.full(len(matrix), np.inf)
@@ -59,10 +60,14 @@ def clip_rows(matrix: Floats, moments: Moments) -> Floats:
     return best
 
 
-def hidden_moments(runtime: Runtime, texts: Iterable[Ids]) -> list[Moments]:
-    """For each layer the mean of h hᵀ, (hidden, hidden), along the texts."""
+def input_moments(runtime: Runtime, texts: Iterable[Ids]) -> list[Moments]:
+    """For each layer the mean of h hᵀ, (hidden, hidden), along the texts.
+
+    Last comes the mean of x xᵀ, (output_inputs, output_inputs), of what the output layer reads.
+    """
     config = runtime.network.config
-    sums = [np.zeros((config.hidden, config.hidden)) for _ in range(config.layers)]
+    widths = [*[config.hidden] * config.layers, config.output_inputs]
+    sums = [np.zeros((width, width)) for width in widths]
     pool = runtime.pool(1)
     slot, count = pool.acquire(), 0
     for text in texts:
@@ -72,17 +77,28 @@ def hidden_moments(runtime: Runtime, texts: Iterable[Ids]) -> list[Moments]:
             pool.step([slot], [index])
             states.append(pool.read(slot))
         count += len(states)
-        for layer, total in enumerate(sums):
-            h = _hidden(runtime.network, states, layer)
-            total += h.T @ h
+        inputs = [_hidden(runtime.network, states, layer) for layer in range(config.layers)]
+        inputs.append(np.concatenate([inputs[-1], *_contexts(runtime.network, states)], axis=1))
+        for total, x in zip(sums, inputs, strict=True):
+            total += x.T @ x
     return [total / count for total in sums] if count else sums
 
 
 def _hidden(network: QuantizedNetwork, states: Sequence[bytes], layer: int) -> Moments:
     """The hidden states of one layer as products see them, (states, hidden)."""
-    hidden, size = network.config.hidden, network.state_size // network.config.layers
+    hidden, size = network.config.hidden, network.layers_size // network.config.layers
     rows = np.frombuffer(b"".join(states), np.uint8).reshape(len(states), -1)
     own = np.ascontiguousarray(rows[:, layer * size : (layer + 1) * size])
     if network.config.cell == "gru":
         return quantize(own.view("<f4")).astype(np.float64) / ACTIVATION
     return own[:, :hidden].view(np.int8).astype(np.float64) / ACTIVATION
+
+
+def _contexts(network: QuantizedNetwork, states: Sequence[bytes]) -> list[Moments]:
+    """The rows of the table that states lead to, (states, contexts · width); none without any."""
+    if not network.contexts:
+        return []
+    known = np.frombuffer(b"".join(states), np.uint8).reshape(len(states), -1)
+    rows = network.contexts.hashes.rows(ContextState.from_bytes(known[:, network.layers_size :]))
+    found = network.contexts.table.look_up(rows).reshape(len(states), -1)
+    return [found.astype(np.float64) / ACTIVATION]

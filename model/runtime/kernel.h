@@ -305,7 +305,7 @@ SUMS(sums64, 6, 4)
 
 /* The sums of one panel of a matrix for `sessions` rows of h, from row `first` on. */
 INLINE void NAME(sum_panel)(const int vectors, const struct product *matrix, int64_t panel,
-                            int64_t hidden, const uint8_t *h, int64_t first, int64_t sessions,
+                            int64_t columns, const uint8_t *h, int64_t first, int64_t sessions,
                             int32_t (*sums)[GATES_MAX][PANEL]) {
     typedef void function(const int8_t *, const uint8_t *, int64_t, int64_t, const int32_t *,
                           int32_t(*)[GATES_MAX][PANEL]);
@@ -323,17 +323,17 @@ INLINE void NAME(sum_panel)(const int vectors, const struct product *matrix, int
         {NAME(sums63), NAME(sums64)},
 #endif
     };
-    const int64_t stride = row_bytes(hidden);
-    sizes[sessions - 1][vectors - 3](matrix->weights + panel * vectors * PANEL * hidden,
-                                     h + first * stride, stride, hidden / 4,
+    const int64_t stride = row_bytes(columns);
+    sizes[sessions - 1][vectors - 3](matrix->weights + panel * vectors * PANEL * columns,
+                                     h + first * stride, stride, columns / 4,
                                      matrix->start + panel * vectors * PANEL, sums);
 }
 
 /* Hidden states of a layer side by side: int8; for VNNI with 128 added, for AVX2 as int16. */
 static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, int64_t count,
-                                int64_t layer, uint8_t *to) {
+                                int64_t layer, uint8_t *to, int64_t stride) {
     const int64_t hidden = pool->network->hidden;
-    for (int64_t i = 0; i < count; i++, to += row_bytes(hidden)) {
+    for (int64_t i = 0; i < count; i++, to += stride) {
         const uint8_t *state = state_of(pool, slots[i], layer);
         if (pool->network->cell == GRU)
             for (int64_t k = 0; k < hidden; k += LANES)
@@ -350,6 +350,42 @@ static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, i
                                 _mm256_cvtepi8_epi16(_mm_loadu_si128((__m128i *)(to + k))));
 #endif
     }
+}
+
+/* Where the rows of some sessions' contexts lie, all of them on their way from memory. */
+static TARGET void NAME(look_up)(const struct pool *pool, int64_t first, int64_t end) {
+    const struct contexts *contexts = pool->network->contexts;
+    const int64_t width = contexts->width;
+    for (int64_t i = first * contexts->count; i < end * contexts->count; i++) {
+        const uint32_t number = pool->numbers[i];
+        uint64_t kept;
+        memcpy(&kept, contexts->kept + number / 64 * 8, 8);
+        const uint64_t below = ((uint64_t)1 << number % 64) - 1;
+        const int64_t rank = contexts->ranks[number / 64] + __builtin_popcountll(kept & below);
+        const int8_t *row = kept & (below + 1) ? contexts->rows + rank * width : contexts->nothing;
+        __builtin_prefetch(row);
+        __builtin_prefetch(row + width - 1);
+        pool->rows[i] = row;
+    }
+}
+
+/* Each session's contexts after its hidden state, in the form that `gather` gives. */
+static TARGET void NAME(append)(const struct pool *pool, int64_t count, uint8_t *to,
+                                int64_t stride) {
+    const struct contexts *contexts = pool->network->contexts;
+    const int8_t *const *row = pool->rows;
+    for (int64_t i = 0; i < count; i++, to += stride)
+        for (int64_t c = 0, at = pool->network->hidden; c < contexts->count; c++, row++)
+            for (int64_t k = 0; k < contexts->width; k++, at++) {
+#if VNNI
+                to[at] = (uint8_t)(*row)[k] ^ 0x80;
+#elif AVX2
+                const int16_t wide = (*row)[k];
+                memcpy(to + 2 * at, &wide, 2);
+#else
+                to[at] = (uint8_t)(*row)[k];
+#endif
+            }
 }
 
 /* Sums as floats, scaled. */
@@ -385,19 +421,21 @@ INLINE void NAME(lstm)(const int32_t *sums, const float *scale, const float *x, 
     }
 }
 
-/* One layer for all sessions: each panel's weights are read once, then used by all tiles. */
-INLINE void NAME(layer)(const int cell, const struct pool *pool, const int64_t *slots,
-                        const int64_t *ids, int64_t count, int64_t index) {
+/* One layer for all sessions: each panel's weights are read once, then used by all tiles. With
+   `ahead`, contexts are looked up meanwhile, some sessions' after each panel. */
+INLINE void NAME(layer)(const int cell, const struct pool *pool, int64_t count, int64_t index,
+                        int ahead) {
     const int vectors = cell == GRU ? 3 : 4;
     const struct network *network = pool->network;
     const struct layer *layer = &network->layer[index];
+    const int64_t *slots = pool->slots, *ids = pool->ids;
     const int64_t hidden = network->hidden, tiles = (count + TILE - 1) / TILE;
     /* An Elman cell has one gate; its panels hold four times 16 units. */
     const int64_t units = cell == ELMAN ? 4 * PANEL : PANEL;
     const int64_t panels = (hidden + units - 1) / units, wide = vectors * PANEL;
     int32_t sums[TILE][GATES_MAX][PANEL];
     float inputs[TILE][GATES_MAX][PANEL];
-    NAME(gather)(pool, slots, count, index, pool->recurrent);
+    NAME(gather)(pool, slots, count, index, pool->recurrent, row_bytes(hidden));
     for (int64_t panel = 0; panel < panels; panel++) {
         const float *scale = layer->recurrent.scale + panel * wide;
         for (int64_t tile = 0; tile < tiles; tile++) {
@@ -441,34 +479,45 @@ INLINE void NAME(layer)(const int cell, const struct pool *pool, const int64_t *
                                state + hidden + 4 * panel * PANEL);
             }
         }
+        if (ahead)
+            NAME(look_up)(pool, (panel * count + panels - 1) / panels,
+                          ((panel + 1) * count + panels - 1) / panels);
     }
 }
 
-static TARGET void NAME(advance)(const struct pool *pool, const int64_t *slots, const int64_t *ids,
-                                 int64_t count) {
+/* Advances the states in pool->slots by pool->ids; with `ahead`, looks their contexts up. */
+static TARGET void NAME(advance)(const struct pool *pool, int64_t count, int ahead) {
+    remember_all(pool, count);
+    if (ahead)
+        find_all(pool, count);
     for (int64_t index = 0; index < pool->network->layers; index++) {
+        const int now = ahead && index == pool->network->layers - 1;
         if (index)
-            NAME(gather)(pool, slots, count, index - 1, pool->below);
+            NAME(gather)(pool, pool->slots, count, index - 1, pool->below,
+                         row_bytes(pool->network->hidden));
         if (pool->network->cell == ELMAN)
-            NAME(layer)(ELMAN, pool, slots, ids, count, index);
+            NAME(layer)(ELMAN, pool, count, index, now);
         else if (pool->network->cell == GRU)
-            NAME(layer)(GRU, pool, slots, ids, count, index);
+            NAME(layer)(GRU, pool, count, index, now);
         else
-            NAME(layer)(LSTM, pool, slots, ids, count, index);
+            NAME(layer)(LSTM, pool, count, index, now);
     }
 }
 
-/* The logits of all sessions, (count, padded size). */
+/* The logits of all sessions, (count, padded size), whose contexts have been looked up. */
 static TARGET void NAME(project)(const struct pool *pool, int64_t count) {
     const struct network *network = pool->network;
     const int64_t padded = padded_size(network), tiles = (count + TILE - 1) / TILE;
+    const int64_t stride = row_bytes(network->columns);
     int32_t sums[TILE][GATES_MAX][PANEL];
-    NAME(gather)(pool, pool->slots, count, network->layers - 1, pool->recurrent);
+    NAME(gather)(pool, pool->slots, count, network->layers - 1, pool->recurrent, stride);
+    if (network->contexts)
+        NAME(append)(pool, count, pool->recurrent, stride);
     for (int64_t begin = 0; begin < padded; begin += 4 * PANEL)
         for (int64_t tile = 0; tile < tiles; tile++) {
             const int64_t first = tile * count / tiles;
             const int64_t sessions = (tile + 1) * count / tiles - first;
-            NAME(sum_panel)(4, &network->output, begin / (4 * PANEL), network->hidden,
+            NAME(sum_panel)(4, &network->output, begin / (4 * PANEL), network->columns,
                             pool->recurrent, first, sessions, sums);
             for (int64_t s = 0; s < sessions; s++)
                 for (int i = 0; i < 4 * PANEL; i += LANES)
@@ -531,15 +580,30 @@ static TARGET float NAME(exponentials)(float *row, int64_t size, int32_t *best) 
     return lanes[0];
 }
 
+/* To pool->logits the logits or probabilities of the states in pool->slots, or to pool->best and
+   pool->probability their most probable ids. */
+static TARGET void NAME(answer)(const struct pool *pool, int64_t count, int32_t wanted) {
+    const int64_t size = pool->network->size, padded = padded_size(pool->network);
+    NAME(project)(pool, count);
+    for (int64_t i = 0; wanted != LOGITS && i < count; i++) {
+        float *row = pool->logits + i * padded;
+        float sum = NAME(exponentials)(row, size, &pool->best[i]);
+        if (wanted == BEST)
+            /* The largest exponential is 1 exactly. */
+            pool->probability[i] = 1.0f / sum;
+        else
+            for (int64_t k = 0; k < size; k += LANES)
+                STORE(row + k, LOAD(row + k) / sum);
+    }
+}
+
 /* Advances the states in pool->slots by pool->ids. */
 EXPORT int32_t NAME(step)(struct pool *pool, int64_t count) {
-    enum fault fault = check_slots(pool, count);
-    if (fault == NONE)
-        fault = check_ids(pool, pool->ids, count);
+    enum fault fault = check_step(pool, count);
     if (fault != NONE)
         return fault;
     float_mode before = enter();
-    NAME(advance)(pool, pool->slots, pool->ids, count);
+    NAME(advance)(pool, count, 0);
     leave(before);
     return NONE;
 }
@@ -559,39 +623,37 @@ EXPORT int32_t NAME(absorb)(struct pool *pool, int64_t count, const int64_t *beg
             count--;
         for (int64_t i = 0; i < count; i++)
             pool->ids[i] = ids[begins[i] + at];
-        NAME(advance)(pool, pool->slots, pool->ids, count);
+        NAME(advance)(pool, count, 0);
     }
     leave(before);
     return NONE;
 }
 
-/* The output layer of the states in pool->slots: to pool->logits the logits or probabilities, or
-   to pool->best and pool->probability the most probable ids. */
+/* The output layer of the states in pool->slots. */
 EXPORT int32_t NAME(predict)(struct pool *pool, int64_t count, int32_t wanted) {
-    const int64_t size = pool->network->size, padded = padded_size(pool->network);
     enum fault fault = check_slots(pool, count);
     if (fault != NONE)
         return fault;
     float_mode before = enter();
-    NAME(project)(pool, count);
-    for (int64_t i = 0; wanted != LOGITS && i < count; i++) {
-        float *row = pool->logits + i * padded;
-        float sum = NAME(exponentials)(row, size, &pool->best[i]);
-        if (wanted == BEST)
-            /* The largest exponential is 1 exactly. */
-            pool->probability[i] = 1.0f / sum;
-        else
-            for (int64_t k = 0; k < size; k += LANES)
-                STORE(row + k, LOAD(row + k) / sum);
+    if (pool->network->contexts) {
+        find_all(pool, count);
+        NAME(look_up)(pool, 0, count);
     }
+    NAME(answer)(pool, count, wanted);
     leave(before);
     return NONE;
 }
 
-/* A step, and the most probable ids after it. */
-EXPORT int32_t NAME(follow)(struct pool *pool, int64_t count) {
-    const int32_t fault = NAME(step)(pool, count);
-    return fault ? fault : NAME(predict)(pool, count, BEST);
+/* A step, and the output layer after it. */
+EXPORT int32_t NAME(follow)(struct pool *pool, int64_t count, int32_t wanted) {
+    enum fault fault = check_step(pool, count);
+    if (fault != NONE)
+        return fault;
+    float_mode before = enter();
+    NAME(advance)(pool, count, pool->network->contexts != NULL);
+    NAME(answer)(pool, count, wanted);
+    leave(before);
+    return NONE;
 }
 
 #undef NAME

@@ -12,7 +12,7 @@ from model.runtime import border
 from model.runtime import native_library as native
 from model.runtime.arithmetic import Floats
 from model.runtime.pool import Ids, Pool, Slots, longest_first
-from model.runtime.quantized import Product, QuantizedNetwork
+from model.runtime.quantized import HashedContexts, Product, QuantizedNetwork
 
 ALIGNMENT = 64
 CELLS = ("elman", "gru", "lstm")
@@ -70,22 +70,46 @@ class NativeNetwork:
                 to.reset_bias = self._keep(layer.reset_bias)
         outputs = Panels(1, network.size)
         self.padded_size = outputs.rows
+        self.columns = -(-network.output.weights.shape[1] // native.EIGHT) * native.EIGHT
         self.structure = native.CNetwork(
             CELLS.index(config.cell),
             config.layers,
             config.hidden,
             network.size,
+            self.columns,
             layers,
             self._product(network.output, outputs),
             self._keep(outputs.arrange(network.output_bias, -np.inf)),
         )
+        if network.contexts:
+            self.structure.contexts = ctypes.pointer(self._contexts(network.contexts))
 
     def _product(self, product: Product, panels: Panels) -> native.CProduct:
-        weights = panels.arrange(product.weights)
+        weights = product.weights
+        if missing := -weights.shape[1] % native.EIGHT:
+            weights = np.pad(weights, ((0, 0), (0, missing)))
+        weights = panels.arrange(weights)
         return native.CProduct(
             self._keep(panels.interleave(weights, self._gates_first)),
             self._keep(-128 * weights.sum(axis=1, dtype=np.int32)),
             self._keep(panels.arrange(product.scale)),
+        )
+
+    def _contexts(self, contexts: HashedContexts) -> native.CContexts:
+        hashes, table = contexts.hashes, contexts.table
+        config = self.network.config
+        kinds = [native.WORDS.get(name) or int(name) for name in hashes.names]
+        # Mapped arrays are used where they lie.
+        return native.CContexts(
+            len(kinds),
+            config.context_width,
+            config.context_bits,
+            self._keep(np.array(kinds, np.int64)),
+            self._keep(config.vocabulary().word_ids.astype(np.uint8)),
+            table.kept.ctypes.data,
+            table.ranks.ctypes.data,
+            table.rows.ctypes.data,
+            self._keep(np.zeros(config.context_width, np.int8)),
         )
 
     def _keep(self, array: NDArray[Any]) -> int:
@@ -104,13 +128,15 @@ class NativePool(Pool):
         super().__init__(native_network.network, capacity)
         self._native = native_network
         self._functions = functions
-        hidden = self.network.config.hidden
+        contexts = len(self.network.config.contexts)
         stride = -(-self.network.state_size // ALIGNMENT) * ALIGNMENT
         self._states = _aligned((capacity, stride), np.uint8)
         self._slots = border.Integers(_aligned((capacity,), np.int64))
         self._ids = border.Integers(_aligned((capacity,), np.int64))
         self._seen = _aligned((capacity,), np.int64)
-        self._rows = _aligned((2, capacity, native.row_bytes(hidden)), np.uint8)
+        self._rows = _aligned((2, capacity, native.row_bytes(native_network.columns)), np.uint8)
+        self._numbers = _aligned((capacity, contexts), np.uint32)
+        self._found = _aligned((capacity, contexts), np.uintp)
         self._logits = _aligned((capacity, native_network.padded_size), np.float32)
         self._best = _aligned((capacity,), np.int32)
         self._probability = _aligned((capacity,), np.float32)
@@ -126,6 +152,8 @@ class NativePool(Pool):
             0,
             self._rows[0].ctypes.data,
             self._rows[1].ctypes.data,
+            self._numbers.ctypes.data,
+            self._found.ctypes.data,
             self._logits.ctypes.data,
             self._best.ctypes.data,
             self._probability.ctypes.data,
@@ -136,8 +164,12 @@ class NativePool(Pool):
         self._move(self._functions.step, slots, ids)
 
     def follow(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> tuple[Ids, Floats]:
-        count = self._move(self._functions.follow, slots, ids)
+        count = self._move(self._functions.follow, slots, ids, native.BEST)
         return self._best[:count].copy(), self._probability[:count].copy()
+
+    def predict(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> Floats:
+        count = self._move(self._functions.follow, slots, ids, native.PROBABILITIES)
+        return self._logits[:count, : self.network.size].copy()
 
     def absorb(self, slots: Slots, texts: Sequence[Ids]) -> None:
         order, begins, ids = longest_first(slots, texts)
@@ -171,10 +203,12 @@ class NativePool(Pool):
         if self._functions.put(self._pointer, slot, state):
             border.refuse_state()
 
-    def _move(self, function: Any, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> int:
+    def _move(
+        self, function: Any, slots: Slots, ids: Sequence[int] | NDArray[np.integer], *wanted: int
+    ) -> int:
         count = self._slots.place(slots, "slots")
         border.same_count(count, self._ids.place(ids, "ids"), "ids")
-        fault = function(self._pointer, count)
+        fault = function(self._pointer, count, *wanted)
         if fault:
             self._refuse(fault, self._ids.array)
         return count

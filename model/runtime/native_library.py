@@ -14,7 +14,7 @@ from typing import Any, Final
 LIBRARY = Path(__file__).with_name("_step.so")
 
 # The number that step.c gives the structures below; another one is another version's library.
-LAYOUT: Final = 3
+LAYOUT: Final = 5
 
 # What `backends` in step.c reports, the fastest first.
 BITS: Final = {"vnni": 4, "avx2": 2, "neon": 8, "portable": 1}
@@ -25,11 +25,16 @@ NONE, TOO_MANY, SLOT_OUT_OF_RANGE, SLOT_TWICE, ID_OUT_OF_RANGE, STATE_IMPOSSIBLE
 # How many rows of a matrix lie together, and how many of these groups fill a panel of one gate.
 PANEL: Final = 16
 VECTORS: Final = 4
+# Columns are summed in eights.
+EIGHT: Final = 8
+
+# The contexts that are no orders, as contexts.h numbers them.
+WORDS: Final = {"word": 17, "words": 18}
 
 
-def row_bytes(hidden: int) -> int:
-    """The room of a row of hidden states, as step.c has it."""
-    return 2 * hidden + 64
+def row_bytes(columns: int) -> int:
+    """The room of a row that a matrix is multiplied with, as step.c has it."""
+    return 2 * columns + 64
 
 
 class CProduct(ctypes.Structure):
@@ -50,17 +55,35 @@ class CLayer(ctypes.Structure):
     ]
 
 
+class CContexts(ctypes.Structure):
+    """The hashed contexts of a network."""
+
+    _fields_ = [
+        ("count", c_int64),
+        ("width", c_int64),
+        ("bits", c_int64),
+        ("kinds", c_void_p),
+        ("is_word", c_void_p),
+        ("kept", c_void_p),
+        ("ranks", c_void_p),
+        ("rows", c_void_p),
+        ("nothing", c_void_p),
+    ]
+
+
 class CNetwork(ctypes.Structure):
-    """A network."""
+    """A network; `contexts` is null where it has none."""
 
     _fields_ = [
         ("cell", c_int64),
         ("layers", c_int64),
         ("hidden", c_int64),
         ("size", c_int64),
+        ("columns", c_int64),
         ("layer", POINTER(CLayer)),
         ("output", CProduct),
         ("output_bias", c_void_p),
+        ("contexts", POINTER(CContexts)),
     ]
 
 
@@ -79,6 +102,8 @@ class CPool(ctypes.Structure):
         ("fault", c_int64),
         ("recurrent", c_void_p),
         ("below", c_void_p),
+        ("numbers", c_void_p),
+        ("rows", c_void_p),
         ("logits", c_void_p),
         ("best", c_void_p),
         ("probability", c_void_p),
@@ -125,8 +150,8 @@ def functions(backend: str) -> Functions:
     names = ("step", "follow", "absorb", "predict")
     step, follow, absorb, predict = (found[f"{name}_{backend}"] for name in names)
     put = found["put"]
-    step.argtypes = follow.argtypes = [c_void_p, c_int64]
+    step.argtypes = [c_void_p, c_int64]
     absorb.argtypes = [c_void_p, c_int64, c_void_p, c_void_p]
-    predict.argtypes = [c_void_p, c_int64, c_int32]
+    follow.argtypes = predict.argtypes = [c_void_p, c_int64, c_int32]
     put.argtypes = [c_void_p, c_int64, ctypes.c_char_p]
     return Functions(step, follow, absorb, predict, put)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from model.contexts import STATE_SIZE, ContextState
 from model.runtime import border
 from model.runtime.arithmetic import ACTIVATION, Floats, f32, quantize, sigmoid, tanh
 from model.runtime.pool import Pool, Slots
@@ -21,7 +22,7 @@ EXACT_IN_FLOAT32 = 2**24 // 127**2
 
 
 class _Matrix:
-    """A quantized matrix laid out for BLAS: integer states (batch, hidden) to scaled sums."""
+    """A quantized matrix laid out for BLAS: integers (batch, columns) to scaled sums."""
 
     def __init__(self, product: Product) -> None:
         exact = product.weights.shape[1] <= EXACT_IN_FLOAT32
@@ -36,7 +37,10 @@ class _Matrix:
 
 
 class NumpyPool(Pool):
-    """States as arrays: h as integers held in float32, c (or a GRU's exact h) as float32."""
+    """States as arrays: h as integers held in float32, c (or a GRU's exact h) as float32.
+
+    What the contexts need to know is kept as bytes.
+    """
 
     def __init__(self, network: QuantizedNetwork, capacity: int) -> None:
         super().__init__(network, capacity)
@@ -44,6 +48,7 @@ class NumpyPool(Pool):
         shape = (config.layers, capacity, config.hidden)
         self._h = np.zeros(shape, np.float32)
         self._c = np.zeros(shape if config.cell != "elman" else (config.layers, 0, 0), np.float32)
+        self._known = np.zeros((capacity, STATE_SIZE if config.contexts else 0), np.uint8)
         self._inputs = [_Matrix(x.input) if x.input else None for x in network.layers]
         self._recurrent = [_Matrix(x.recurrent) for x in network.layers]
         self._output = _Matrix(network.output)
@@ -66,6 +71,10 @@ class NumpyPool(Pool):
             y = self._recurrent[index](self._h[index, at])
             below = self._advance(index, at, x, y)
             self._h[index, at] = below
+        if contexts := self.network.contexts:
+            known = ContextState.from_bytes(self._known[at])
+            _, known = contexts.hashes.follow(read[None], known)
+            self._known[at] = known.to_bytes()
 
     def _elman(self, index: int, at: Integers, x: Floats, y: Floats) -> Floats:
         x += y
@@ -108,7 +117,14 @@ class NumpyPool(Pool):
     def logits(self, slots: Slots) -> Floats:
         at = self._integers(slots, "slots")
         border.check_slots(at, self.capacity)
-        logits = self._output(self._h[-1, at])
+        x, config = self._h[-1, at], self.network.config
+        if contexts := self.network.contexts:
+            rows = contexts.hashes.rows(ContextState.from_bytes(self._known[at]))
+            found = contexts.table.look_up(rows).reshape(
+                len(at), config.output_inputs - config.hidden
+            )
+            x = np.concatenate([x, found], axis=1, dtype=np.float32)
+        logits = self._output(x)
         logits += self.network.output_bias
         return logits
 
@@ -117,6 +133,7 @@ class NumpyPool(Pool):
         self._h[:, slot] = 0
         if self._c.size:
             self._c[:, slot] = 0
+        self._known[slot] = 0
 
     def read(self, slot: int) -> bytes:
         slot = border.check_slot(slot, self.capacity)
@@ -126,7 +143,7 @@ class NumpyPool(Pool):
                 parts.append(self._h[index, slot].astype(np.int8).tobytes())
             if self._c.size:
                 parts.append(self._c[index, slot].astype("<f4", copy=False).tobytes())
-        return b"".join(parts)
+        return b"".join([*parts, self._known[slot].tobytes()])
 
     def write(self, slot: int, state: bytes) -> None:
         border.check_length(state, self.network.state_size)
@@ -141,9 +158,13 @@ class NumpyPool(Pool):
             if config.cell != "elman":
                 c[index] = np.frombuffer(state, "<f4", config.hidden, begin)
                 begin += 4 * config.hidden
+        known = np.frombuffer(state, np.uint8, offset=begin)
+        if config.contexts:
+            border.check_known(ContextState.from_bytes(known[None]), self.network.size)
         # Not a number compares as false.
         if not ((np.abs(c) <= border.LARGEST_STATE).all() and (h >= -ACTIVATION).all()):
             border.refuse_state()
+        self._known[slot] = known
         self._h[:, slot] = quantize(c) if config.cell == "gru" else h
         if self._c.size:
             self._c[:, slot] = c

@@ -73,6 +73,11 @@ class Pool(ABC):
         self.step(slots, ids)
         return self.best(slots)
 
+    def predict(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> Floats:
+        """A step, then `probabilities` of the same slots."""
+        self.step(slots, ids)
+        return self.probabilities(slots)
+
     def best(self, slots: Slots) -> tuple[Ids, Floats]:
         """The most probable next id of each slot, ties to the lowest, and its probability."""
         logits = self.logits(slots)

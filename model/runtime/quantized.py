@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
 from model.config import NetworkConfig
+from model.contexts import STATE_SIZE, Contexts, PackedTable
 from model.errors import ModelError
 from model.runtime.arithmetic import Floats
 
@@ -15,13 +16,15 @@ Int8s = NDArray[np.int8]
 # With weights up to this, no sum of products comes near infinity.
 LARGEST_WEIGHT = np.float32(1e30)
 ROWS = 64
+# A state remembers ids plus one as uint16, that of the start symbol too.
+LARGEST_ID = 2**16 - 2
 
 
 @dataclass(frozen=True)
 class Product:
-    """A matrix for products with a quantized hidden state.
+    """A matrix for products with a quantized hidden state, or with one and its contexts.
 
-    `weights` int8 (rows, hidden); `scale` float32 (rows): what an integer sum is worth, the
+    `weights` int8 (rows, columns); `scale` float32 (rows): what an integer sum is worth, the
     weight's own scale times the state's 1/127.
     """
 
@@ -44,6 +47,14 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class HashedContexts:
+    """What the output layer reads beside the hidden state: rows of a table, found by hashes."""
+
+    hashes: Contexts
+    table: PackedTable
+
+
+@dataclass(frozen=True)
 class QuantizedNetwork:
     """All layers and the output layer of a network, quantized."""
 
@@ -51,6 +62,7 @@ class QuantizedNetwork:
     layers: tuple[Layer, ...]
     output: Product
     output_bias: Floats
+    contexts: HashedContexts | None = None
 
     @property
     def size(self) -> int:
@@ -59,7 +71,15 @@ class QuantizedNetwork:
 
     @property
     def state_size(self) -> int:
-        """The bytes of one state: h as int8 and, in an LSTM, c as float32; a GRU's h as float32."""
+        """The bytes of one state: h as int8 and, in an LSTM, c as float32; a GRU's h as float32.
+
+        After them, where there are contexts, what they need to know of what was read.
+        """
+        return self.layers_size + (STATE_SIZE if self.contexts else 0)
+
+    @property
+    def layers_size(self) -> int:
+        """The bytes of a state that belong to layers."""
         unit = {"elman": 1, "gru": 4, "lstm": 5}[self.config.cell]
         return self.config.layers * self.config.hidden * unit
 
@@ -81,7 +101,9 @@ def quantize_network(checkpoint: Checkpoint) -> QuantizedNetwork:
     config, weights = checkpoint.config, checkpoint.weights
     for name, array in weights.items():
         # Not a number compares as false.
-        if not -LARGEST_WEIGHT <= array.min() <= array.max() <= LARGEST_WEIGHT:
+        if array.dtype.kind == "f" and not (
+            -LARGEST_WEIGHT <= array.min() <= array.max() <= LARGEST_WEIGHT
+        ):
             raise ModelError(f"{name} holds values that are no weights: beyond {LARGEST_WEIGHT}")
     layers = []
     for index in range(config.layers):
@@ -101,4 +123,25 @@ def quantize_network(checkpoint: Checkpoint) -> QuantizedNetwork:
         tuple(layers),
         quantize_weights(weights["output.weight"]),
         weights["output.bias"],
+        hashed_contexts(checkpoint) if config.contexts else None,
     )
+
+
+def hashed_contexts(checkpoint: Checkpoint) -> HashedContexts:
+    """The contexts of a checkpoint that has them; its table stays where it lies, mapped.
+
+    Raises ModelError where the table is damaged: a row of −128, or not a row for each bit.
+    """
+    kept, rows = (checkpoint.weights[f"contexts.{part}"] for part in ("kept", "rows"))
+    config = checkpoint.config
+    if kept.dtype != np.uint8 or kept.shape != (1 << config.context_bits >> 3,):
+        raise ModelError(f"contexts.kept is no bitmap of 2^{config.context_bits} rows")
+    count = int(np.bitwise_count(kept).sum(dtype=np.int64))
+    if rows.dtype != np.int8 or rows.shape != (count, config.context_width):
+        raise ModelError(f"contexts.rows is not the {count} rows of int8 that contexts.kept says")
+    if rows.size and rows.min() == -128:
+        raise ModelError("contexts.rows holds values that no table has: below -127")
+    if checkpoint.vocabulary.size > LARGEST_ID:
+        raise ModelError(f"contexts: a vocabulary of over {LARGEST_ID} ids is too large for them")
+    table = PackedTable(np.ascontiguousarray(kept), np.ascontiguousarray(rows))
+    return HashedContexts(Contexts(config), table)

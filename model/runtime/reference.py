@@ -8,8 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.config import NetworkConfig
+from model.contexts import PackedTable
 from model.runtime import arithmetic
 from model.runtime.quantized import Layer, Product, QuantizedNetwork
+
+HISTORY = 16
+SPREAD, ORDER, BEFORE = 0x9E3779B1, 0x27D4EB2F, 0x165667B1
 
 
 def _constant(value: np.float32) -> Tensor:
@@ -65,6 +70,61 @@ def softmax(logits: Tensor) -> Tensor:
     return e / lanes[0]
 
 
+def mixed(x: int) -> int:
+    """xxHash32's avalanche of an integer modulo 2³²."""
+    x %= 2**32
+    x = (x ^ x >> 15) * 0x85EBCA77 % 2**32
+    x = (x ^ x >> 13) * 0xC2B2AE3D % 2**32
+    return x ^ x >> 16
+
+
+class Known:
+    """What the contexts of one state know of the ids that were read."""
+
+    def __init__(self, config: NetworkConfig, table: PackedTable) -> None:
+        self._config = config
+        self._table = table
+        self._words = config.vocabulary().word_ids.tolist()
+        self.history = [0] * HISTORY
+        self.word = self.before = 0
+
+    def read(self, index: int) -> None:
+        """One id; the start symbol begins anew."""
+        if index == len(self._words) - 1:
+            self.history, self.word, self.before = [0] * HISTORY, 0, 0
+        last = self.history[0]
+        if not self._words[index] and last and self._words[last - 1]:
+            self.before = self.word
+        self.word = ((self.word if self._words[index] else 0) + index + 1) * SPREAD % 2**32
+        self.history = [index + 1, *self.history[:-1]]
+
+    def vectors(self) -> Tensor:
+        """The rows that all contexts lead to, one after another, int8."""
+        return torch.cat([self._row(self._hash(name)) for name in self._config.contexts])
+
+    def to_bytes(self) -> bytes:
+        """As the end of a state."""
+        words = np.array([self.word, self.before], "<u4")
+        return np.array(self.history, "<u2").tobytes() + words.tobytes()
+
+    def _hash(self, name: str) -> int:
+        if name == "word":
+            return mixed(self.word + 17 * ORDER)
+        if name == "words":
+            return mixed(self.word + self.before * BEFORE + 18 * ORDER)
+        f = 0
+        for value in self.history[: int(name)]:
+            f = (f + value) * SPREAD
+        return mixed(f + int(name) * ORDER)
+
+    def _row(self, number: int) -> Tensor:
+        kept = np.unpackbits(self._table.kept, bitorder="little")
+        number >>= 32 - self._config.context_bits
+        if not kept[number]:
+            return torch.zeros(self._config.context_width, dtype=torch.int8)
+        return torch.from_numpy(self._table.rows[kept[:number].sum(dtype=int)].copy())
+
+
 class Reference:
     """One state of a quantized network, stepped an id at a time."""
 
@@ -73,6 +133,7 @@ class Reference:
         hidden, layers = network.config.hidden, network.config.layers
         self.h = [torch.zeros(hidden, dtype=torch.int8) for _ in range(layers)]
         self.c = [torch.zeros(hidden) for _ in range(layers)]
+        self.known = Known(network.config, network.contexts.table) if network.contexts else None
         self.step(network.size)
 
     def step(self, index: int) -> None:
@@ -81,11 +142,14 @@ class Reference:
             x = self._input(layer, number, index)
             y = product(layer.recurrent, self.h[number])
             self.h[number] = self._advance(layer, number, x, y)
+        if self.known:
+            self.known.read(index)
 
     def probabilities(self) -> Tensor:
         """The next-id distribution, shape (vocabulary,)."""
         bias = torch.from_numpy(self.network.output_bias)
-        return softmax(product(self.network.output, self.h[-1]) + bias)
+        x = torch.cat([self.h[-1], self.known.vectors()]) if self.known else self.h[-1]
+        return softmax(product(self.network.output, x) + bias)
 
     def read(self) -> bytes:
         """The state as a pool reads it."""
@@ -95,6 +159,8 @@ class Reference:
                 parts.append(h.numpy().tobytes())
             if self.network.config.cell != "elman":
                 parts.append(c.numpy().astype("<f4").tobytes())
+        if self.known:
+            parts.append(self.known.to_bytes())
         return b"".join(parts)
 
     def _input(self, layer: Layer, number: int, index: int) -> Tensor:

@@ -1,7 +1,7 @@
 /* The compiled backends of the served arithmetic: one source, one set of bits on every processor.
 
-   kernel.h holds the arithmetic and is compiled once for each instruction set; this file holds
-   what surrounds it: the data that Python lays out, the checks at the border, and which
+   kernel.h holds the arithmetic and is compiled once for each instruction set; contexts.h what a
+   state keeps of the last ids; this file holds what surrounds them: the data that Python lays out, the checks at the border, and which
    instruction sets this processor has. ARITHMETIC.md specifies every operation. Compile with
    -ffp-contract=off and never with -ffast-math: fused or reordered sums have other bits. */
 
@@ -16,10 +16,12 @@
 #include <arm_neon.h>
 #endif
 
+#include "contexts.h"
+
 #define EXPORT __attribute__((visibility("default")))
 
 /* Python refuses a library whose number is not its own: the structures below are known to both. */
-enum { LAYOUT = 3 };
+enum { LAYOUT = 5 };
 
 enum cell { ELMAN, GRU, LSTM };
 enum { GATES_MAX = 4, PANEL = 16, ROW_PADDING = 64 };
@@ -48,9 +50,11 @@ struct layer {
 
 struct network {
     int64_t cell, layers, hidden, size;
+    int64_t columns; /* of the output layer: hidden states, then contexts, then zeros */
     const struct layer *layer;
     struct product output;
-    const float *output_bias; /* padded with -inf */
+    const float *output_bias;        /* padded with -inf */
+    const struct contexts *contexts; /* null where a network has none */
 };
 
 struct pool {
@@ -61,6 +65,8 @@ struct pool {
     int64_t *seen;                /* (capacity): the number of the last call that named each slot */
     int64_t calls, fault;         /* `fault` is the position of what was refused */
     uint8_t *recurrent, *below;   /* (capacity, row_bytes): hidden states side by side */
+    uint32_t *numbers;            /* (capacity, contexts): rows of the whole table */
+    const int8_t **rows;          /* (capacity, contexts): where they lie */
     float *logits;                /* (capacity, size in whole panels) */
     int32_t *best;                /* (capacity) */
     float *probability;           /* (capacity) */
@@ -69,7 +75,7 @@ struct pool {
 static int64_t unit_bytes(int64_t cell) { return cell == ELMAN ? 1 : cell == GRU ? 4 : 5; }
 
 /* Room for int16; the padding keeps rows from crowding the same part of the cache. */
-static int64_t row_bytes(int64_t hidden) { return 2 * hidden + ROW_PADDING; }
+static int64_t row_bytes(int64_t columns) { return 2 * columns + ROW_PADDING; }
 
 static int64_t padded_size(const struct network *network) {
     return (network->size + 4 * PANEL - 1) / (4 * PANEL) * (4 * PANEL);
@@ -78,6 +84,10 @@ static int64_t padded_size(const struct network *network) {
 static uint8_t *state_of(const struct pool *pool, int64_t slot, int64_t layer) {
     const struct network *network = pool->network;
     return pool->states + slot * pool->stride + layer * network->hidden * unit_bytes(network->cell);
+}
+
+static struct history *history_of(const struct pool *pool, int64_t slot) {
+    return (struct history *)state_of(pool, slot, pool->network->layers);
 }
 
 static enum fault check_slots(struct pool *pool, int64_t count) {
@@ -103,6 +113,26 @@ static enum fault check_ids(struct pool *pool, const int64_t *ids, int64_t count
             return ID_OUT_OF_RANGE;
     }
     return NONE;
+}
+
+static enum fault check_step(struct pool *pool, int64_t count) {
+    const enum fault fault = check_slots(pool, count);
+    return fault != NONE ? fault : check_ids(pool, pool->ids, count);
+}
+
+/* What the contexts of the states in pool->slots know of pool->ids. */
+static void remember_all(const struct pool *pool, int64_t count) {
+    const struct network *network = pool->network;
+    for (int64_t i = 0; network->contexts && i < count; i++)
+        remember(history_of(pool, pool->slots[i]), network->contexts->is_word, network->size,
+                 pool->ids[i]);
+}
+
+/* To pool->numbers the rows of the contexts of the states in pool->slots. */
+static void find_all(const struct pool *pool, int64_t count) {
+    const struct contexts *contexts = pool->network->contexts;
+    for (int64_t i = 0; i < count; i++)
+        find_rows(contexts, history_of(pool, pool->slots[i]), pool->numbers + i * contexts->count);
 }
 
 /* Rounding and denormals are part of the arithmetic, and a thread may come with others set. */
@@ -139,14 +169,14 @@ static void leave(float_mode before) { (void)before; }
 
 #if defined(__x86_64__)
 #define NAME(name) name##_vnni
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,fma")))
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni,fma,popcnt")))
 #define LANES 16
 #define TILE 6
 #define VNNI 1
 #include "kernel.h"
 
 #define NAME(name) name##_avx2
-#define TARGET __attribute__((target("avx2")))
+#define TARGET __attribute__((target("avx2,popcnt")))
 #define LANES 8
 #define TILE 4
 #define AVX2 1
@@ -175,7 +205,8 @@ EXPORT int32_t backends(void) {
     int32_t found = 1;
 #if defined(__x86_64__)
     unsigned a, b, c, d, low, high;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+    const unsigned needed = bit_OSXSAVE | bit_POPCNT;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & needed) != needed)
         return found;
     /* The system must save the registers too: bits 1 and 2 for AVX, 5 to 7 for AVX-512. */
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
@@ -217,6 +248,13 @@ EXPORT int32_t put(struct pool *pool, int64_t slot, const uint8_t *state) {
         }
         if (bad)
             return STATE_IMPOSSIBLE;
+    }
+    if (network->contexts) {
+        struct history history;
+        memcpy(&history, from, sizeof history);
+        if (!possible(&history, network->size))
+            return STATE_IMPOSSIBLE;
+        from += sizeof history;
     }
     memcpy(pool->states + slot * pool->stride, state, (size_t)(from - state));
     return NONE;

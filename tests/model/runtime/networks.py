@@ -2,29 +2,58 @@
 
 import numpy as np
 
-from model.checkpoint import Checkpoint, expected_shapes
+from model.checkpoint import Checkpoint, Weights, expected_shapes
 from model.config import NetworkConfig
+from model.contexts import pack_bits
 from model.runtime import Pool
 from model.runtime.border import Slots
 
+CONTEXTS = ("2", "5", "16", "word", "words")
 CHARACTERS = "\n abcdefghijklmnopqrstuvwxyz().,_é"
 
 
 def random_checkpoint(
-    cell: str = "lstm", layers: int = 1, hidden: int = 64, seed: int = 0, size: int | None = None
+    cell: str = "lstm",
+    layers: int = 1,
+    hidden: int = 64,
+    seed: int = 0,
+    size: int | None = None,
+    contexts: tuple[str, ...] = (),
+    width: int = 12,
+    bits: int = 16,
 ) -> Checkpoint:
     """A network of random weights, large enough to drive every gate to both its ends.
 
     `size` is how many ids it predicts, at least 1; without it some characters and all bytes.
+    `contexts` lead to a table of 2^`bits` rows of `width` numbers, of which half are kept.
     """
-    characters = CHARACTERS if size is None else "".join(chr(0x400 + i) for i in range(size))
-    config = NetworkConfig(cell, layers, hidden, characters, byte_fallback=size is None)
+    characters = CHARACTERS if size is None else letters(size)
+    config = NetworkConfig(
+        cell,
+        layers,
+        hidden,
+        characters,
+        size is None,
+        contexts,
+        width if contexts else 0,
+        bits if contexts else 0,
+    )
     random = np.random.default_rng(seed)
-    weights = {
+    weights: Weights = {
         name: random.normal(0, 3 / np.sqrt(shape[-1]), shape).astype(np.float32)
         for name, shape in expected_shapes(config).items()
     }
+    if contexts:
+        kept = np.sort(random.choice(1 << bits, 1 << bits - 1, replace=False))
+        weights["contexts.kept"] = pack_bits(kept, bits)
+        weights["contexts.rows"] = random.integers(-127, 128, (len(kept), width), np.int8)
     return Checkpoint("random", config, weights, {}, "0" * 32)
+
+
+def letters(count: int) -> str:
+    """Characters in words, then some that are in none."""
+    outside = "!()*+,-./:;" if count > 11 else ""
+    return "".join(chr(0x400 + i) for i in range(count - len(outside))) + outside
 
 
 def everything(pool: Pool, slots: Slots) -> tuple[bytes, ...]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from model.runtime import Runtime
-from model.runtime.clipping import clip_rows, clipped, hidden_moments
+from model.runtime.clipping import clip_rows, clipped, input_moments
 from model.runtime.quantized import quantize_weights
-from tests.model.runtime.networks import random_checkpoint
+from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 
 
 def test_a_weight_on_a_unit_that_is_silent_is_cut() -> None:
@@ -27,11 +27,12 @@ def test_a_weight_that_counts_is_kept() -> None:
     assert (clip_rows(matrix, np.eye(64)) == matrix).all()
 
 
+@pytest.mark.parametrize("contexts", [(), CONTEXTS])
 @pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])
-def test_moments_are_those_of_the_states_on_the_way(cell: str) -> None:
-    runtime = Runtime(random_checkpoint(cell, 2, 32), "numpy")
+def test_moments_are_those_of_the_inputs_on_the_way(cell: str, contexts: tuple[str, ...]) -> None:
+    runtime = Runtime(random_checkpoint(cell, 2, 32, contexts=contexts), "numpy")
     text = np.arange(20, dtype=np.int32)
-    first, last = hidden_moments(runtime, [text, text])
+    first, _, last = input_moments(runtime, [text, text])
     pool = runtime.pool(1)
     pool.start(0)
     bias = runtime.network.output_bias
@@ -41,17 +42,18 @@ def test_moments_are_those_of_the_states_on_the_way(cell: str) -> None:
     for index in text.tolist():
         pool.step([0], [index])
         seen += (pool.logits([0])[0] - bias).astype(np.float64) ** 2
-    # What the moments say of the output layer's sums is what the pool computes.
+    # What they say of the output layer's sums is what the pool computes.
     said = ((outputs @ last) * outputs).sum(axis=1)
     np.testing.assert_allclose(said, seen / 21, rtol=1e-3)
     assert first.shape == (32, 32)
     assert (np.diag(first) <= 1).all()
 
 
-def test_clipping_keeps_names_shapes_and_most_weights() -> None:
-    checkpoint = random_checkpoint("lstm", 2, 32)
+@pytest.mark.parametrize("contexts", [(), CONTEXTS])
+def test_clipping_keeps_names_shapes_and_most_weights(contexts: tuple[str, ...]) -> None:
+    checkpoint = random_checkpoint("lstm", 2, 32, contexts=contexts)
     weights = clipped(checkpoint, [np.arange(30, dtype=np.int32)])
     assert weights.keys() == checkpoint.weights.keys()
     for name, before in checkpoint.weights.items():
-        assert weights[name].dtype == np.float32
+        assert weights[name].dtype == before.dtype
         assert (weights[name] == before).mean() > 0.8
