@@ -1,0 +1,121 @@
+"""Pinned archives: fetched from a package index where they are missing, checked, read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urljoin
+
+from training.corpus import CorpusError
+from training.texts.sources import Source
+
+INDEX = "https://pypi.org/simple"
+_JSON = "application/vnd.pypi.simple.v1+json"
+_TIMEOUT = 60.0
+_BLOCK = 1 << 20
+_LARGEST = 1 << 20
+
+
+def fetch(source: Source, folder: Path, index: str, advance: Callable[[int, int], None]) -> Path:
+    """The archive of a source in a folder: fetched if it is not there, its SHA-256 checked.
+
+    A download that broke off goes on where it ended. `advance` is told bytes done and in all.
+    Raises CorpusError.
+    """
+    file = folder / source.file
+    if file.is_file():
+        _check(source, file)
+        return file
+    part = folder / f"{source.file}.part"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _download(_address(source, index), part, advance)
+    except (OSError, ValueError) as error:
+        raise CorpusError(
+            f"{source.name}: {source.file} could not be fetched from {index}: {error}; "
+            "run the command again, what has arrived is kept"
+        ) from None
+    try:
+        _check(source, part)
+    except CorpusError:
+        part.unlink()
+        raise
+    part.replace(file)
+    return file
+
+
+def _check(source: Source, file: Path) -> None:
+    with file.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found != source.sha256:
+        raise CorpusError(
+            f"{source.name}: {file} is not the archive that is pinned: its SHA-256 is {found}, "
+            f"not {source.sha256}; delete the file, or correct the list of sources"
+        )
+
+
+def _address(source: Source, index: str) -> str:
+    """Where the index keeps the archive (PEP 691)."""
+    page = f"{index.rstrip('/')}/{source.name}/"
+    with _open(page, {"Accept": _JSON}) as answer:
+        listed: dict[str, Any] = json.load(answer)
+        base = answer.url
+    for entry in listed["files"]:
+        if entry["filename"] == source.file:
+            return str(urljoin(base, entry["url"]))
+    raise ValueError(f"{page} does not list it")
+
+
+def _download(address: str, part: Path, advance: Callable[[int, int], None]) -> None:
+    done = part.stat().st_size if part.exists() else 0
+    try:
+        answer = _open(address, {"Range": f"bytes={done}-"} if done else {})
+    except urllib.error.HTTPError as error:
+        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        return
+    with answer:
+        if answer.status != HTTPStatus.PARTIAL_CONTENT:
+            done = 0
+        total = done + int(answer.headers.get("Content-Length", 0))
+        with part.open("ab" if done else "wb") as file:
+            while block := answer.read(_BLOCK):
+                file.write(block)
+                done += len(block)
+                advance(done, total)
+    if done < total:
+        raise ValueError(f"the connection ended after {done:,} of {total:,} bytes")
+
+
+def _open(address: str, headers: dict[str, str]) -> Any:
+    if not address.startswith(("https://", "http://")):
+        raise ValueError(f"{address} is no address of a web server")
+    return urllib.request.urlopen(
+        urllib.request.Request(address, headers=headers), timeout=_TIMEOUT
+    )
+
+
+def members(source: Source, archive: Path) -> Iterator[tuple[str, bytes]]:
+    """The files of an archive by their path below its one folder, in the archive's order.
+
+    Links, devices and files of more than a megabyte are passed over; nothing is unpacked to disk.
+    Raises CorpusError for an archive that is damaged, or that names a place outside itself.
+    """
+    try:
+        with tarfile.open(archive) as opened:
+            for member in opened:
+                tarfile.data_filter(member, "/archive")
+                parts = PurePosixPath(member.name).parts
+                if member.isfile() and len(parts) > 1 and member.size <= _LARGEST:
+                    file = opened.extractfile(member)
+                    assert file is not None
+                    yield "/".join(parts[1:]), file.read()
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        raise CorpusError(f"{source.name}: {archive}: {error}") from None

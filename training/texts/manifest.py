@@ -1,0 +1,72 @@
+"""The manifest of the texts: what each source gave to each corpus, and the card's line on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from model.checkpoint import replace
+from training.corpus import CorpusError
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one source gave to one corpus."""
+
+    corpus: str
+    """The folder below OUT, such as `python/train`."""
+    source: str
+    version: str
+    licence: str
+    files: int
+    characters: int
+    repetitions: int = 0
+    """Files left out because most of their lines were read before, or are near held-out text."""
+
+
+def write(out: Path, shares: Iterable[Share]) -> None:
+    """Writes OUT/manifest.json; the shares of corpora that are not among these are kept."""
+    new = list(shares)
+    corpora = {s.corpus for s in new}
+    old = [s for s in read(out) if s.corpus not in corpora] if _file(out).exists() else []
+    rows = [asdict(s) for s in sorted([*old, *new], key=lambda s: (s.corpus, s.source))]
+    replace(_file(out), (json.dumps(rows, indent=1) + "\n").encode())
+
+
+def read(out: Path) -> list[Share]:
+    """The shares in OUT/manifest.json; raises CorpusError."""
+    try:
+        return [Share(**row) for row in json.loads(_file(out).read_text(encoding="utf-8"))]
+    except OSError as error:
+        raise CorpusError(
+            f"{_file(out)}: {error.strerror}; python -m training.texts {out} makes it"
+        ) from None
+    except (ValueError, TypeError) as error:
+        raise CorpusError(f"{_file(out)}: {error}") from None
+
+
+def describe(out: Path, corpus: str) -> str:
+    """A corpus's training text in a sentence for the card: sources, licences, characters.
+
+    `corpus` is `python` or `prose`. Raises CorpusError.
+    """
+    shares = [s for s in read(out) if s.corpus == f"{corpus}/train"]
+    if not shares:
+        raise CorpusError(f"{_file(out)}: nothing of {corpus}/train; make it without --only")
+    sources = "; ".join(
+        f"{s.source}{' ' + s.version if s.version else ''} "
+        f"({s.licence}, {s.characters / 1e6:.1f} M)"
+        for s in sorted(shares, key=lambda s: -s.characters)
+    )
+    kind = {"python": "Python source", "prose": "technical prose in English"}[corpus]
+    return (
+        f"{sum(s.characters for s in shares) / 1e6:.1f} million characters of {kind}, without "
+        "tests, vendored copies, generated files, tables and near-duplicates, by "
+        f"`python -m training.texts`: {sources}."
+    )
+
+
+def _file(out: Path) -> Path:
+    return out / "manifest.json"

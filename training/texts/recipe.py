@@ -1,0 +1,251 @@
+"""The recipe: the sources' texts, chosen, rid of repetitions, written as folders of documents.
+
+OUT/python/{train,validation}     the standard library's two sides; the sources' code
+OUT/packages/validation           code of packages that are held out whole
+OUT/prose/{train,validation}      the prose corpora; the sources' documentation
+OUT/manifest.json                 what lies there, under which licence
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import re
+import shutil
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from pydoc_data.topics import topics
+
+from training import corpus
+from training.corpus import CorpusError, Selection
+from training.texts import manifest
+from training.texts.archives import INDEX, fetch, members
+from training.texts.duplicates import Duplicates
+from training.texts.manifest import Share
+from training.texts.selection import MAXIMUM, MINIMUM, is_code, is_prose, own
+from training.texts.sources import LICENCES, Source
+
+LIBRARY = Selection(
+    include=("*.py",),
+    skip=(
+        *("test", "tests", "idle_test", "site-packages"),
+        *("idlelib", "lib2to3", "encodings", "pydoc_data"),
+    ),
+    minimum=MINIMUM,
+    maximum=MAXIMUM,
+)
+"""The files of the standard library that the code corpus takes."""
+
+PROSE = {
+    "rust-book": "MIT OR Apache-2.0",
+    "nodejs.org": "MIT",
+    "prometheus-docs": "Apache-2.0",
+    "peps": "public domain OR CC0-1.0",
+}
+"""The parts of the folder of prose corpora (training/README.md), and their licences."""
+
+Text = tuple[str, str]
+"""A document: its path in its source, and its text."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Where the inputs lie, and what a person is told while it runs."""
+
+    out: Path
+    sources: tuple[Source, ...]
+    archives: Path
+    prose: Path | None = None
+    library: Path = Path(sysconfig.get_path("stdlib"))
+    index: str = INDEX
+    say: Callable[[str], None] = lambda line: None
+    advance: Callable[[str, int, int], None] = lambda name, done, total: None
+
+    def make_python(self) -> None:
+        """Makes OUT/python and OUT/packages anew; raises CorpusError, and then leaves the old."""
+        duplicates = Duplicates()
+        shares = self._held_out_packages(duplicates)
+        library = corpus.read([self.library], LIBRARY)
+        for document in library.validation:
+            duplicates.hold_out(document.text)
+        for document in library.train:
+            duplicates.keep(document.text)
+        version = platform.python_version()
+        for side, documents in (("validation", library.validation), ("train", library.train)):
+            texts = [(d.path, d.text) for d in documents]
+            shares.append(self._write(f"python/{side}", "cpython", version, "PSF-2.0", texts))
+        for source in self._training("code"):
+            found = [(path, duplicates.without_header(text)) for path, text in self._code(source)]
+            new = [t for t in found if len(t[1]) >= MINIMUM and duplicates.admits(t[1])]
+            texts = sorted(_at_most(new, source.most))
+            shares.append(self._write_source("python/train", source, texts, len(found) - len(new)))
+        self._publish(shares, "python", "packages")
+
+    def make_prose(self) -> None:
+        """Makes OUT/prose anew; raises CorpusError, and then leaves the old."""
+        duplicates = Duplicates()
+        shares = []
+        for side, remember in (("validation", duplicates.hold_out), ("train", duplicates.keep)):
+            for part, texts in self._prose_parts(side).items():
+                for _, text in texts:
+                    remember(text)
+                shares.append(self._write(f"prose/{side}", part, "", PROSE[part], texts))
+        reference = sorted((f"{name}.txt", text) for name, text in topics.items())
+        texts = [t for t in reference if is_prose(*t) and duplicates.admits(t[1])]
+        version = platform.python_version()
+        shares.append(self._write("prose/train", "cpython", version, "PSF-2.0", texts))
+        for source in self._training("prose"):
+            found = [t for t in self._texts(source, source.prose) if is_prose(*t)]
+            new = [t for t in found if duplicates.admits(t[1])]
+            shares.append(self._write_source("prose/train", source, new, len(found) - len(new)))
+        self._publish(shares, "prose")
+
+    def _training(self, what: str) -> Iterator[Source]:
+        return (s for s in self.sources if s.role == "train" and getattr(s, what))
+
+    def _held_out_packages(self, duplicates: Duplicates) -> list[Share]:
+        """Of each package one file in twenty, by its path; nothing like any other is trained on."""
+        shares = []
+        for source in self.sources:
+            if source.role == "validation":
+                texts = self._code(source)
+                for _, text in texts:
+                    duplicates.hold_out(text)
+                chosen = [t for t in texts if _digest(t[0]) % 20 == 0]
+                shares.append(self._write_source("packages/validation", source, chosen))
+        return shares
+
+    def _prose_parts(self, side: str) -> dict[str, list[Text]]:
+        if self.prose is None:
+            raise CorpusError("--prose: name the folder of prose corpora")
+        passed_over: list[str] = []
+        parts: dict[str, list[Text]] = {part: [] for part in PROSE}
+        for document in corpus.documents([self.prose / side], Selection(), passed_over):
+            part, _, path = document.path.partition("/")
+            if part not in parts:
+                raise CorpusError(f"{document.file}: {part} is none of {', '.join(PROSE)}")
+            parts[part].append((path, document.text))
+        if passed_over:
+            raise CorpusError(passed_over[0])
+        for part, texts in parts.items():
+            if not texts:
+                raise CorpusError(f"{self.prose / side / part}: no documents")
+        return parts
+
+    def _code(self, source: Source) -> list[Text]:
+        return [t for t in self._texts(source, source.code) if is_code(*t)]
+
+    def _texts(self, source: Source, folders: Iterable[str]) -> list[Text]:
+        """The own text files of a source below some folders, by path."""
+        texts = []
+        for path, content in self._files(source):
+            if any(path.startswith(f"{f}/") for f in folders) and own(path, source.skip):
+                try:
+                    text = content.decode("utf-8")
+                except UnicodeDecodeError:
+                    continue
+                if "\0" not in text:
+                    texts.append((path, text.removeprefix("\ufeff").replace("\r\n", "\n")))
+        return sorted(texts)
+
+    def _files(self, source: Source) -> Iterator[tuple[str, bytes]]:
+        """The files of a source; raises CorpusError in the end if its licence is another."""
+        if source.installed:
+            files = _installed(source)
+        else:
+            archive = fetch(
+                source,
+                self.archives,
+                self.index,
+                lambda done, total: self.advance(source.file, done, total),
+            )
+            files = members(source, archive)
+        licence = None
+        for path, content in files:
+            if path == source.licence_file:
+                licence = content.decode("utf-8", "replace")
+            yield path, content
+        if licence is None:
+            raise CorpusError(f"{source.name}: it holds no {source.licence_file}")
+        if not re.search(LICENCES[source.licence], " ".join(licence.split())):
+            raise CorpusError(f"{source.name}: {source.licence_file} is not {source.licence}")
+
+    def _write_source(
+        self, name: str, source: Source, texts: list[Text], repetitions: int = 0
+    ) -> Share:
+        return self._write(name, source.name, source.version, source.licence, texts, repetitions)
+
+    def _write(
+        self,
+        name: str,
+        source: str,
+        version: str,
+        licence: str,
+        texts: list[Text],
+        repetitions: int = 0,
+    ) -> Share:
+        """Writes what a source gives to a corpus, beside the corpora that are there."""
+        for path, text in texts:
+            file = self._unfinished / name / source / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(text.encode("utf-8"))
+        characters = sum(len(text) for _, text in texts)
+        self.say(
+            f"{name}/{source}: {characters:,} characters in {len(texts):,} files"
+            + (f"; {repetitions:,} repeat others" if repetitions else "")
+        )
+        return Share(name, source, version, licence, len(texts), characters, repetitions)
+
+    def _publish(self, shares: list[Share], *corpora: str) -> None:
+        """Puts whole corpora in the place of those that are there."""
+        for name in corpora:
+            shutil.rmtree(self.out / name, ignore_errors=True)
+            if (self._unfinished / name).exists():
+                (self._unfinished / name).rename(self.out / name)
+        manifest.write(self.out, shares)
+
+    @property
+    def _unfinished(self) -> Path:
+        return self.out / ".unfinished"
+
+    def clear(self) -> None:
+        """Removes what a run that was broken off had written."""
+        shutil.rmtree(self._unfinished, ignore_errors=True)
+
+
+def _installed(source: Source) -> Iterator[tuple[str, bytes]]:
+    """The Python and the licence of an installed package; raises CorpusError."""
+    try:
+        distribution = importlib.metadata.distribution(source.name)
+    except importlib.metadata.PackageNotFoundError:
+        raise CorpusError(
+            f"{source.name}: not installed; pip install {source.name}=={source.version}"
+        ) from None
+    if distribution.version.partition("+")[0] != source.version:
+        raise CorpusError(
+            f"{source.name}: version {distribution.version} is installed, not {source.version}"
+        )
+    for file in distribution.files or ():
+        path = file.as_posix()
+        licence = PurePosixPath(path).match(f"*.dist-info/*/{source.licence_file}")
+        if licence or path.endswith(".py"):
+            try:
+                yield source.licence_file if licence else path, file.read_binary()
+            except OSError as error:
+                raise CorpusError(f"{source.name}: {file}: {error.strerror}") from None
+
+
+def _at_most(texts: list[Text], most: int) -> Iterator[Text]:
+    """As many texts as `most` characters hold, in the order of their paths' MD5."""
+    for path, text in sorted(texts, key=lambda t: _digest(t[0])):
+        most -= len(text)
+        if most < 0:
+            return
+        yield path, text
+
+
+def _digest(path: str) -> int:
+    return int(hashlib.md5(path.encode(), usedforsecurity=False).hexdigest(), 16)
