@@ -15,7 +15,7 @@ import numpy as np
 
 from model.errors import ModelError
 from model.runtime import Pool, Runtime, backends, native_library
-from tests.model.runtime.networks import everything, random_checkpoint
+from tests.model.runtime.networks import CONTEXTS, everything, random_checkpoint
 
 REFUSALS = (ValueError, TypeError, ModelError)
 CAPACITY = 9
@@ -113,6 +113,7 @@ CALLS: list[Callable[[Pool, Arguments], Any]] = [
     lambda pool, given: pool.step(given.slots, given.ids),
     lambda pool, given: pool.step(given.slots, given.ids),
     lambda pool, given: [part.tobytes() for part in pool.follow(given.slots, given.ids)],
+    lambda pool, given: pool.predict(given.slots, given.ids).tobytes(),
     lambda pool, given: pool.absorb(given.slots, given.texts),
     lambda pool, given: [part.tobytes() for part in pool.best(given.slots)],
     lambda pool, given: pool.logits(given.slots).tobytes(),
@@ -155,9 +156,9 @@ def _outcome(
         return f"{type(error).__name__}: {error}", None
 
 
-def pools(cell: str, layers: int, hidden: int) -> list[Pool]:
+def pools(cell: str, layers: int, hidden: int, contexts: tuple[str, ...] = ()) -> list[Pool]:
     """A pool of the same network on every backend."""
-    checkpoint = random_checkpoint(cell, layers, hidden, size=20)
+    checkpoint = random_checkpoint(cell, layers, hidden, size=20, contexts=contexts)
     return [Runtime(checkpoint, name).pool(CAPACITY) for name in backends.available()]
 
 
@@ -166,4 +167,5 @@ if __name__ == "__main__":
     assert native_library.compiled(), f"{sys.argv[1]} does not load"
     for number in sys.argv[2:]:
         for network in (("elman", 1, 48), ("gru", 2, 32), ("lstm", 2, 16), ("lstm", 1, 80)):
-            drive(pools(*network), int(number), calls=60)
+            for contexts in ((), CONTEXTS):
+                drive(pools(*network, contexts), int(number), calls=60)

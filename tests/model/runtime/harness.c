@@ -1,6 +1,7 @@
 /* Runs one backend of step.c on what standard input describes, for processors other than the one
-   that tests run on. Input, all of it int64 unless said: cell, layers, hidden, size, capacity; the
-   arrays of the network in the order of the structures; then calls: a count, slots, ids. Output
+   that tests run on. Input, all of it int64 unless said: cell, layers, hidden, size, capacity; how
+   many contexts, width, bits, kept rows; the arrays of the network in the order of the structures;
+   those of the contexts, the table's last; then calls: a count, slots, ids. Output
    after each call: all states, then of the call's slots logits, probabilities, best ids and their
    probabilities. Compile with -DBACKEND=NAME. */
 
@@ -36,8 +37,21 @@ static struct product receive_product(int64_t rows, int64_t columns) {
     return product;
 }
 
+static const struct contexts *receive_contexts(const int64_t *head, int64_t size) {
+    struct contexts *contexts = zeros((int64_t)sizeof *contexts);
+    *contexts = (struct contexts){.count = head[0], .width = head[1], .bits = head[2]};
+    const int64_t rows = (int64_t)1 << contexts->bits;
+    contexts->kinds = receive(8 * contexts->count);
+    contexts->is_word = receive(size + 1);
+    contexts->nothing = receive(contexts->width);
+    contexts->kept = receive(rows / 8);
+    contexts->ranks = receive(4 * rows / 64);
+    contexts->rows = receive(head[3] * contexts->width);
+    return contexts;
+}
+
 int main(void) {
-    int64_t *head = receive(5 * 8);
+    int64_t *head = receive(9 * 8);
     struct network network = {.cell = head[0], .layers = head[1], .hidden = head[2], .size = head[3]};
     const int64_t capacity = head[4], hidden = network.hidden, size = network.size;
     const int64_t gates = network.cell == ELMAN ? 1 : network.cell == GRU ? 3 : 4;
@@ -56,17 +70,22 @@ int main(void) {
     }
     network.layer = layers;
     const int64_t padded = padded_size(&network);
-    network.output = receive_product(padded, hidden);
+    network.columns = (hidden + head[5] * head[6] + 7) / 8 * 8;
+    network.output = receive_product(padded, network.columns);
     network.output_bias = receive(4 * padded);
+    network.contexts = head[5] ? receive_contexts(head + 5, size) : NULL;
 
-    const int64_t state = network.layers * hidden * unit_bytes(network.cell);
+    const int64_t known = network.contexts ? (int64_t)sizeof(struct history) : 0;
+    const int64_t state = network.layers * hidden * unit_bytes(network.cell) + known;
     struct pool pool = {.network = &network, .capacity = capacity, .stride = (state + 63) / 64 * 64};
     pool.states = zeros(capacity * pool.stride);
     pool.slots = zeros(8 * capacity);
     pool.ids = zeros(8 * capacity);
     pool.seen = zeros(8 * capacity);
-    pool.recurrent = zeros(capacity * row_bytes(hidden));
+    pool.recurrent = zeros(capacity * row_bytes(network.columns));
     pool.below = zeros(capacity * row_bytes(hidden));
+    pool.numbers = zeros(4 * capacity * head[5]);
+    pool.rows = zeros((int64_t)sizeof *pool.rows * capacity * head[5]);
     pool.logits = zeros(4 * capacity * padded);
     pool.best = zeros(4 * capacity);
     pool.probability = zeros(4 * capacity);

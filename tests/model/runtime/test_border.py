@@ -9,7 +9,7 @@ import pytest
 from model.errors import ModelError
 from model.runtime import Runtime, backends
 from tests.model.runtime.fuzzing import drive, pools
-from tests.model.runtime.networks import random_checkpoint
+from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 
 
 @pytest.fixture(params=backends.available())
@@ -18,12 +18,18 @@ def runtime(request: pytest.FixtureRequest) -> Runtime:
 
 
 @pytest.mark.parametrize(
-    ("cell", "layers", "hidden"), [("elman", 1, 48), ("gru", 2, 32), ("lstm", 2, 16)]
+    ("cell", "layers", "hidden", "contexts"),
+    [
+        ("elman", 1, 48, ()),
+        ("gru", 2, 32, CONTEXTS),
+        ("lstm", 2, 16, ()),
+        ("lstm", 1, 16, CONTEXTS),
+    ],
 )
 def test_all_backends_refuse_the_same_calls_and_keep_their_states(
-    cell: str, layers: int, hidden: int
+    cell: str, layers: int, hidden: int, contexts: tuple[str, ...]
 ) -> None:
-    every = pools(cell, layers, hidden)
+    every = pools(cell, layers, hidden, contexts)
     refused = sum(drive(every, seed) for seed in range(4))
     assert 100 < refused < 400
 

@@ -13,7 +13,7 @@ from model.runtime import native_library
 from model.runtime.native_backend import CELLS, NativeNetwork
 from model.runtime.numpy_backend import NumpyPool
 from model.runtime.quantized import quantize_network
-from tests.model.runtime.networks import random_checkpoint
+from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 
 SOURCE = native_library.LIBRARY.with_name("step.c")
 FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
@@ -71,22 +71,30 @@ def test_an_aarch64_processor_gives_the_same_bits(backend: str, tmp_path: Path) 
     include = ["-I", str(SOURCE.parent), f"-DBACKEND={backend}"]
     harness = Path(__file__).with_name("harness.c")
     subprocess.run([compiler, *FLAGS, *include, "-static", harness, "-o", program], check=True)
-    for cell, layers, hidden, size in (
-        ("elman", 1, 48, 20),
-        ("elman", 2, 64, 70),
-        ("gru", 2, 32, 20),
-        ("lstm", 2, 48, None),
+    for cell, layers, hidden, size, contexts in (
+        ("elman", 1, 48, 20, ()),
+        ("elman", 2, 64, 70, CONTEXTS),
+        ("gru", 2, 32, 20, ()),
+        ("lstm", 2, 48, None, ()),
+        ("lstm", 1, 32, None, CONTEXTS),
     ):
-        network = quantize_network(random_checkpoint(cell, layers, hidden, size=size))
+        network = quantize_network(
+            random_checkpoint(cell, layers, hidden, size=size, contexts=contexts)
+        )
         pool = NumpyPool(network, 5)
         random = np.random.default_rng(hidden)
         native = NativeNetwork(network, backend)
         head = [CELLS.index(cell), layers, hidden, network.size, pool.capacity]
+        table = network.contexts.table if network.contexts else None
+        rows = table.rows.shape if table else (0, 0)
+        head += [len(contexts), rows[1], network.config.context_bits, rows[0]]
         given = [np.array(head, "<i8"), *native.arrays]
+        if table:
+            given += [table.kept, table.ranks, table.rows]
         expected = []
         for _ in range(8):
             count = int(random.integers(1, 6))
-            slots, ids = random.permutation(5)[:count], random.integers(0, network.size, count)
+            slots, ids = random.permutation(5)[:count], random.integers(0, network.size + 1, count)
             given += [np.array([count], "<i8"), slots.astype("<i8"), ids.astype("<i8")]
             pool.step(slots, ids)
             expected += [pool.read(slot) for slot in range(5)]

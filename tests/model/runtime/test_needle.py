@@ -13,7 +13,7 @@ from model.runtime.arithmetic import Floats
 from model.runtime.border import Slots
 from model.runtime.pool import Ids
 from model.runtime.quantized import quantize_network
-from tests.model.runtime.networks import random_checkpoint
+from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 
 NEEDLE = np.random.default_rng(9).integers(0, 30, 16, dtype=np.int32)
 
@@ -21,6 +21,11 @@ NEEDLE = np.random.default_rng(9).integers(0, 30, 16, dtype=np.int32)
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
     return random_checkpoint("lstm", 1, 256)
+
+
+@pytest.fixture(scope="module")
+def with_contexts() -> Checkpoint:
+    return random_checkpoint("lstm", 1, 256, contexts=CONTEXTS)
 
 
 def mismatches(alone: Pool, crowded: Pool, tries: int) -> int:
@@ -52,6 +57,12 @@ def mismatches(alone: Pool, crowded: Pool, tries: int) -> int:
 def test_a_needle_is_the_same_alone_and_in_a_batch(checkpoint: Checkpoint, backend: str) -> None:
     runtime = Runtime(checkpoint, backend)
     assert mismatches(runtime.pool(1), runtime.pool(128), tries=6) == 0
+
+
+@pytest.mark.parametrize("backend", backends.available())
+def test_a_needle_with_contexts_is_the_same_too(with_contexts: Checkpoint, backend: str) -> None:
+    runtime = Runtime(with_contexts, backend)
+    assert mismatches(runtime.pool(1), runtime.pool(128), tries=4) == 0
 
 
 def test_the_needle_test_notices_a_librarys_float32_products(checkpoint: Checkpoint) -> None:
