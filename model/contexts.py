@@ -175,35 +175,45 @@ def _finish(x: UInt32s) -> UInt32s:
     return x
 
 
-class PackedTable:
-    """The rows of a table that were kept; all others are zeros.
+class KeptRows:
+    """Which rows of a table were kept, and where each is among them.
 
-    `kept` uint8 (2^bits / 8): a bit for each row, the lowest first. `rows` int8 (kept rows, width),
-    in ascending order; both may be memory-mapped.
+    `kept` uint8 (2^bits / 8): a bit for each row, the lowest first.
     """
 
-    def __init__(self, kept: NDArray[np.uint8], rows: NDArray[np.int8]) -> None:
+    def __init__(self, kept: NDArray[np.uint8]) -> None:
         self.kept = kept
-        self.rows = rows
         self._bits = kept.view("<u8")
         counts = np.bitwise_count(self._bits)
         self.ranks = np.zeros(len(counts), np.uint32)
         """How many rows are kept before each 64."""
         np.cumsum(counts[:-1], dtype=np.uint32, out=self.ranks[1:])
+        self.count = int(self.ranks[-1]) + int(counts[-1])
 
     def slots(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where among the kept rows each of `rows` is; the count of kept rows where it is not."""
+        """Where among the kept rows each of `rows` is; `count` where it was not kept."""
         group = rows >> 6
         bits, bit = self._bits[group], (rows & 63).astype(np.uint64)
         below = bits & ((np.uint64(1) << bit) - np.uint64(1))
         slots = self.ranks[group] + np.bitwise_count(below).astype(np.int64)
-        return np.where((bits >> bit) & np.uint64(1), slots, len(self.rows))
+        return np.where((bits >> bit) & np.uint64(1), slots, self.count)
+
+
+class PackedTable(KeptRows):
+    """A table with its kept rows; all others are zeros.
+
+    `rows` int8 (kept rows, width), in ascending order. Both arrays may be memory-mapped.
+    """
+
+    def __init__(self, kept: NDArray[np.uint8], rows: NDArray[np.int8]) -> None:
+        super().__init__(kept)
+        self.rows = rows
 
     def look_up(self, rows: NDArray[np.int64]) -> NDArray[np.int8]:
         """The numbers of each row, int8 (…, width)."""
         found = np.zeros((*rows.shape, self.rows.shape[1]), np.int8)
         slots = self.slots(rows)
-        known = slots < len(self.rows)
+        known = slots < self.count
         found[known] = self.rows[slots[known]]
         return found
 

@@ -1,19 +1,26 @@
-"""The network: layers of one kind of cell, and an output layer over the vocabulary."""
+"""The network: layers of one kind of cell, and an output layer over the vocabulary.
+
+A network with contexts has their rows at the output layer too; a plain one is the lecture's.
+"""
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.cells import CELLS, Cell, State
+from model.checkpoint import Weights
 from model.config import NetworkConfig
+from model.embedding import LEVELS, ContextEmbedding
 
 
 class Network(nn.Module):
     """y_t = softmax(V h_t + a), with h_t from the last of the stacked cells.
 
     The first layer reads one-hot characters, and the start symbol, as ids; each further layer
-    reads the hidden state of the layer below.
+    reads the hidden state of the layer below. With contexts, V reads [h_t; e_t], where e_t are
+    the rows of the contexts of what was read up to t.
+
+    A state is a list: that of each layer, then, with contexts, theirs.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -26,35 +33,67 @@ class Network(nn.Module):
         # Of a one-hot input a single column of U reaches the gates; it must weigh by itself what a
         # dense input's sum does. With columns as small as W's, training lags far behind at first.
         nn.init.normal_(self.layers()[0].U)
-        self.output = nn.Linear(config.hidden, size)
+        self.output = nn.Linear(config.output_inputs, size)
+        self.contexts = ContextEmbedding(config) if config.contexts else None
 
     def initial(self, batch: int) -> list[State]:
-        """The state of every layer before any input."""
-        return [cell.initial(batch) for cell in self.layers()]
+        """The state of every layer, and of the contexts, before any input."""
+        state = [cell.initial(batch) for cell in self.layers()]
+        return state if self.contexts is None else [*state, self.contexts.initial(batch)]
 
     def step(self, ids: Tensor, state: list[State]) -> tuple[Tensor, list[State]]:
         """One step: ids (batch,) to logits (batch, vocabulary), and the next state."""
         x, after = ids, []
-        for cell, before in zip(self.layers(), state, strict=True):
+        for cell, before in zip(self.layers(), state, strict=False):
             after.append(cell.step(x, before))
             x = after[-1][0]
+        if self.contexts is not None:
+            rows, end = self.contexts(ids[None], state[-1])
+            x = torch.cat((x, rows[0]), dim=-1)
+            after.append(end)
         return self.output(x), after
 
     def forward(self, ids: Tensor, state: list[State]) -> tuple[Tensor, list[State]]:
         """A whole sequence: ids (batch, time) to logits (batch, time, vocabulary)."""
         x, after = ids, []
-        for cell, before in zip(self.layers(), state, strict=True):
+        for cell, before in zip(self.layers(), state, strict=False):
             x, end = cell(x, before)
+            after.append(end)
+        if self.contexts is not None:
+            rows, end = self.contexts(ids.t(), state[-1])
+            x = torch.cat((x, rows.transpose(0, 1)), dim=-1)
             after.append(end)
         return self.output(x), after
 
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """All parameters by name, as arrays: what a checkpoint keeps."""
-        return {name: p.detach().float().numpy().copy() for name, p in self.named_parameters()}
+    def weights(self, importance: Tensor | None = None) -> Weights:
+        """All parameters by name, as arrays: what a checkpoint keeps.
 
-    def load_weights(self, weights: dict[str, NDArray[np.float32]]) -> None:
+        The contexts' rows are int8; what they are worth goes into the output layer's columns.
+        `importance` says how much each row counts where rounding is weighed.
+        """
+        weights: Weights = {
+            name: p.detach().float().numpy().copy() for name, p in self.named_parameters()
+        }
+        if self.contexts is not None:
+            rows, reach = self.contexts.packed(importance)
+            weights["output.weight"][:, self.config.hidden :] *= np.float32(reach)
+            weights |= {"contexts.kept": self.contexts.kept.kept, "contexts.rows": rows}
+        return weights
+
+    def load_weights(self, weights: Weights) -> None:
         """Takes the parameters of a checkpoint, whose names and shapes must be this network's."""
-        self.load_state_dict({name: torch.from_numpy(w.copy()) for name, w in weights.items()})
+        names = {name for name, _ in self.named_parameters()}
+        self.load_state_dict({name: torch.from_numpy(weights[name].copy()) for name in names})
+        if self.contexts is not None:
+            self.contexts.keep(weights["contexts.kept"])
+            rows = torch.from_numpy(weights["contexts.rows"].astype(np.float32))
+            self.contexts.rows[:-1] = rows / LEVELS
+
+    @property
+    def size(self) -> int:
+        """How many numbers are learnt."""
+        rows = 0 if self.contexts is None else self.contexts.rows[:-1].numel()
+        return rows + sum(p.numel() for p in self.parameters())
 
     def layers(self) -> list[Cell]:
         """The cells, from the one that reads the characters upwards."""

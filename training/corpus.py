@@ -11,7 +11,7 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -22,11 +22,15 @@ class CorpusError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """One file: where it lies, its path relative to the folder that was named, and its text."""
+    """One file: where it lies, its path relative to the folder that was named, and its text.
+
+    What is `late` is read late in each epoch: text of the kind that the network is for.
+    """
 
     file: Path
     path: str
     text: str
+    late: bool = False
 
     @property
     def held_out(self) -> bool:
@@ -90,7 +94,12 @@ def read_text(file: Path) -> str:
         raise CorpusError(f"{file}: {error.strerror}") from None
 
 
-def read(paths: Sequence[Path], selection: Selection, validation: Sequence[Path] = ()) -> Corpus:
+def read(
+    paths: Sequence[Path],
+    selection: Selection,
+    validation: Sequence[Path] = (),
+    late: Sequence[Path] = (),
+) -> Corpus:
     """Reads a corpus. A file named outright must be text; in a folder what is not is passed over.
 
     Where `validation` names no text of its own, one document in twenty is held out; where that
@@ -98,6 +107,7 @@ def read(paths: Sequence[Path], selection: Selection, validation: Sequence[Path]
     """
     passed_over: list[str] = []
     found = list(documents(paths, selection, passed_over))
+    found += [replace(d, late=True) for d in documents(late, selection, passed_over)]
     if validation:
         held_out = list(documents(validation, selection, passed_over))
         train = found

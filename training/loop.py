@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from model import checkpoint
 from model.config import NetworkConfig
-from model.network import Network
 from model.vocabulary import Vocabulary
 from training.allocator import keep_freed_memory
 from training.card import model_card
@@ -23,18 +22,21 @@ from training.precision import choose_precision
 from training.presets import Preset
 from training.progress import Progress
 from training.quantization import finish
+from training.run import Run, detached
 from training.sampling import sample
 from training.schedule import Budget, Clock, learning_rate
-from training.streams import IGNORED, windows
+from training.streams import IGNORED
 from training.unrolled import forward
 from training.validation import Validation
 
-VALIDATIONS = 40
+VALIDATIONS = 20
 """How many times a run is measured on the held-out documents, at the most."""
 MEASURING = 0.1
 """The share of the time that measuring may take: a short run is measured less often."""
 PATIENCE = 10
 """After so many measurements without a better one, training stops."""
+SAVING = 15 * 60
+"""After so many seconds a run that can go on later is saved."""
 
 
 def train(
@@ -48,135 +50,127 @@ def train(
     seed: int = 1,
     minimum_count: int = 100,
     threads: int | None = None,
+    resume: Path | None = None,
     progress: Progress | None = None,
 ) -> History:
     """Trains a network on a corpus and leaves the best by validation in `out`.
 
     A checkpoint is written at every measurement that is better than all before, so that a run
     that is cut off leaves the best so far. Ctrl-C ends the run early in the same way.
-    What is left is fit to be served in integers. Raises QuantizationError where that would cost
-    too much, and OSError where `out` cannot be written.
+    What is left is fit to be served in integers. Where `resume` is a file, the run goes on from
+    it; it is written every quarter of an hour and at the end. Raises QuantizationError where
+    integers would cost too much, ResumeError for a file of another run, and OSError where `out`
+    cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
     progress = progress or Progress()
 
     vocabulary = Vocabulary.learn((d.text for d in corpus.train), minimum_count)
-    documents = [vocabulary.encode(d.text) for d in corpus.train]
-    validation = Validation(corpus.validation, vocabulary, characters=100_000)
-    config = NetworkConfig(preset.cell, preset.layers, preset.hidden, vocabulary.characters)
-    network = Network(config)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), betas=(0.9, 0.99), weight_decay=preset.weight_decay
+    config = NetworkConfig(
+        preset.cell,
+        preset.layers,
+        preset.hidden,
+        vocabulary.characters,
+        contexts=preset.contexts,
+        context_width=preset.context_width,
+        context_bits=preset.context_bits,
     )
-    total = sum(len(d) for d in documents)
-    streams = max(1, min(preset.streams, total // (2 * preset.window)))
-    precision = choose_precision(preset.precision, streams, preset.hidden)
+    documents = [vocabulary.encode(d.text) for d in corpus.train]
+    run = Run(config, preset, documents, seed, np.array([d.late for d in corpus.train]))
+    if resume is not None and resume.exists():
+        run.load(resume)
+    validation = Validation(corpus.validation, vocabulary, characters=100_000)
+    precision = choose_precision(preset.precision, run.streams, preset.hidden)
 
-    history = History()
-    clock = Clock(budget)
-    step = characters = 0
-    spent = next_measurement = 0.0
+    network, history = run.network, run.history
+    clock = Clock(budget, already=run.seconds, epoch=run.epoch)
+    spent = clock.spent(run.step)
+    next_measurement = 0.0
+    next_save = clock.seconds + SAVING
     try:
-        progress.begin(corpus, config, sum(p.numel() for p in network.parameters()), budget, out)
-        while spent < 1:
-            history.epochs += 1
-            state = network.initial(streams)
-            for window in windows(
-                documents, vocabulary.start, streams, preset.window, preset.restart, rng
-            ):
-                spent = clock.spent(step)
+        progress.begin(corpus, config, network.size, budget, out)
+        while spent < 1 and run.completed < (budget.epochs or math.inf):
+            for window in run.windows():
+                spent = clock.spent(run.step)
                 if spent >= 1:
                     break
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(spent, preset.learning_rate, preset.warm_up)
-
-                logits, state = forward(network, window.ids, state, precision)
+                logits, state = forward(network, window.ids, run.state, precision)
                 loss = functional.cross_entropy(
                     logits.flatten(0, 1), window.targets.flatten(), ignore_index=IGNORED
                 )
-                optimizer.zero_grad(set_to_none=True)
+                run.optimizer.zero_grad(set_to_none=True)
                 loss.backward()
-                norm = torch.nn.utils.clip_grad_norm_(network.parameters(), preset.clip)
-                optimizer.step()
-                state = [tuple(part.detach() for part in layer) for layer in state]
+                norm = run.update(learning_rate(spent, preset.learning_rate, preset.warm_up))
+                run.state = detached(state)
 
-                step += 1
-                characters += window.characters
+                run.step += 1
+                run.characters += window.characters
+                run.seconds = clock.seconds
                 bits = loss.item() / math.log(2)
-                progress.step(step, characters, bits, float(norm), spent, clock.seconds)
-                history.observe(bits, float(norm))
+                progress.step(run.step, run.characters, bits, norm, spent, run.seconds)
+                history.observe(bits, norm)
 
-                if spent >= 1 / VALIDATIONS and clock.seconds >= next_measurement:
-                    begin = clock.seconds
-                    _measure(history, network, validation, step, characters, begin)
-                    measuring = clock.seconds - begin
+                if spent >= 1 / VALIDATIONS and run.seconds >= next_measurement:
+                    _measure(run, validation)
+                    measuring = clock.seconds - run.seconds
                     next_measurement = max(
                         clock.seconds + measuring / MEASURING,
-                        begin / spent * (spent + 1 / VALIDATIONS),
+                        run.seconds / spent * (spent + 1 / VALIDATIONS),
                     )
-                    progress.measured(history, sample(network, vocabulary, seed=step))
+                    progress.measured(history, sample(network, vocabulary, seed=run.step))
                     if history.improved:
-                        _save(out, network, history, corpus, preset, name, data, vocabulary)
+                        _save(out, run, corpus, name, data)
                     elif history.since_best >= PATIENCE:
                         spent = 1.0
                         history.stopped_early = True
                         break
+                if resume is not None and clock.seconds >= next_save:
+                    run.save(resume)
+                    next_save = clock.seconds + SAVING
     except KeyboardInterrupt:
         history.interrupted = True
-    if not history.measurements or history.measurements[-1].step < step:
-        _measure(history, network, validation, step, characters, clock.seconds)
-    if history.improved:
-        _save(out, network, history, corpus, preset, name, data, vocabulary)
+    run.seconds = clock.seconds
+    if not history.measurements or history.measurements[-1].step < run.step:
+        _measure(run, validation)
+        if history.improved:
+            _save(out, run, corpus, name, data)
+    if resume is not None:
+        run.save(resume)
     plot_loss(history, out / "loss.png")
     progress.end(history, finish(out, corpus), out)
     return history
 
 
-def _measure(
-    history: History,
-    network: Network,
-    validation: Validation,
-    step: int,
-    characters: int,
-    seconds: float,
-) -> None:
+def _measure(run: Run, validation: Validation) -> None:
+    history = run.history
     history.add(
         Measurement(
-            step,
-            characters,
-            seconds,
+            run.step,
+            run.characters,
+            run.seconds,
             history.recent_bits,
-            validation.bits_per_character(network),
+            validation.bits_per_character(run.network),
             history.recent_norm,
         )
     )
 
 
-def _save(
-    out: Path,
-    network: Network,
-    history: History,
-    corpus: Corpus,
-    preset: Preset,
-    name: str,
-    data: str,
-    vocabulary: Vocabulary,
-) -> None:
+def _save(out: Path, run: Run, corpus: Corpus, name: str, data: str) -> None:
+    config = run.network.config
     summary = {
         "preset": name,
-        "settings": asdict(preset),
+        "settings": asdict(run.preset),
         "data": data,
         "train_documents": len(corpus.train),
         "train_characters": corpus.characters,
         "validation_documents": len(corpus.validation),
-        "vocabulary": vocabulary.size,
-        **history.summary(),
+        "vocabulary": config.vocabulary().size,
+        **run.history.summary(),
     }
-    plot_loss(history, out / "loss.png")
-    card = model_card(out.resolve().name, network.config, summary)
-    checkpoint.save(out, network.config, network.weights(), summary, card)
+    plot_loss(run.history, out / "loss.png")
+    card = model_card(out.resolve().name, config, summary)
+    importance = None if run.table is None else run.table.importance()
+    checkpoint.save(out, config, run.network.weights(importance), summary, card)

@@ -14,6 +14,10 @@ class Preset:
     after which a text is cut and read on from an empty state, so that the network has also learnt
     how to begin in the middle. `precision` is that of the products: bfloat16, float32 or auto,
     whichever is faster.
+
+    `contexts` of the last characters and words reach the output layer as rows of `context_width`
+    numbers, of which at most `context_rows` are kept in a table of 2^`context_bits`; they learn at
+    `table_rate`.
     """
 
     cell: str
@@ -27,10 +31,37 @@ class Preset:
     clip: float = 1.0
     restart: int = 4000
     precision: str = "auto"
+    contexts: tuple[str, ...] = ()
+    context_width: int = 0
+    context_bits: int = 0
+    context_rows: int = 0
+    table_rate: float = 0.1
 
+
+CONTEXTS = ("2", "3", "4", "5", "6", "8", "12", "word", "words")
 
 PRESETS = {
-    "default": Preset("lstm", 1, 512),
+    "default": Preset(
+        "lstm",
+        1,
+        384,
+        streams=64,
+        contexts=CONTEXTS,
+        context_width=16,
+        context_bits=25,
+        context_rows=1_300_000,
+    ),
+    "wide": Preset(
+        "lstm",
+        1,
+        512,
+        streams=64,
+        contexts=CONTEXTS,
+        context_width=16,
+        context_bits=25,
+        context_rows=1_200_000,
+    ),
+    "plain": Preset("lstm", 1, 512),
     "small": Preset("lstm", 1, 256),
     "large": Preset("lstm", 1, 1024, learning_rate=3e-3),
     "two-layers": Preset("lstm", 2, 384),

@@ -44,6 +44,7 @@ class Progress:
             self.console.print(f"… and {len(corpus.passed_over) - 10} more files passed over")
         limits = [f"{budget.minutes:g} minutes"] if budget.minutes else []
         limits += [f"{budget.steps:,} steps"] if budget.steps else []
+        limits += [f"{budget.epochs:,} epochs"] if budget.epochs else []
         self.console.print(
             f"{config.cell} of {config.layers} × {config.hidden} units, {parameters:,} parameters; "
             f"{corpus.characters:,} characters in {len(corpus.train):,} documents, "

@@ -10,26 +10,39 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a run may take: minutes, steps, or both, whichever ends first."""
+    """How long a run may take: minutes, steps, readings of the text, whichever ends first."""
 
     minutes: float | None = None
     steps: int | None = None
+    epochs: int | None = None
 
     def __post_init__(self) -> None:
-        if self.minutes is None and self.steps is None:
-            raise ValueError("a budget is a number of minutes, of steps, or both")
-        for name, amount in (("minutes", self.minutes), ("steps", self.steps)):
+        amounts = {"minutes": self.minutes, "steps": self.steps, "epochs": self.epochs}
+        if all(amount is None for amount in amounts.values()):
+            raise ValueError("a budget is a number of minutes, of steps, of epochs, or of several")
+        for name, amount in amounts.items():
             if amount is not None and not amount > 0:
                 raise ValueError(f"{name}: {amount} is not above 0")
 
 
 class Clock:
-    """How much of a budget is spent, as a share from 0 to 1."""
+    """How much of a budget is spent, as a share from 0 to 1.
 
-    def __init__(self, budget: Budget, now: Callable[[], float] = time.monotonic) -> None:
+    `already` seconds are from before; an epoch has about `epoch` steps.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        already: float = 0.0,
+        epoch: float = math.inf,
+    ) -> None:
         self._budget = budget
         self._now = now
-        self._begin = now()
+        self._begin = now() - already
+        self._epoch = epoch
 
     @property
     def seconds(self) -> float:
@@ -41,6 +54,8 @@ class Clock:
             shares.append(self.seconds / (60 * self._budget.minutes))
         if self._budget.steps is not None:
             shares.append(step / self._budget.steps)
+        if self._budget.epochs is not None:
+            shares.append(step / (self._budget.epochs * self._epoch))
         return min(1.0, max(shares))
 
 

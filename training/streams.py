@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -30,13 +31,19 @@ def windows(
     window: int,
     restart: int,
     rng: np.random.Generator,
+    late: NDArray[np.bool_] | None = None,
 ) -> Iterator[Window]:
     """One epoch: every document once, in a new order, cut at new places.
 
     The start symbol stands before each document and each cut. A last part that does not fill
-    all streams is read in the next epoch's order, hence seldom the same.
+    all streams is read in the next epoch's order, hence seldom the same. Documents that are
+    `late` are read after the first 40 % and before the last 10 %.
     """
-    text = _lay_out(documents, start, restart, rng)
+    moments = rng.random(len(documents))
+    if late is not None:
+        moments[late] = 0.4 + moments[late] / 2
+    pieces = _cut([documents[index] for index in np.argsort(moments)], start, restart, rng)
+    text = np.concatenate(_deal(pieces, streams))
     length = (len(text) - 1) // streams
     rows = text[: length * streams].reshape(streams, length)
     following = text[1 : length * streams + 1].reshape(streams, length)
@@ -51,15 +58,26 @@ def windows(
         )
 
 
-def _lay_out(
+def _cut(
     documents: Sequence[NDArray[np.int32]], start: int, restart: int, rng: np.random.Generator
-) -> NDArray[np.int32]:
-    parts: list[NDArray[np.int32]] = []
-    symbol = np.array([start], dtype=np.int32)
-    for index in rng.permutation(len(documents)):
-        document = documents[index]
+) -> list[NDArray[np.int32]]:
+    """The documents in pieces, each with the start symbol before it."""
+    pieces: list[NDArray[np.int32]] = []
+    for document in documents:
         cuts = np.flatnonzero(rng.random(len(document)) < 1 / restart)
-        for piece in np.split(document, cuts):
-            if len(piece):
-                parts += (symbol, piece)
-    return np.concatenate(parts)
+        pieces += [np.insert(piece, 0, start) for piece in np.split(document, cuts) if len(piece)]
+    return pieces
+
+
+def _deal(pieces: Sequence[NDArray[np.int32]], streams: int) -> list[NDArray[np.int32]]:
+    """The pieces stream after stream; each goes to the stream that has least so far.
+
+    So what comes early among the pieces is read early, in whichever stream.
+    """
+    dealt: list[list[NDArray[np.int32]]] = [[] for _ in range(streams)]
+    lengths = [(0, stream) for stream in range(streams)]
+    for piece in pieces:
+        length, stream = lengths[0]
+        dealt[stream].append(piece)
+        heapq.heapreplace(lengths, (length + len(piece), stream))
+    return [piece for stream in dealt for piece in stream]

@@ -172,9 +172,13 @@ def forward(
     start = network.output.out_features
     resets = (ids != start).unsqueeze(-1).float()
     x, after = ids, []
-    for cell, before in zip(network.layers(), state, strict=True):
+    for cell, before in zip(network.layers(), state, strict=False):
         projected = cell.project(x) if x is ids else _linear(x, cell.U, cell.b, precision)
         x, end = unroll(cell, projected, resets, before, precision)
+        after.append(end)
+    if network.contexts is not None:
+        rows, end = network.contexts(ids, state[-1])
+        x = torch.cat((x, rows), dim=-1)
         after.append(end)
     return _linear(x, network.output.weight, network.output.bias, precision), after
 

@@ -17,10 +17,23 @@ def train(
     ],
     minutes: Annotated[
         float | None,
-        typer.Option(metavar="M", help="Stop after so many minutes; 10 when --steps is not given."),
+        typer.Option(
+            metavar="M",
+            help="Stop after so many minutes; 10 without --steps and --epochs.",
+        ),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after so many optimiser steps.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Stop after N readings of the text.")
+    ] = None,
+    late: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="TEXT",
+            help="More text, read late in each epoch: of the kind that matters most. Repeatable.",
+        ),
     ] = None,
     preset: Annotated[
         str, typer.Option(metavar="NAME", help=f"The network's shape: {', '.join(PRESETS)}.")
@@ -59,6 +72,13 @@ def train(
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processor threads; all by default.")
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Save the run here every 15 minutes and at its end, and go on from it.",
+        ),
+    ] = None,
 ) -> None:
     """Train a checkpoint on text; the best by held-out text is kept.
 
@@ -81,33 +101,35 @@ def train(
     from training.corpus import Selection, read
 
     selection = Selection(tuple(include or ["*"]), tuple(skip or []), minimum, maximum)
-    corpus = read(texts, selection, validation or [])
+    corpus = read(texts, selection, validation or [], late or [])
     try:
         from training.loop import train as run
         from training.quantization import QuantizationError
+        from training.run import ResumeError
         from training.schedule import Budget
     except ModuleNotFoundError as error:
         raise UsageError(
             f"training needs {error.name}, which is not installed; "
             "install nextchar with its extra: pip install 'nextchar[train]'"
         ) from None
-    if minutes is None and steps is None:
+    if minutes is None and steps is None and epochs is None:
         minutes = 10.0
     try:
         history = run(
             corpus,
             out,
             PRESETS[preset],
-            Budget(minutes=minutes, steps=steps),
+            Budget(minutes=minutes, steps=steps, epochs=epochs),
             name=preset,
             data=data,
             seed=seed,
             minimum_count=minimum_count,
             threads=threads,
+            resume=resume,
         )
     except OSError as error:
         raise UsageError(f"--out: {out} cannot be written: {error.strerror}") from None
-    except QuantizationError as error:
+    except (QuantizationError, ResumeError) as error:
         raise UsageError(str(error)) from None
     if history.interrupted:
         raise typer.Exit(130)

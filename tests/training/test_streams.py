@@ -56,3 +56,15 @@ def test_texts_are_cut_at_new_places_each_epoch() -> None:
 def test_every_character_is_counted_once() -> None:
     _, targets, characters = read_all([[1] * 40, [2] * 41], 2, 10, 10**9, seed=0)
     assert characters == (targets != IGNORED).sum()
+
+
+def test_late_documents_are_read_in_the_second_half() -> None:
+    documents = [np.full(100, i, np.int32) for i in range(60)]
+    late = np.arange(60) < 10
+    batches = list(windows(documents, START, 4, 32, 10, np.random.default_rng(0), late))
+    ids = torch.cat([b.ids for b in batches])
+    assert set(ids.unique().tolist()) == {*range(60), START}
+    first, last = ids[: int(len(ids) * 0.35)], ids[int(len(ids) * 0.95) :]
+    # A stream's ends move a little when they are cut to one length.
+    assert (first < 10).float().mean() < 0.02
+    assert (last < 10).float().mean() < 0.02

@@ -1,0 +1,140 @@
+"""A run that is saved goes on as if it had never been interrupted."""
+
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from torch.nn import functional
+
+from model.checkpoint import load
+from model.config import NetworkConfig
+from training.corpus import Corpus, Document
+from training.loop import train
+from training.presets import PRESETS, Preset
+from training.progress import Progress
+from training.run import ResumeError, Run, detached
+from training.schedule import Budget
+from training.streams import IGNORED
+from training.unrolled import forward
+
+PRESET = replace(
+    PRESETS["tiny"],
+    hidden=32,
+    streams=4,
+    contexts=("2", "3", "5", "word", "words"),
+    context_width=8,
+    context_bits=16,
+    context_rows=500,
+)
+TEXT = "the quick brown fox jumps over the lazy dog\n"
+CORPUS = Corpus(
+    train=tuple(Document(Path("t"), str(i), TEXT * (20 + i)) for i in range(9)),
+    validation=(Document(Path("v"), "v", TEXT * 10),),
+)
+
+
+def new_run(preset: Preset = PRESET) -> Run:
+    torch.set_num_threads(1)
+    config = NetworkConfig(
+        preset.cell,
+        1,
+        preset.hidden,
+        "".join(sorted(set(TEXT))),
+        contexts=preset.contexts,
+        context_width=preset.context_width,
+        context_bits=preset.context_bits,
+    )
+    vocabulary = config.vocabulary()
+    return Run(config, preset, [vocabulary.encode(d.text) for d in CORPUS.train], seed=1)
+
+
+def advance(run: Run, steps: int) -> None:
+    while steps:
+        for window in run.windows():
+            logits, state = forward(run.network, window.ids, run.state, torch.float32)
+            loss = functional.cross_entropy(
+                logits.flatten(0, 1), window.targets.flatten(), ignore_index=IGNORED
+            )
+            run.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            run.update(1e-2)
+            run.state = detached(state)
+            run.step += 1
+            steps -= 1
+            if not steps:
+                break
+
+
+@pytest.mark.parametrize("contexts", [True, False])
+@pytest.mark.parametrize("before", [0, 7, 80])
+def test_a_resumed_run_ends_where_the_uninterrupted_one_does(
+    before: int, contexts: bool, tmp_path: Path
+) -> None:
+    plain = replace(PRESET, contexts=(), context_width=0, context_bits=0, context_rows=0)
+    preset = PRESET if contexts else plain
+    whole = new_run(preset)
+    advance(whole, before)
+    whole.save(tmp_path / "run")
+    advance(whole, 40)
+    resumed = new_run(preset)
+    resumed.load(tmp_path / "run")
+    advance(resumed, 40)
+    assert resumed.step == whole.step
+    assert resumed.history.epochs == whole.history.epochs > (1 if before == 80 else 0)
+    expected = whole.network.weights()
+    for name, array in resumed.network.weights().items():
+        np.testing.assert_array_equal(array, expected[name])
+
+
+def test_a_run_on_other_text_or_with_other_settings_is_refused(tmp_path: Path) -> None:
+    new_run().save(tmp_path / "run")
+    with pytest.raises(ResumeError, match="another preset"):
+        new_run(replace(PRESET, learning_rate=0.5)).load(tmp_path / "run")
+    with pytest.raises(ResumeError, match="another network"):
+        new_run(replace(PRESET, hidden=48)).load(tmp_path / "run")
+    (tmp_path / "other").write_text("nothing")
+    with pytest.raises(ResumeError, match="no saved run"):
+        new_run().load(tmp_path / "other")
+
+
+def test_the_same_command_goes_on_and_then_only_finishes(tmp_path: Path) -> None:
+    out, file = tmp_path / "checkpoint", tmp_path / "run"
+    quiet = Progress(Console(file=StringIO()))
+
+    def until(steps: int) -> int:
+        history = train(
+            CORPUS,
+            out,
+            PRESET,
+            Budget(steps=steps),
+            threads=1,
+            minimum_count=1,
+            resume=file,
+            progress=quiet,
+        )
+        return history.measurements[-1].step
+
+    assert until(20) == 20
+    assert until(50) == 50
+    fingerprint = load(out).fingerprint
+    assert until(50) == 50
+    assert load(out).fingerprint == fingerprint
+    assert load(out).config.contexts == PRESET.contexts
+
+
+def test_a_run_ends_when_the_text_was_read_as_often_as_asked(tmp_path: Path) -> None:
+    history = train(
+        CORPUS,
+        tmp_path / "checkpoint",
+        PRESET,
+        Budget(epochs=2, minutes=5),
+        threads=1,
+        minimum_count=1,
+        progress=Progress(Console(file=StringIO())),
+    )
+    assert history.epochs == 2
+    assert history.measurements[-1].characters == pytest.approx(2 * CORPUS.characters, rel=0.02)

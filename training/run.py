@@ -1,0 +1,194 @@
+"""A run of training: all that it is made of, written to a file so that it can go on later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialize
+from torch import Tensor
+
+from model.cells import State
+from model.checkpoint import replace
+from model.config import NetworkConfig
+from model.contexts import pack_bits
+from model.network import Network
+from training.history import History, Measurement
+from training.presets import Preset
+from training.streams import Window, windows
+from training.tables import RowAdagrad, choose_rows, count_rows
+
+
+class ResumeError(Exception):
+    """A saved run that cannot go on here; one line for a person."""
+
+
+class Run:
+    """The network, its optimisers, and how far through the text they are."""
+
+    def __init__(
+        self,
+        config: NetworkConfig,
+        preset: Preset,
+        documents: Sequence[NDArray[np.int32]],
+        seed: int,
+        late: NDArray[np.bool_] | None = None,
+    ) -> None:
+        torch.manual_seed(seed)
+        self.preset = preset
+        self.documents = documents
+        self.late = late
+        self.network = Network(config)
+        self.table: RowAdagrad | None = None
+        if self.network.contexts is not None:
+            rows = choose_rows(count_rows(documents, config), preset.context_rows)
+            self.network.contexts.keep(pack_bits(rows, config.context_bits))
+            self.table = RowAdagrad(self.network.contexts)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), betas=(0.9, 0.99), weight_decay=preset.weight_decay
+        )
+        total = sum(len(d) for d in documents)
+        self.streams = max(1, min(preset.streams, total // (2 * preset.window)))
+        self.epoch = (total + total / preset.restart) / (self.streams * preset.window)
+        """About how many steps one reading of the text takes."""
+        self.history = History()
+        self.step = self.characters = 0
+        self.seconds = 0.0
+        self.state = self.network.initial(self.streams)
+        self._rng = np.random.default_rng(seed)
+        self._epoch_rng: dict[str, Any] | None = None
+        self._windows_read = 0
+
+    @property
+    def completed(self) -> int:
+        """How many times the text was read to its end."""
+        return self.history.epochs - (self._epoch_rng is not None)
+
+    def windows(self) -> Iterator[Window]:
+        """What is left of the epoch that was begun, else a new one.
+
+        A new one begins with empty tables: a row must not hold the very text being trained on, or
+        the network learns to trust it as it never can again.
+        """
+        if self._epoch_rng is None:
+            self._epoch_rng = dict(self._rng.bit_generator.state)
+            self.state = self.network.initial(self.streams)
+            self.history.epochs += 1
+            if self.table is not None and self.history.epochs > 1:
+                self.table.forget()
+        # The order of the text is drawn anew, the same.
+        self._rng.bit_generator.state = self._epoch_rng
+        every = windows(
+            self.documents,
+            self.network.config.vocabulary().start,
+            self.streams,
+            self.preset.window,
+            self.preset.restart,
+            self._rng,
+            self.late,
+        )
+        for window in islice(every, self._windows_read, None):
+            self._windows_read += 1
+            yield window
+        self._epoch_rng, self._windows_read = None, 0
+
+    def update(self, rate: float) -> float:
+        """One step of the optimisers along the gradients; returns their norm before clipping."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.preset.clip)
+        self.optimizer.step()
+        if self.table is not None:
+            self.table.step(self.preset.table_rate)
+        return float(norm)
+
+    def save(self, file: Path) -> None:
+        """Writes the run whole; a reader finds the earlier one or this one."""
+        arrays = {
+            name: np.asarray(tensor.detach().numpy(), order="C")
+            for name, tensor in self._tensors().items()
+        }
+        if self.network.contexts is not None:
+            arrays["contexts.kept"] = self.network.contexts.kept.kept
+        replace(file, serialize(arrays, {"run": json.dumps(self._described())}))
+
+    def load(self, file: Path) -> None:
+        """Goes on from a saved run; raises ResumeError for another's."""
+        try:
+            with safe_open(file, framework="pt") as stored:
+                described = json.loads((stored.metadata() or {})["run"])
+                arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            raise ResumeError(f"{file}: no saved run: {error}") from None
+        own = self._described()
+        for name in ("network", "preset", "documents"):
+            if described[name] != own[name]:
+                raise ResumeError(
+                    f"{file}: saved by a run with another {name}; give the same texts and options, "
+                    "or another file"
+                )
+        if self.network.contexts is not None:
+            self.network.contexts.keep(arrays.pop("contexts.kept").numpy())
+            self.table = RowAdagrad(self.network.contexts)
+            self.table.typical = described["typical"]
+        if described["step"]:
+            # The optimiser has no moments before its first step.
+            for parameter in self.network.parameters():
+                parameter.grad = torch.zeros_like(parameter)
+            self.optimizer.step()
+        self.state = [tuple(part.clone() for part in layer) for layer in self.state]
+        with torch.no_grad():
+            for name, tensor in self._tensors().items():
+                tensor.copy_(arrays[name])
+        self.step, self.characters = described["step"], described["characters"]
+        self.seconds = described["seconds"]
+        self.history = History(**described["history"])
+        self.history.measurements = [Measurement(**m) for m in described["measurements"]]
+        self._rng.bit_generator.state = described["rng"]
+        self._epoch_rng = described["rng"] if described["within"] else None
+        self._windows_read = described["windows"]
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors: dict[str, Tensor] = {}
+        for name, parameter in self.network.named_parameters():
+            tensors[f"network.{name}"] = parameter
+            for part, moment in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"adam.{name}.{part}"] = moment
+        if self.table is not None and self.network.contexts is not None:
+            tensors["contexts.rows"] = self.network.contexts.rows
+            tensors["contexts.sums"] = self.table.sums
+            tensors["contexts.uses"] = self.table.uses
+        for index, layer in enumerate(self.state):
+            for part, tensor in enumerate(layer):
+                tensors[f"state.{index}.{part}"] = tensor
+        return tensors
+
+    def _described(self) -> dict[str, Any]:
+        history = {n: v for n, v in vars(self.history).items() if n != "measurements"}
+        return {
+            "network": self.network.config.to_json(),
+            "preset": json.loads(json.dumps(asdict(self.preset))),
+            "documents": [len(self.documents), sum(len(d) for d in self.documents)],
+            "step": self.step,
+            "characters": self.characters,
+            "seconds": self.seconds,
+            "typical": 0.0 if self.table is None else self.table.typical,
+            "history": history,
+            "measurements": [asdict(m) for m in self.history.measurements],
+            "rng": self._epoch_rng or self._rng.bit_generator.state,
+            "windows": self._windows_read,
+            "within": self._epoch_rng is not None,
+        }
+
+
+def detached(state: list[State]) -> list[State]:
+    """The state without the graph that made it: the gradient ends at the window."""
+    return [tuple(part.detach() for part in layer) for layer in state]
