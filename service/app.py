@@ -1,23 +1,20 @@
-"""The HTTP application: its routes, and what they stand on while it runs."""
+"""The HTTP application: its routes, and what it does when it starts and ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Path, Request
+from fastapi import FastAPI, Path, Request, WebSocket
 
 from service import error_format
 from service.body_limit import BodyLimit
 from service.clients import unless_gone
-from service.complete import complete
-from service.completions import Completions
-from service.copies import Copies
-from service.errors import NotReady, StartupError, StoreUnavailable
+from service.complete import STREAM, complete, events
+from service.errors import NotReady, StoreUnavailable
 from service.faults import Faults
-from service.models import Models
-from service.scheduler import Scheduler
+from service.parts import Parts
 from service.schema import (
     SESSION_PATTERN,
     CompleteRequest,
@@ -26,24 +23,14 @@ from service.schema import (
     ModelList,
     Status,
 )
-from service.sealing import Plain, Seal, Sealed, keys_of
 from service.settings import Settings
-from service.stores import (
-    BatchedStore,
-    Store,
-    StoreError,
-    open_store,
-    scheme_of,
-    shown,
-)
+from service.stores import StoreError
+from service.streaming import OnChars, Stream, answering, streams
+from service.websocket import PATH as WEBSOCKET_PATH
+from service.websocket import Connection
 
 # Without access keys, everybody is this one tenant.
 TENANT = "default"
-# Where a session was deleted through another worker, this one's copy is gone after this.
-LONGEST_COPY_SECONDS = 600
-SWEEP_SECONDS = 30
-# A request waits for the store this many times as long as one call may take, trying again and all.
-PATIENCE = 1.6
 
 DESCRIPTION = """Text autocompletion by a character-level recurrent network.
 
@@ -52,49 +39,6 @@ the text held at a `version` as `edit`. Positions count Unicode code points. Eve
 same form, `{"error": {"code", "message", "field"?}}`, with one of these codes:
 
 """
-
-
-class Parts:
-    """What the routes stand on: the models, the sessions' store, and the thread that computes."""
-
-    def __init__(self, settings: Settings) -> None:
-        """Raises StartupError for a checkpoint or an address that cannot be used."""
-        self.models = Models.load(settings.checkpoint, settings.backend)
-        self.store = BatchedStore(
-            store_of(settings), patience_seconds=PATIENCE * settings.store_timeout_seconds
-        )
-        self.scheduler = Scheduler(
-            self.models.runtimes,
-            batch_limit=settings.batch_limit,
-            queue_limit=settings.queue_limit,
-            kept_predictions=settings.kept_predictions,
-            kept_seconds=LONGEST_COPY_SECONDS,
-        )
-        in_memory = scheme_of(settings.store) == "memory://"
-        self.copies = Copies(
-            0 if in_memory else settings.kept_predictions,
-            min(settings.session_ttl_seconds, LONGEST_COPY_SECONDS),
-        )
-        self.completions = Completions(
-            self.models,
-            self.store,
-            self.copies,
-            seal_of(settings),
-            self.scheduler,
-            settings.max_prefix_characters,
-        )
-
-    async def sweep(self) -> None:
-        """Lets go, for as long as it runs, what a worker has kept of sessions for long enough."""
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            self.copies.expire()
-            await self.scheduler.expire()
-
-    async def close(self) -> None:
-        """Ends the thread and gives back the store's connections."""
-        await self.scheduler.stop()
-        await self.store.close()
 
 
 def create_app(settings: Settings, started: Callable[[], None] | None = None) -> FastAPI:
@@ -126,31 +70,11 @@ def create_app(settings: Settings, started: Callable[[], None] | None = None) ->
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(Faults)
     error_format.install(app)
-    _add_routes(app)
+    _add_routes(app, settings)
     return app
 
 
-def store_of(settings: Settings) -> Store:
-    """The store that the settings name; raises StartupError for an address that is none."""
-    try:
-        return open_store(
-            settings.store,
-            ttl_seconds=settings.session_ttl_seconds,
-            max_sessions=settings.max_sessions,
-            timeout_seconds=settings.store_timeout_seconds,
-            connections=settings.store_connections,
-        )
-    except ValueError as error:
-        raise StartupError(f"NEXTCHAR_STORE: {shown(settings.store)} is refused: {error}") from None
-
-
-def seal_of(settings: Settings) -> Seal:
-    """How the settings say that records are kept in the store."""
-    key = settings.session_key
-    return Plain() if key is None else Sealed(keys_of(key.get_secret_value()))
-
-
-def _add_routes(app: FastAPI) -> None:
+def _add_routes(app: FastAPI, settings: Settings) -> None:
     def parts() -> Parts:
         found: Parts = app.state.parts
         return found
@@ -158,7 +82,9 @@ def _add_routes(app: FastAPI) -> None:
     @app.post(
         "/complete",
         summary="Complete the text before the cursor",
-        responses=error_format.responses(
+        response_model=CompleteResponse,
+        responses=streams(STREAM)
+        | error_format.responses(
             "/complete",
             "invalid_json",
             "unknown_model",
@@ -172,9 +98,25 @@ def _add_routes(app: FastAPI) -> None:
             "store_unavailable",
         ),
     )
-    async def post_complete(body: CompleteRequest, request: Request) -> CompleteResponse:
-        """One request a keystroke; a newer one of the same session ends the older."""
-        return await unless_gone(request, complete(parts().completions, TENANT, body))
+    async def post_complete(body: CompleteRequest, request: Request) -> Any:
+        """One request a keystroke; a newer one of the same session ends the older.
+
+        With `stream` the answer is server-sent events: `characters` as they become certain, then
+        the `completion`, or an `error` where something went wrong after the first characters.
+        """
+
+        def work(on_chars: OnChars | None) -> Coroutine[None, None, CompleteResponse]:
+            return complete(parts().completions, TENANT, body, on_chars)
+
+        if not body.stream:
+            return await unless_gone(request, work(None))
+        return await answering(request, Stream(work), events)
+
+    @app.websocket(WEBSOCKET_PATH)
+    async def websocket(websocket: WebSocket) -> None:
+        """The same requests as messages."""
+        limit = settings.max_body_bytes
+        await Connection(websocket, parts().completions, TENANT, limit).serve()
 
     @app.delete(
         "/sessions/{session}",

@@ -1,30 +1,63 @@
 """This service's own protocol: from the body of a request to what is asked, and back."""
 
+import json
 import secrets
+from collections.abc import AsyncIterator
 
 from model.completing import next_characters
 from model.decoding import CharProbability
+from service import error_format
 from service.completions import Answer, Ask, Completions
-from service.schema import Character, CompleteRequest, CompleteResponse, NextCharacter, Usage
+from service.faults import problem_of
+from service.schema import (
+    Character,
+    Characters,
+    CompleteRequest,
+    CompleteResponse,
+    NextCharacter,
+    Usage,
+)
 from service.sessions import Edit, Prefix
+from service.streaming import OnChars, Stream, event
+
+PATH = "/complete"
+STREAM = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["characters", "completion", "error"]},
+        "data": {
+            "type": "string",
+            "description": "JSON: `{chars}`, or the answer as without `stream`, or the error.",
+        },
+    },
+}
 
 
 async def complete(
-    completions: Completions, tenant: str, request: CompleteRequest
+    completions: Completions,
+    tenant: str,
+    request: CompleteRequest,
+    on_chars: OnChars | None = None,
 ) -> CompleteResponse:
     """The answer to one keystroke; raises a ServiceError for what cannot be answered."""
-    session = session_of(request)
-    answer = await completions.answer(tenant, session, asked(request))
-    return answered(session, answer, request.top)
+    session = request.session or secrets.token_urlsafe(16)
+    answer = await completions.answer(tenant, session, _asked(request, on_chars))
+    return _answered(session, answer, request.top)
 
 
-def session_of(request: CompleteRequest) -> str:
-    """The session that the request names, or one made up."""
-    return request.session or secrets.token_urlsafe(16)
+async def events(stream: Stream[CompleteResponse]) -> AsyncIterator[bytes]:
+    """The stream as server-sent events: characters, then the answer or what went wrong."""
+    async for _, chars in stream.pieces():
+        yield event(Characters(chars=characters(chars)).model_dump_json(), "characters")
+    try:
+        yield event(stream.result().model_dump_json(), "completion")
+    except Exception as error:
+        _, said = error_format.body(problem_of(error), PATH)
+        yield event(json.dumps(said), "error")
 
 
-def asked(request: CompleteRequest) -> Ask:
-    """What a request asks."""
+def _asked(request: CompleteRequest, on_chars: OnChars | None = None) -> Ask:
+    """What a request asks; `on_chars` hears of characters as soon as they are certain."""
     if request.edit is not None:
         edit = request.edit
         return Ask(
@@ -32,6 +65,7 @@ def asked(request: CompleteRequest) -> Ask:
             options=request.options,
             model=request.model,
             top=request.top,
+            on_chars=on_chars,
             text_field="edit.append",
         )
     return Ask(
@@ -39,10 +73,11 @@ def asked(request: CompleteRequest) -> Ask:
         options=request.options,
         model=request.model,
         top=request.top,
+        on_chars=on_chars,
     )
 
 
-def answered(session: str, answer: Answer, top: int) -> CompleteResponse:
+def _answered(session: str, answer: Answer, top: int) -> CompleteResponse:
     """The answer to a request that asked for `top` next characters."""
     computed = answer.computed
     completion = computed.completion

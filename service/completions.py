@@ -15,6 +15,7 @@ from service.scheduler import Scheduler
 from service.sealing import Seal
 from service.sessions import Change, Edit, Plan, Prefix, Record, plan, settle
 from service.stores import BatchedStore, Read, StoreError, Write, session_key, token
+from service.streaming import OnChars
 from service.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -27,14 +28,16 @@ ATTEMPTS = 4
 class Ask:
     """What is asked: a text, whole or as a change, and how to go on from it.
 
-    `model` is a loaded model's name, None for the default. `text_field` and `suffix_field` are
-    what the client calls its text and its suffix.
+    `model` is a loaded model's name, None for the default. `on_chars` hears of characters as soon
+    as they are certain. `text_field` and `suffix_field` are what the client calls its text and its
+    suffix.
     """
 
     change: Change
     options: Options
     model: str | None = None
     top: int = 0
+    on_chars: OnChars | None = None
     text_field: str = "prefix"
     suffix_field: str = "suffix"
 

@@ -22,6 +22,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "not_supported": Code(422, "The field is part of the API, but this version lacks it."),
         "unsupported_media_type": Code(415, "The body is declared as something else than JSON."),
         "too_large": Code(413, "The body, or one of its texts, is over the service's limit."),
+        "forbidden_origin": Code(403, "A web page of another origin may not open a WebSocket."),
         "unknown_model": Code(404, "No model of that name is loaded; GET /models lists them."),
         "not_found": Code(404, "There is nothing at this path."),
         "method_not_allowed": Code(405, "The path knows other methods than this one."),
@@ -85,6 +86,12 @@ class ServiceError(Exception):
         return Problem(self.code, self.message, self.field)
 
 
+class InvalidJson(ServiceError):
+    """What was sent is not JSON."""
+
+    code = "invalid_json"
+
+
 class InvalidRequest(ServiceError):
     """A field with a wrong value."""
 
@@ -101,6 +108,12 @@ class UnsupportedMediaType(ServiceError):
     """A body that is declared as something else than JSON."""
 
     code = "unsupported_media_type"
+
+
+class ForbiddenOrigin(ServiceError):
+    """A web page of another origin."""
+
+    code = "forbidden_origin"
 
 
 class UnknownModel(ServiceError):

@@ -5,7 +5,8 @@ import traceback
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.error_format import respond_to_fault
+from service.error_format import FAULT, respond_to_fault
+from service.errors import Problem, ServiceError
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +18,14 @@ def log_fault(log: logging.Logger, error: BaseException) -> None:
     """
     frames = "".join(traceback.format_tb(error.__traceback__))
     log.error("%s.%s\n%s", type(error).__module__, type(error).__name__, frames)
+
+
+def problem_of(error: Exception) -> Problem:
+    """What a client is told of an error that ended its work; a fault of ours is logged."""
+    if isinstance(error, ServiceError):
+        return error.problem
+    log_fault(log, error)
+    return FAULT
 
 
 class Faults:

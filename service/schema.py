@@ -108,7 +108,9 @@ class CompleteRequest(Strict):
     top_k: NotYet = None
     top_p: NotYet = None
     seed: NotYet = None
-    stream: NotYet = None
+    stream: bool = Field(
+        False, description="Whether to answer with server-sent events as the answer is made."
+    )
 
     @model_validator(mode="after")
     def _one_text(self) -> Self:
@@ -136,6 +138,12 @@ class Character(Strict):
 
     text: str
     probability: float
+
+
+class Characters(Strict):
+    """Further characters of an answer that is still being made; none is taken back."""
+
+    chars: tuple[Character, ...]
 
 
 class NextCharacter(Strict):

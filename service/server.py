@@ -11,14 +11,16 @@ from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
-from service.app import create_app, store_of
+from service.app import create_app
 from service.errors import StartupError
 from service.models import Models
+from service.parts import store_of
 from service.settings import Settings
 from service.stores import StoreError, shown
 from service.workers import Workers
@@ -47,6 +49,7 @@ def serve(settings: Settings) -> None:
         access_log=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         timeout_worker_healthcheck=HEALTH_CHECK_SECONDS,
+        **websocket_options(settings),
     )
     threading.Thread(target=_announce, args=(ready, hearing, settings.workers), daemon=True).start()
     try:
@@ -59,6 +62,15 @@ def serve(settings: Settings) -> None:
         return
     finally:
         listener.close()
+
+
+def websocket_options(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is told of WebSockets.
+
+    A message over the limit is answered with an error, and one over twice the limit ends its
+    connection with code 1009 (RFC 6455). A keystroke is too small to be worth compressing.
+    """
+    return {"ws_max_size": 2 * settings.max_body_bytes, "ws_per_message_deflate": False}
 
 
 def _application(settings: Settings, started: Callable[[], None]) -> FastAPI:

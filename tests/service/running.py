@@ -18,7 +18,9 @@ import uvicorn
 from model.completing import complete
 from model.decoding import Options
 from model.runtime import Runtime
-from service.app import Parts, create_app
+from service.app import create_app
+from service.parts import Parts
+from service.server import websocket_options
 from service.settings import load
 
 ROOT = Path(__file__).parents[2]
@@ -62,8 +64,12 @@ async def running(**options: Any) -> AsyncIterator[Service]:
 @asynccontextmanager
 async def listening(**options: Any) -> AsyncIterator[Service]:
     """The service behind a real socket, in this process."""
-    app = create_app(load(**options))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    settings = load(**options)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app, log_level="warning", timeout_graceful_shutdown=1, **websocket_options(settings)
+    )
+    server = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -97,7 +103,7 @@ def comparable(answer: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name not in apart}
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     """Returns once the condition holds, which others of this process bring about."""
     deadline = asyncio.get_running_loop().time() + seconds
     for _ in iter(condition, True):

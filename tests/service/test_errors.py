@@ -48,7 +48,6 @@ SURROGATE = "ab\ud83dcd"
         ({"prefix": "a", "top_k": 1}, 422, "not_supported", "top_k"),
         ({"prefix": "a", "top_p": 0.5}, 422, "not_supported", "top_p"),
         ({"prefix": "a", "seed": 1}, 422, "not_supported", "seed"),
-        ({"prefix": "a", "stream": True}, 422, "not_supported", "stream"),
         ({"prefix": "a" * 200_001}, 413, "too_large", "prefix"),
         ({"edit": EDIT | {"append": "a" * 200_001}}, 413, "too_large", "edit.append"),
         ({"prefix": "a", "suffix": "a" * 200_001}, 413, "too_large", "suffix"),

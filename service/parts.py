@@ -1,0 +1,81 @@
+"""What the routes of a process stand on: models, the sessions' store, the thread that computes."""
+
+import asyncio
+
+from service.completions import Completions
+from service.copies import Copies
+from service.errors import StartupError
+from service.models import Models
+from service.scheduler import Scheduler
+from service.sealing import Plain, Seal, Sealed, keys_of
+from service.settings import Settings
+from service.stores import BatchedStore, Store, open_store, scheme_of, shown
+
+# Where a session was deleted through another worker, this one's copy is gone after this.
+LONGEST_COPY_SECONDS = 600
+SWEEP_SECONDS = 30
+# A request waits for the store this many times as long as one call may take, trying again and all.
+PATIENCE = 1.6
+
+
+class Parts:
+    """All of them, made from the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises StartupError for a checkpoint or an address that cannot be used."""
+        self.models = Models.load(settings.checkpoint, settings.backend)
+        self.store = BatchedStore(
+            store_of(settings), patience_seconds=PATIENCE * settings.store_timeout_seconds
+        )
+        self.scheduler = Scheduler(
+            self.models.runtimes,
+            batch_limit=settings.batch_limit,
+            queue_limit=settings.queue_limit,
+            kept_predictions=settings.kept_predictions,
+            kept_seconds=LONGEST_COPY_SECONDS,
+        )
+        in_memory = scheme_of(settings.store) == "memory://"
+        self.copies = Copies(
+            0 if in_memory else settings.kept_predictions,
+            min(settings.session_ttl_seconds, LONGEST_COPY_SECONDS),
+        )
+        self.completions = Completions(
+            self.models,
+            self.store,
+            self.copies,
+            seal_of(settings),
+            self.scheduler,
+            settings.max_prefix_characters,
+        )
+
+    async def sweep(self) -> None:
+        """Lets go, for as long as it runs, what a worker has kept of sessions for long enough."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.copies.expire()
+            await self.scheduler.expire()
+
+    async def close(self) -> None:
+        """Ends the thread and gives back the store's connections."""
+        await self.scheduler.stop()
+        await self.store.close()
+
+
+def store_of(settings: Settings) -> Store:
+    """The store that the settings name; raises StartupError for an address that is none."""
+    try:
+        return open_store(
+            settings.store,
+            ttl_seconds=settings.session_ttl_seconds,
+            max_sessions=settings.max_sessions,
+            timeout_seconds=settings.store_timeout_seconds,
+            connections=settings.store_connections,
+        )
+    except ValueError as error:
+        raise StartupError(f"NEXTCHAR_STORE: {shown(settings.store)} is refused: {error}") from None
+
+
+def seal_of(settings: Settings) -> Seal:
+    """How the settings say that records are kept in the store."""
+    key = settings.session_key
+    return Plain() if key is None else Sealed(keys_of(key.get_secret_value()))
