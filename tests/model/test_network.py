@@ -1,10 +1,16 @@
+import numpy as np
 import pytest
 import torch
 
 from model.cells import CELLS
 from model.checkpoint import expected_shapes
 from model.config import NetworkConfig
+from model.contexts import pack_bits
 from model.network import Network
+
+CONTEXTS = NetworkConfig(
+    "lstm", 2, 16, "abc", contexts=("2", "4", "word"), context_width=8, context_bits=16
+)
 
 
 @pytest.mark.parametrize("kind", CELLS)
@@ -18,6 +24,40 @@ def test_any_number_of_layers_steps_as_it_reads_a_sequence(kind: str, layers: in
     for t in range(ids.shape[1]):
         step, state = network.step(ids[:, t], state)
         torch.testing.assert_close(logits[:, t], step)
+
+
+def test_contexts_step_as_they_read_a_sequence_and_go_on_from_a_state() -> None:
+    torch.manual_seed(0)
+    network = with_contexts()
+    ids = torch.tensor([[CONTEXTS.vocabulary().start, 1, 2, 1, 0], [2, 2, 0, 1, 1]])
+    logits, _ = network(ids, network.initial(2))
+    first, between = network(ids[:, :2], network.initial(2))
+    second, _ = network(ids[:, 2:], between)
+    torch.testing.assert_close(torch.cat((first, second), dim=1), logits)
+    state = network.initial(2)
+    for t in range(ids.shape[1]):
+        step, state = network.step(ids[:, t], state)
+        torch.testing.assert_close(logits[:, t], step)
+
+
+def test_what_the_contexts_know_reaches_the_logits() -> None:
+    network = with_contexts()
+    assert network.contexts is not None
+    ids = torch.tensor([[0, 1, 2]])
+    with torch.no_grad():
+        before, _ = network(ids, network.initial(1))
+        network.contexts.rows.zero_()
+        after, _ = network(ids, network.initial(1))
+    assert not torch.equal(before, after)
+
+
+def with_contexts() -> Network:
+    """A network that keeps every row of its table."""
+    network = Network(CONTEXTS)
+    assert network.contexts is not None
+    network.contexts.keep(pack_bits(np.arange(1 << 16), 16))
+    network.contexts.rows[:-1].normal_()
+    return network
 
 
 @pytest.mark.parametrize("kind", CELLS)

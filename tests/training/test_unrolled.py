@@ -1,11 +1,13 @@
 """Backpropagation through time written out, against autograd and against finite differences."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from model.cells import CELLS, State
 from model.config import NetworkConfig
+from model.contexts import pack_bits
 from model.network import Network
 from training.unrolled import forward
 
@@ -96,3 +98,31 @@ def test_bfloat16_products_are_close(kind: str) -> None:
     exact, _ = forward(network, ids, state, torch.float32)
     rough, _ = forward(network, ids, state, torch.bfloat16)
     assert (exact - rough).abs().max() < 0.1
+
+
+def test_contexts_are_those_of_the_network_and_begin_anew_with_a_text() -> None:
+    torch.manual_seed(0)
+    config = NetworkConfig(
+        "lstm",
+        1,
+        16,
+        "helo",
+        byte_fallback=False,
+        contexts=("2", "5", "word", "words"),
+        context_width=4,
+        context_bits=16,
+    )
+    network = Network(config)
+    assert network.contexts is not None
+    network.contexts.keep(pack_bits(np.arange(1 << 16), 16))
+    network.contexts.rows[:-1].normal_()
+    ids = torch.randint(0, 4, (9, 3))
+    ids[0] = START
+    ids[4, 1] = START
+    state = network.initial(3)
+    with torch.no_grad():
+        logits, _ = forward(network, ids, state, torch.float32)
+        for stream, begin in ((0, 0), (1, 0), (1, 4), (2, 0)):
+            end = 4 if (stream, begin) == (1, 0) else 9
+            alone, _ = network(ids[None, begin:end, stream], network.initial(1))
+            torch.testing.assert_close(logits[begin:end, stream], alone[0])
