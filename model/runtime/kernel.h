@@ -352,11 +352,13 @@ static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, i
     }
 }
 
-/* Where the rows of some sessions' contexts lie, all of them on their way from memory. */
-static TARGET void NAME(look_up)(const struct pool *pool, int64_t first, int64_t end) {
+/* Where the rows of all sessions' contexts lie, all of them on their way from memory. */
+static TARGET void NAME(look_up)(const struct pool *pool, int64_t count) {
     const struct contexts *contexts = pool->network->contexts;
     const int64_t width = contexts->width;
-    for (int64_t i = first * contexts->count; i < end * contexts->count; i++) {
+    for (int64_t i = 0; i < count; i++)
+        find_rows(contexts, history_of(pool, pool->slots[i]), pool->numbers + i * contexts->count);
+    for (int64_t i = 0; i < count * contexts->count; i++) {
         const uint32_t number = pool->numbers[i];
         uint64_t kept;
         memcpy(&kept, contexts->kept + number / 64 * 8, 8);
@@ -421,10 +423,8 @@ INLINE void NAME(lstm)(const int32_t *sums, const float *scale, const float *x, 
     }
 }
 
-/* One layer for all sessions: each panel's weights are read once, then used by all tiles. With
-   `ahead`, contexts are looked up meanwhile, some sessions' after each panel. */
-INLINE void NAME(layer)(const int cell, const struct pool *pool, int64_t count, int64_t index,
-                        int ahead) {
+/* One layer for all sessions: each panel's weights are read once, then used by all tiles. */
+INLINE void NAME(layer)(const int cell, const struct pool *pool, int64_t count, int64_t index) {
     const int vectors = cell == GRU ? 3 : 4;
     const struct network *network = pool->network;
     const struct layer *layer = &network->layer[index];
@@ -479,37 +479,33 @@ INLINE void NAME(layer)(const int cell, const struct pool *pool, int64_t count, 
                                state + hidden + 4 * panel * PANEL);
             }
         }
-        if (ahead)
-            NAME(look_up)(pool, (panel * count + panels - 1) / panels,
-                          ((panel + 1) * count + panels - 1) / panels);
     }
 }
 
-/* Advances the states in pool->slots by pool->ids; with `ahead`, looks their contexts up. */
-static TARGET void NAME(advance)(const struct pool *pool, int64_t count, int ahead) {
+/* Advances the states in pool->slots by pool->ids. */
+static TARGET void NAME(advance)(const struct pool *pool, int64_t count) {
     remember_all(pool, count);
-    if (ahead)
-        find_all(pool, count);
     for (int64_t index = 0; index < pool->network->layers; index++) {
-        const int now = ahead && index == pool->network->layers - 1;
         if (index)
             NAME(gather)(pool, pool->slots, count, index - 1, pool->below,
                          row_bytes(pool->network->hidden));
         if (pool->network->cell == ELMAN)
-            NAME(layer)(ELMAN, pool, count, index, now);
+            NAME(layer)(ELMAN, pool, count, index);
         else if (pool->network->cell == GRU)
-            NAME(layer)(GRU, pool, count, index, now);
+            NAME(layer)(GRU, pool, count, index);
         else
-            NAME(layer)(LSTM, pool, count, index, now);
+            NAME(layer)(LSTM, pool, count, index);
     }
 }
 
-/* The logits of all sessions, (count, padded size), whose contexts have been looked up. */
+/* The logits of all sessions, (count, padded size). */
 static TARGET void NAME(project)(const struct pool *pool, int64_t count) {
     const struct network *network = pool->network;
     const int64_t padded = padded_size(network), tiles = (count + TILE - 1) / TILE;
     const int64_t stride = row_bytes(network->columns);
     int32_t sums[TILE][GATES_MAX][PANEL];
+    if (network->contexts)
+        NAME(look_up)(pool, count);
     NAME(gather)(pool, pool->slots, count, network->layers - 1, pool->recurrent, stride);
     if (network->contexts)
         NAME(append)(pool, count, pool->recurrent, stride);
@@ -603,7 +599,7 @@ EXPORT int32_t NAME(step)(struct pool *pool, int64_t count) {
     if (fault != NONE)
         return fault;
     float_mode before = enter();
-    NAME(advance)(pool, count, 0);
+    NAME(advance)(pool, count);
     leave(before);
     return NONE;
 }
@@ -623,7 +619,7 @@ EXPORT int32_t NAME(absorb)(struct pool *pool, int64_t count, const int64_t *beg
             count--;
         for (int64_t i = 0; i < count; i++)
             pool->ids[i] = ids[begins[i] + at];
-        NAME(advance)(pool, count, 0);
+        NAME(advance)(pool, count);
     }
     leave(before);
     return NONE;
@@ -635,10 +631,6 @@ EXPORT int32_t NAME(predict)(struct pool *pool, int64_t count, int32_t wanted) {
     if (fault != NONE)
         return fault;
     float_mode before = enter();
-    if (pool->network->contexts) {
-        find_all(pool, count);
-        NAME(look_up)(pool, 0, count);
-    }
     NAME(answer)(pool, count, wanted);
     leave(before);
     return NONE;
@@ -650,7 +642,7 @@ EXPORT int32_t NAME(follow)(struct pool *pool, int64_t count, int32_t wanted) {
     if (fault != NONE)
         return fault;
     float_mode before = enter();
-    NAME(advance)(pool, count, pool->network->contexts != NULL);
+    NAME(advance)(pool, count);
     NAME(answer)(pool, count, wanted);
     leave(before);
     return NONE;

@@ -128,13 +128,6 @@ static void remember_all(const struct pool *pool, int64_t count) {
                  pool->ids[i]);
 }
 
-/* To pool->numbers the rows of the contexts of the states in pool->slots. */
-static void find_all(const struct pool *pool, int64_t count) {
-    const struct contexts *contexts = pool->network->contexts;
-    for (int64_t i = 0; i < count; i++)
-        find_rows(contexts, history_of(pool, pool->slots[i]), pool->numbers + i * contexts->count);
-}
-
 /* Rounding and denormals are part of the arithmetic, and a thread may come with others set. */
 #if defined(__x86_64__)
 typedef unsigned float_mode;

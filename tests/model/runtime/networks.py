@@ -1,11 +1,14 @@
 """Random networks for the runtime's tests, and what is compared between its backends."""
 
+import math
+
 import numpy as np
 
 from model.checkpoint import Checkpoint, Weights, expected_shapes
 from model.config import NetworkConfig
 from model.contexts import pack_bits
 from model.runtime import Pool
+from model.runtime.arithmetic import Floats
 from model.runtime.border import Slots
 
 CONTEXTS = ("2", "5", "16", "word", "words")
@@ -66,3 +69,27 @@ def everything(pool: Pool, slots: Slots) -> tuple[bytes, ...]:
         ids.tobytes(),
         probabilities.tobytes(),
     )
+
+
+def fixed_checkpoint(cell: str, contexts: tuple[str, ...] = ()) -> Checkpoint:
+    """A network whose weights are a formula's, so that its bits can be written down."""
+    config = NetworkConfig(
+        cell, 2, 48, "abcdefgh (", True, contexts, 12 * bool(contexts), 16 * bool(contexts)
+    )
+    weights: Weights = {
+        name: _spread(shape, number * 1_000_003)
+        for number, (name, shape) in enumerate(expected_shapes(config).items())
+    }
+    if contexts:
+        kept = np.arange(0, 1 << 16, 3)
+        weights["contexts.kept"] = pack_bits(kept, 16)
+        weights["contexts.rows"] = (np.arange(len(kept) * 12) * 89 % 255 - 127).astype(np.int8)
+        weights["contexts.rows"].shape = (len(kept), 12)
+    return Checkpoint("fixed", config, weights, {}, "0" * 32)
+
+
+def _spread(shape: tuple[int, ...], begin: int) -> Floats:
+    """Numbers around zero in no visible order, the smaller the more of them a row has."""
+    numbers = np.arange(begin, begin + math.prod(shape)) * 2654435761 % 2**32
+    around: Floats = ((numbers / 2**32 - 0.5) * 8 / np.sqrt(shape[-1])).astype(np.float32)
+    return around.reshape(shape)

@@ -1,5 +1,6 @@
 """Every backend gives the bits of ARITHMETIC.md, whatever the batch, its order and its slots."""
 
+import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +16,7 @@ from model.completing import complete
 from model.decoding import Options
 from model.runtime import Pool, Runtime, backends
 from model.runtime.reference import Reference
-from tests.model.runtime.networks import everything, random_checkpoint
+from tests.model.runtime.networks import CONTEXTS, everything, fixed_checkpoint, random_checkpoint
 
 COMPILED = [name for name in backends.available() if name != "numpy"]
 CELLS = ("elman", "gru", "lstm")
@@ -68,6 +69,30 @@ def test_all_backends_give_the_same_bits_in_random_batches(
         said = [everything(pool, slots) for pool in pools]
         for one, other in pairwise(said):
             assert one == other
+
+
+@pytest.mark.parametrize("backend", backends.available())
+@pytest.mark.parametrize(
+    ("cell", "contexts", "digest"),
+    [
+        ("elman", (), "2cc55fa73750eab4"),
+        ("gru", (), "2dff7627cbbb5207"),
+        ("lstm", (), "2e26b59fd7c2ec20"),
+        ("lstm", CONTEXTS, "61262b681cbfbdce"),
+    ],
+)
+def test_bits_are_those_of_earlier_versions(
+    cell: str, contexts: tuple[str, ...], digest: str, backend: str
+) -> None:
+    """A kept state goes on under a later version: its fingerprint says nothing of the runtime."""
+    pool = Runtime(fixed_checkpoint(cell, contexts), backend).pool(3)
+    found = hashlib.blake2b(digest_size=8)
+    pool.start(1)
+    for number in range(60):
+        pool.step([1], [number * 37 % pool.network.size])
+        found.update(pool.read(1))
+        found.update(pool.probabilities([1]).tobytes())
+    assert found.hexdigest() == digest
 
 
 @pytest.mark.parametrize("hidden", [1040, 1056, 2048])

@@ -67,8 +67,7 @@ def test_backends_agree_on_any_ids_in_any_batches(pools: list[Pool], data: st.Da
 
 
 @pytest.mark.parametrize("backend", backends.available())
-def test_a_step_and_what_it_predicts_are_the_two_calls(backend: str) -> None:
-    """Contexts are looked up while the step goes on; what they say is the same."""
+def test_a_step_and_what_it_predicts_in_one_call_are_the_two_calls(backend: str) -> None:
     random = np.random.default_rng(4)
     pool = Runtime(random_checkpoint("gru", 2, 48, contexts=CONTEXTS), backend).pool(26)
     together, apart = np.arange(13), np.arange(13, 26)
