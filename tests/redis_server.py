@@ -1,13 +1,16 @@
 """A real redis-server of a test's own: started on a free port, stopped, started again."""
 
+import random
 import shutil
 import socket
 import subprocess
 from collections import deque
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 READY = "Ready to accept connections"
+# Linux gives connections that begin here ports from 32,768 on.
+BELOW_THE_PORTS_OF_CONNECTIONS = (16_384, 32_768)
 
 
 class RedisServer:
@@ -74,9 +77,13 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports that nothing listens on now."""
+    """Different ports that nothing uses now, and that no connection is given while none listens."""
+    drawn = random.SystemRandom()
     with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+        ports: list[int] = []
+        while len(ports) < count:
+            port = drawn.randrange(*BELOW_THE_PORTS_OF_CONNECTIONS)
+            with suppress(OSError):
+                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                ports.append(port)
+        return ports

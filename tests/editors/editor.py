@@ -12,7 +12,7 @@ from typing import Any
 import pynvim
 
 PLUGIN = Path(__file__).parents[2] / "editors" / "neovim"
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 KEYS = {"\n": "<CR>", "<": "<lt>"}
 
 

@@ -70,7 +70,7 @@ def test_ended_early_it_stops_what_it_started(root: Path, tmp_path: Path) -> Non
             family = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
     # A grandchild whose parent is gone stays a zombie where nothing reaps it.
-    _, left = psutil.wait_procs(family, timeout=2)
+    _, left = psutil.wait_procs(family, timeout=20)
     assert [p.cmdline() for p in left if p.status() != psutil.STATUS_ZOMBIE] == []
 
 

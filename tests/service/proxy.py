@@ -57,7 +57,7 @@ async def proxy_to(port: int) -> AsyncIterator[Proxy]:
     server.close()
     if tasks:
         # Its clients have left, so each connection ends by itself.
-        _, endless = await asyncio.wait(tasks, timeout=5)
+        _, endless = await asyncio.wait(tasks, timeout=20)
         assert not endless, "a client has left a connection open"
     await server.wait_closed()
 

@@ -119,14 +119,14 @@ def environment(**settings: Any) -> dict[str, str]:
 
 @contextmanager
 def process(
-    log: IO[str] | None = None, **settings: Any
+    log: IO[str] | None = None, program: tuple[str, ...] = ("-m", "nextchar"), **settings: Any
 ) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """The service as a process on a free port: its address, once it says it is ready.
 
     What it says on standard error goes to `log`, where one is given.
     """
     started = subprocess.Popen(
-        [sys.executable, "-m", "nextchar", "serve"],
+        [sys.executable, *program, "serve"],
         cwd=ROOT,
         env=environment(**({"port": 0} | settings)),
         stdout=subprocess.PIPE,

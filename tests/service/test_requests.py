@@ -13,9 +13,9 @@ from tests.redis_server import RedisServer
 from tests.service.running import Service, comparable, listening, reference, running, until
 from tests.tiny import save_tiny_checkpoint
 
-# So long, for a network so wide, that nothing waits for it to be computed to its end.
+# So long, for a network so wide, that to compute it takes three times as long as AT_ONCE or more.
 LONG = {"prefix": "abc def\n" * 24_000, "model": "wide"}
-AT_ONCE = 1.0
+AT_ONCE = 4.0
 
 
 @pytest.fixture(scope="module")
