@@ -2,12 +2,15 @@
 
 `python -m benchmarks.runtime --json F` measures one thread of one core, all in one run: a step
 absorbs an id for each session of a batch and finds the most probable next one, called from Python.
+Networks have no contexts, then nine: rows of a table of 25 MiB, mapped from a file as served.
 """
 
 import argparse
+import itertools
 import json
 import platform
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,13 +22,18 @@ from numpy.typing import NDArray
 
 from benchmarks import limits, peers
 from benchmarks.timing import best_seconds
-from model.checkpoint import Checkpoint, expected_shapes
+from model.checkpoint import Checkpoint, Weights, expected_shapes, load, save
 from model.config import NetworkConfig
+from model.contexts import pack_bits
 from model.runtime import Pool, Runtime, backends
 
 GREEDY_STEPS = 24
 # With its bytes, a vocabulary of 256.
 CHARACTERS = "".join(chr(0x400 + i) for i in range(13))
+CONTEXTS = ("2", "3", "4", "5", "6", "8", "12", "word", "words")
+WIDTH, BITS, KEPT = 32, 22, 25 << 15
+# So many steps read ids of their own, for what was read lately would lie in a near cache.
+STEPS = 4096
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,7 @@ class Row:
     cell: str
     layers: int
     hidden: int
+    contexts: int
     batch: int
     microseconds_per_session_step: float
     share_of_peak: float | None
@@ -53,6 +62,7 @@ class Greedy:
     backend: str
     cell: str
     hidden: int
+    contexts: int
     microseconds: float
 
 
@@ -76,19 +86,22 @@ def main() -> None:
     threads: list[Threads] = []
     for cell in arguments.cells:
         for hidden in arguments.hidden:
-            for layers in arguments.layers:
-                checkpoint = random_checkpoint(cell, layers, hidden)
-                for batch in arguments.batches:
-                    rows += measure(checkpoint, batch, measured, arguments.rounds)
-                    _print_rows(rows, cell, layers, hidden, batch)
-            single = random_checkpoint(cell, 1, hidden)
-            greedy += measure_greedy(single, arguments.rounds)
+            for contexts in ((), CONTEXTS) if arguments.contexts else ((),):
+                for layers in arguments.layers:
+                    checkpoint = random_checkpoint(cell, layers, hidden, contexts)
+                    for batch in arguments.batches:
+                        found = measure(checkpoint, batch, measured, arguments.rounds)
+                        _print_rows(found)
+                        rows += found
+                single = random_checkpoint(cell, 1, hidden, contexts)
+                greedy += measure_greedy(single, arguments.rounds)
             if arguments.threads:
+                single = random_checkpoint(cell, 1, hidden)
                 threads.append(measure_threads(single, max(arguments.batches)))
     for line in greedy:
         print(
-            f"{GREEDY_STEPS} greedy steps, {line.cell} {line.hidden}, {line.backend}: "
-            f"{line.microseconds:.0f} µs"
+            f"{GREEDY_STEPS} greedy steps, {line.cell} {line.hidden}, {line.contexts} contexts, "
+            f"{line.backend}: {line.microseconds:.0f} µs"
         )
     for pair in threads:
         print(
@@ -110,15 +123,25 @@ def main() -> None:
             Path(arguments.json).write_text(text, "utf-8")
 
 
-def random_checkpoint(cell: str, layers: int, hidden: int) -> Checkpoint:
+def random_checkpoint(
+    cell: str, layers: int, hidden: int, contexts: tuple[str, ...] = ()
+) -> Checkpoint:
     """A network with random weights and 256 ids; its speed is that of any other of its shape."""
-    config = NetworkConfig(cell, layers, hidden, CHARACTERS)
+    table = (contexts, WIDTH, BITS) if contexts else ()
+    config = NetworkConfig(cell, layers, hidden, CHARACTERS, True, *table)
     random = np.random.default_rng(0)
-    weights = {
+    weights: Weights = {
         name: random.normal(0, hidden**-0.5, shape).astype(np.float32)
         for name, shape in expected_shapes(config).items()
     }
-    return Checkpoint("random", config, weights, {}, "0" * 32)
+    if not contexts:
+        return Checkpoint("random", config, weights, {}, "0" * 32)
+    weights["contexts.kept"] = pack_bits(random.permutation(1 << BITS)[:KEPT], BITS)
+    weights["contexts.rows"] = random.integers(-127, 128, (KEPT, WIDTH), np.int8)
+    # A mapped table is there for as long as it is used, whatever becomes of its file's name.
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder), config, weights, {})
+        return load(folder)
 
 
 def measure(
@@ -126,13 +149,13 @@ def measure(
 ) -> list[Row]:
     """A row for every backend and, for one layer, every peer."""
     config = checkpoint.config
-    ids = np.random.default_rng(1).integers(0, 256, batch)
+    ids = np.random.default_rng(1).integers(0, 256, (STEPS, batch))
     calls: dict[str, Callable[[], object]] = {}
     for name in backends.available():
         calls[name] = _step(Runtime(checkpoint, name).pool(batch), ids)
-    if config.layers == 1:
+    if config.layers == 1 and not config.contexts:
         for name in peers.available():
-            calls[name] = peers.step(name, checkpoint, ids)
+            calls[name] = peers.step(name, checkpoint, ids[0])
     products = multiply_adds(checkpoint)
     rows = []
     for name, seconds in best_seconds(calls, rounds).items():
@@ -142,7 +165,7 @@ def measure(
             if name in backends.NAMES:
                 l3 = products / seconds / measured.l3_read_bytes_per_second
         each = seconds / batch * 1e6
-        shape = (config.cell, config.layers, config.hidden, batch)
+        shape = (config.cell, config.layers, config.hidden, len(config.contexts), batch)
         rows.append(Row(name, *shape, each, peak, l3))
     return rows
 
@@ -150,9 +173,9 @@ def measure(
 def multiply_adds(checkpoint: Checkpoint) -> int:
     """The multiply-adds of one session's step, and so the bytes of its int8 weights.
 
-    The first layer's input is the row of a table and takes none.
+    The first layer's input is the row of a table and takes none; nor do the rows of contexts.
     """
-    matrices = (w.size for name, w in checkpoint.weights.items() if w.ndim == 2)
+    matrices = (w.size for w in checkpoint.weights.values() if w.ndim == 2 and w.dtype.kind == "f")
     return sum(matrices) - checkpoint.weights["cells.0.U"].size
 
 
@@ -163,7 +186,7 @@ def measure_greedy(checkpoint: Checkpoint, rounds: int) -> list[Greedy]:
         calls[name] = _decode(Runtime(checkpoint, name).pool(1))
     config = checkpoint.config
     return [
-        Greedy(name, config.cell, config.hidden, seconds * 1e6)
+        Greedy(name, config.cell, config.hidden, len(config.contexts), seconds * 1e6)
         for name, seconds in best_seconds(calls, rounds).items()
     ]
 
@@ -171,7 +194,7 @@ def measure_greedy(checkpoint: Checkpoint, rounds: int) -> list[Greedy]:
 def measure_threads(checkpoint: Checkpoint, batch: int) -> Threads:
     """One thread's steps a second, then those of two at once, on the fastest backend."""
     runtime = Runtime(checkpoint)
-    ids = np.random.default_rng(1).integers(0, 256, batch)
+    ids = np.random.default_rng(1).integers(0, 256, (STEPS, batch))
     steps = [_step(runtime.pool(batch), ids) for _ in range(2)]
     repeats = 1 + int(0.3 / best_seconds({0: steps[0]}, 1)[0])
 
@@ -194,11 +217,11 @@ def measure_threads(checkpoint: Checkpoint, batch: int) -> Threads:
 
 
 def _step(pool: Pool, ids: NDArray[np.int64]) -> Callable[[], object]:
-    slots = np.array([pool.acquire() for _ in ids])
+    slots = np.arange(pool.capacity)
     for slot in slots.tolist():
         pool.start(slot)
-
-    return lambda: pool.follow(slots, ids)
+    each = itertools.cycle(ids)
+    return lambda: pool.follow(slots, next(each))
 
 
 def _decode(pool: Pool) -> Callable[[], object]:
@@ -226,14 +249,17 @@ def _limits(rounds: int) -> limits.Limits | None:
     return measured
 
 
-def _print_rows(rows: list[Row], cell: str, layers: int, hidden: int, batch: int) -> None:
-    print(f"{cell}, {layers} × {hidden}, batch {batch}")
+def _print_rows(rows: list[Row]) -> None:
+    first = rows[0]
+    print(
+        f"{first.cell}, {first.layers} × {first.hidden}, {first.contexts} contexts, "
+        f"batch {first.batch}"
+    )
     for row in rows:
-        if (row.cell, row.layers, row.hidden, row.batch) == (cell, layers, hidden, batch):
-            shares = "" if row.share_of_peak is None else f"{row.share_of_peak:7.0%} of peak"
-            if row.share_of_l3 is not None and batch == 1:
-                shares += f"{row.share_of_l3:7.0%} of L3"
-            print(f"  {row.backend:18}{row.microseconds_per_session_step:9.2f} µs{shares}")
+        shares = "" if row.share_of_peak is None else f"{row.share_of_peak:7.0%} of peak"
+        if row.share_of_l3 is not None and row.batch == 1:
+            shares += f"{row.share_of_l3:7.0%} of L3"
+        print(f"  {row.backend:18}{row.microseconds_per_session_step:9.2f} µs{shares}")
 
 
 def _processor() -> str:
@@ -252,6 +278,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--hidden", nargs="+", type=int, default=[512, 1024])
     parser.add_argument("--layers", nargs="+", type=int, default=[1])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 16, 64, 128])
+    parser.add_argument("--contexts", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", action=argparse.BooleanOptionalAction, default=True)
     return parser.parse_args()

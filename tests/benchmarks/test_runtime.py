@@ -12,7 +12,7 @@ from benchmarks import peers
 from benchmarks.runtime import multiply_adds, random_checkpoint
 from model.runtime import Runtime, backends
 
-KEYS = {"backend", "cell", "layers", "hidden", "batch", "microseconds_per_session_step"}
+KEYS = {"backend", "cell", "layers", "hidden", "contexts", "batch", "microseconds_per_session_step"}
 
 
 def test_it_writes_a_row_for_every_backend_and_peer(tmp_path: Path, root: Path) -> None:
@@ -32,10 +32,16 @@ def test_it_writes_a_row_for_every_backend_and_peer(tmp_path: Path, root: Path) 
     assert all(row["microseconds_per_session_step"] > 0 for row in rows)
     own, others = list(backends.available()), peers.available()
     for batch in (1, 3):
-        for layers, expected in ((1, own + others), (2, own)):
-            found = [r["backend"] for r in rows if (r["layers"], r["batch"]) == (layers, batch)]
-            assert found == expected
-    assert [line["backend"] for line in figures["greedy"]] == own
+        for contexts, layers, expected in (
+            (0, 1, own + others),
+            (0, 2, own),
+            (9, 1, own),
+            (9, 2, own),
+        ):
+            shape = (contexts, layers, batch)
+            found = [r for r in rows if (r["contexts"], r["layers"], r["batch"]) == shape]
+            assert [row["backend"] for row in found] == expected
+    assert [line["backend"] for line in figures["greedy"]] == own + own
     assert figures["threads"][0]["throughput_of_two"] > 0
     for name in own + others:
         assert name in done.stdout
@@ -63,3 +69,5 @@ def test_a_peer_takes_the_same_step(name: str, cell: str) -> None:
 def test_products_are_counted_once_each() -> None:
     assert multiply_adds(random_checkpoint("lstm", 1, 64)) == 4 * 64 * 64 + 256 * 64
     assert multiply_adds(random_checkpoint("gru", 2, 64)) == 3 * 3 * 64 * 64 + 256 * 64
+    two = random_checkpoint("lstm", 1, 64, ("2", "word"))
+    assert multiply_adds(two) == 4 * 64 * 64 + 256 * (64 + 2 * 32)
