@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from model.contexts import STATE_SIZE, ContextState
 from model.runtime import border
-from model.runtime.arithmetic import ACTIVATION, Floats, f32, quantize, sigmoid, tanh
+from model.runtime.arithmetic import ACTIVATION, SPREAD, Floats, f32, quantize, sigmoid, tanh
 from model.runtime.pool import Pool, Slots
 from model.runtime.quantized import Product, QuantizedNetwork
 
@@ -49,6 +49,7 @@ class NumpyPool(Pool):
         self._h = np.zeros(shape, np.float32)
         self._c = np.zeros(shape if config.cell != "elman" else (config.layers, 0, 0), np.float32)
         self._known = np.zeros((capacity, STATE_SIZE if config.contexts else 0), np.uint8)
+        self._in_word = config.vocabulary().word_ids
         self._inputs = [_Matrix(x.input) if x.input else None for x in network.layers]
         self._recurrent = [_Matrix(x.recurrent) for x in network.layers]
         self._output = _Matrix(network.output)
@@ -71,10 +72,8 @@ class NumpyPool(Pool):
             y = self._recurrent[index](self._h[index, at])
             below = self._advance(index, at, x, y)
             self._h[index, at] = below
-        if contexts := self.network.contexts:
-            known = ContextState.from_bytes(self._known[at])
-            _, known = contexts.hashes.follow(read[None], known)
-            self._known[at] = known.to_bytes()
+        if self.network.contexts:
+            self._remember(at, read)
 
     def _elman(self, index: int, at: Integers, x: Floats, y: Floats) -> Floats:
         x += y
@@ -127,6 +126,21 @@ class NumpyPool(Pool):
         logits = self._output(x)
         logits += self.network.output_bias
         return logits
+
+    def _remember(self, at: Integers, read: Integers) -> None:
+        """What the contexts know after one id each; `Contexts.follow` does it for whole texts."""
+        known = self._known[at]
+        known[read == self.network.size] = 0
+        history, (word, before) = known[:, :-8].view("<u2"), known[:, -8:].view("<u4").T
+        # The value of nothing, 0, is the place of the start symbol, which is in no word either.
+        inside, was_inside = self._in_word[read], self._in_word[history[:, 0].astype(np.int64) - 1]
+        np.copyto(before, word, where=was_inside & ~inside)
+        word *= inside
+        word += (read + 1).astype(np.uint32)
+        word *= SPREAD
+        history[:, 1:] = history[:, :-1].copy()
+        history[:, 0] = read + 1
+        self._known[at] = known
 
     def clear(self, slot: int) -> None:
         slot = border.check_slot(slot, self.capacity)
