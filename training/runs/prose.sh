@@ -1,13 +1,36 @@
 #!/bin/sh
-# Trains the checkpoint `prose` on a folder with the parts `train` and `validation`
-# (training/README.md says which texts); options go to nextchar train.
+# The checkpoint `prose`, on the texts that `python -m training.texts` makes (training/README.md).
 #
-#     training/runs/prose.sh CORPUS --out checkpoints/prose --minutes 62 --threads 1
+#     training/runs/prose.sh train --out checkpoints/prose --minutes 45 --epochs 1
+#     training/runs/prose.sh validation        lists the files that are held out
+#
+# TEXTS names the folder with the texts; runs/texts where it is not set.
 set -eu
-[ $# -ge 1 ] || { echo "usage: $0 CORPUS [option]…: a folder with train and validation" >&2; exit 2; }
-corpus=$(CDPATH='' cd -- "$1" && pwd)
-shift
-cd -- "$(dirname -- "$0")/../.."
-exec .venv/bin/nextchar train "$corpus/train" --validation "$corpus/validation" \
-    --data "Technical prose in English: The Rust Programming Language (MIT or Apache-2.0), pages of nodejs.org (MIT), the documentation and blog of Prometheus (Apache-2.0), and the Python Enhancement Proposals (public domain or CC0)." \
-    "$@"
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+texts=${TEXTS:-$here/runs/texts}
+[ -d "$texts/prose" ] || {
+    echo "$0: $texts/prose: no such folder; .venv/bin/python -m training.texts $texts --prose CORPUS makes it" >&2
+    exit 2
+}
+
+case ${1:-} in
+    train)
+        shift
+        data=$("$here/.venv/bin/python" -m training.texts "$texts" --describe prose)
+        for folder in "$texts"/prose/train/*; do
+            case ${folder##*/} in
+                peps | rust-book | nodejs.org | prometheus-docs) set -- "$@" --late "$folder" ;;
+                *) set -- "$@" "$folder" ;;
+            esac
+        done
+        exec "$here/.venv/bin/nextchar" train "$@" \
+            --validation "$texts/prose/validation" --data "$data"
+        ;;
+    validation)
+        find "$texts/prose/validation" -type f | LC_ALL=C sort
+        ;;
+    *)
+        echo "usage: $0 train [option]… | validation" >&2
+        exit 2
+        ;;
+esac

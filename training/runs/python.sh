@@ -1,29 +1,44 @@
 #!/bin/sh
-# The checkpoint `python`: the standard library of the Python in .venv.
+# The checkpoint `python`, on the texts that `python -m training.texts` makes (training/README.md).
 #
-#     training/runs/python.sh train --out checkpoints/python --minutes 80 --threads 1
-#     training/runs/python.sh validation            lists the files that are held out
-set -eu -f
-cd -- "$(dirname -- "$0")/../.."
-library=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
-version=$(.venv/bin/python -c 'import platform; print(platform.python_version())')
-selection="--include *.py --skip test --skip tests --skip idle_test --skip site-packages
-    --skip idlelib --skip lib2to3 --skip encodings --skip pydoc_data --minimum 200 --maximum 200000"
+#     training/runs/python.sh train --out checkpoints/python --minutes 45 --epochs 1
+#     training/runs/python.sh validation       lists the standard library's files that are held out
+#     training/runs/python.sh packages         lists the files of packages that are held out whole
+#
+# TEXTS names the folder with the texts; runs/texts where it is not set.
+set -eu
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+texts=${TEXTS:-$here/runs/texts}
+made() {
+    [ -d "$texts/$1" ] || {
+        echo "$0: $texts/$1: no such folder; .venv/bin/python -m training.texts $texts --only python makes it" >&2
+        exit 2
+    }
+}
 
 case ${1:-} in
     train)
         shift
-        # shellcheck disable=SC2086 # the selection is words, and globbing is off
-        exec .venv/bin/nextchar train "$library" $selection --data "The standard library of \
-CPython $version (Python Software Foundation License 2.0), without its tests, \`idlelib\`, \
-\`lib2to3\`, \`encodings\` and \`pydoc_data\`, files of 200 to 200,000 characters." "$@"
+        made python
+        data=$("$here/.venv/bin/python" -m training.texts "$texts" --describe python)
+        for folder in "$texts"/python/train/*; do
+            case ${folder##*/} in
+                cpython) set -- "$@" --late "$folder" ;;
+                *) set -- "$@" "$folder" ;;
+            esac
+        done
+        exec "$here/.venv/bin/nextchar" train "$@" \
+            --validation "$texts/python/validation" --data "$data"
         ;;
     validation)
-        # shellcheck disable=SC2086
-        exec .venv/bin/python -m training.corpus --split validation "$library" $selection
+        exec "$here/.venv/bin/python" -m training.texts.library
+        ;;
+    packages)
+        made packages
+        find "$texts/packages/validation" -name '*.py' | LC_ALL=C sort
         ;;
     *)
-        echo "usage: $0 train [option]… | validation" >&2
+        echo "usage: $0 train [option]… | validation | packages" >&2
         exit 2
         ;;
 esac

@@ -46,6 +46,14 @@ def _main() -> int:
         help=f"the package index; PIP_INDEX_URL, or {INDEX}",
     )
     parser.add_argument(
+        "--share",
+        type=share,
+        default=1.0,
+        metavar="S",
+        help="take a random part of the sources' files, 0 to 1, for a shorter training; the "
+        "standard library and the prose corpora are taken whole",
+    )
+    parser.add_argument(
         "--describe",
         choices=("python", "prose"),
         help="make nothing: say what a corpus that was made holds, for a checkpoint's card",
@@ -53,6 +61,8 @@ def _main() -> int:
     options = parser.parse_args()
     console = Console(stderr=True)
     try:
+        if not (options.describe or options.only == "python" or options.prose):
+            raise CorpusError("--prose: name the folder of prose corpora, or say --only python")
         if options.describe:
             sys.stdout.write(describe(options.out, options.describe) + "\n")
         else:
@@ -65,6 +75,13 @@ def _main() -> int:
         console.print(escape(f"{place}: {error.strerror}"), highlight=False, soft_wrap=True)
         return 2
     return 0
+
+
+def share(words: str) -> float:
+    """A part of the whole, for `--share`."""
+    if not 0 < (part := float(words)) <= 1:
+        raise ValueError
+    return part
 
 
 def _make(options: argparse.Namespace, console: Console) -> None:
@@ -81,6 +98,7 @@ def _make(options: argparse.Namespace, console: Console) -> None:
             read_sources(options.sources),
             options.archives or options.out / "archives",
             options.prose,
+            share=options.share,
             index=options.index,
             say=lambda line: console.print(escape(line), highlight=False, soft_wrap=True),
             advance=advance,

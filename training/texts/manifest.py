@@ -22,8 +22,8 @@ class Share:
     licence: str
     files: int
     characters: int
-    repetitions: int = 0
-    """Files left out because most of their lines were read before, or are near held-out text."""
+    part: float = 1.0
+    """How much of the files that the source has for this corpus was taken, at random."""
 
 
 def write(out: Path, shares: Iterable[Share]) -> None:
@@ -57,7 +57,8 @@ def describe(out: Path, corpus: str) -> str:
         raise CorpusError(f"{_file(out)}: nothing of {corpus}/train; make it without --only")
     sources = "; ".join(
         f"{s.source}{' ' + s.version if s.version else ''} "
-        f"({s.licence}, {s.characters / 1e6:.1f} M)"
+        f"({s.licence}, {s.characters / 1e6:.1f} M"
+        + (f", a random {round(100 * s.part)} % of its files)" if s.part < 1 else ")")
         for s in sorted(shares, key=lambda s: -s.characters)
     )
     kind = {"python": "Python source", "prose": "technical prose in English"}[corpus]

@@ -13,31 +13,21 @@ import importlib.metadata
 import platform
 import re
 import shutil
-import sysconfig
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from pydoc_data.topics import topics
+from random import Random
 
 from training import corpus
 from training.corpus import CorpusError, Selection
 from training.texts import manifest
 from training.texts.archives import INDEX, fetch, members
 from training.texts.duplicates import Duplicates
+from training.texts.library import FOLDER, read_library
 from training.texts.manifest import Share
-from training.texts.selection import MAXIMUM, MINIMUM, is_code, is_prose, own
+from training.texts.selection import MINIMUM, is_code, is_prose, own
 from training.texts.sources import LICENCES, Source
-
-LIBRARY = Selection(
-    include=("*.py",),
-    skip=(
-        *("test", "tests", "idle_test", "site-packages"),
-        *("idlelib", "lib2to3", "encodings", "pydoc_data"),
-    ),
-    minimum=MINIMUM,
-    maximum=MAXIMUM,
-)
-"""The files of the standard library that the code corpus takes."""
 
 PROSE = {
     "rust-book": "MIT OR Apache-2.0",
@@ -50,6 +40,9 @@ PROSE = {
 Text = tuple[str, str]
 """A document: its path in its source, and its text."""
 
+Wide = list[tuple[str, str, str, list[Text]]]
+"""Sources that widen a corpus: name, version, licence, and documents."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -59,7 +52,10 @@ class Recipe:
     sources: tuple[Source, ...]
     archives: Path
     prose: Path | None = None
-    library: Path = Path(sysconfig.get_path("stdlib"))
+    library: Path = FOLDER
+    share: float = 1.0
+    """The part of the sources' files that is taken, at random, for a training without the time
+    for all; the standard library and the prose corpora are always taken whole."""
     index: str = INDEX
     say: Callable[[str], None] = lambda line: None
     advance: Callable[[str, int, int], None] = lambda name, done, total: None
@@ -68,7 +64,7 @@ class Recipe:
         """Makes OUT/python and OUT/packages anew; raises CorpusError, and then leaves the old."""
         duplicates = Duplicates()
         shares = self._held_out_packages(duplicates)
-        library = corpus.read([self.library], LIBRARY)
+        library = read_library(self.library)
         for document in library.validation:
             duplicates.hold_out(document.text)
         for document in library.train:
@@ -77,11 +73,13 @@ class Recipe:
         for side, documents in (("validation", library.validation), ("train", library.train)):
             texts = [(d.path, d.text) for d in documents]
             shares.append(self._write(f"python/{side}", "cpython", version, "PSF-2.0", texts))
+        wide: Wide = []
         for source in self._training("code"):
             found = [(path, duplicates.without_header(text)) for path, text in self._code(source)]
             new = [t for t in found if len(t[1]) >= MINIMUM and duplicates.admits(t[1])]
             texts = sorted(_at_most(new, source.most))
-            shares.append(self._write_source("python/train", source, texts, len(found) - len(new)))
+            wide.append((source.name, source.version, source.licence, texts))
+        shares += self._write_share("python/train", wide)
         self._publish(shares, "python", "packages")
 
     def make_prose(self) -> None:
@@ -95,12 +93,12 @@ class Recipe:
                 shares.append(self._write(f"prose/{side}", part, "", PROSE[part], texts))
         reference = sorted((f"{name}.txt", text) for name, text in topics.items())
         texts = [t for t in reference if is_prose(*t) and duplicates.admits(t[1])]
-        version = platform.python_version()
-        shares.append(self._write("prose/train", "cpython", version, "PSF-2.0", texts))
+        wide: Wide = [("cpython", platform.python_version(), "PSF-2.0", texts)]
         for source in self._training("prose"):
             found = [t for t in self._texts(source, source.prose) if is_prose(*t)]
-            new = [t for t in found if duplicates.admits(t[1])]
-            shares.append(self._write_source("prose/train", source, new, len(found) - len(new)))
+            texts = [t for t in found if duplicates.admits(t[1])]
+            wide.append((source.name, source.version, source.licence, texts))
+        shares += self._write_share("prose/train", wide)
         self._publish(shares, "prose")
 
     def _training(self, what: str) -> Iterator[Source]:
@@ -115,7 +113,11 @@ class Recipe:
                 for _, text in texts:
                     duplicates.hold_out(text)
                 chosen = [t for t in texts if _digest(t[0]) % 20 == 0]
-                shares.append(self._write_source("packages/validation", source, chosen))
+                shares.append(
+                    self._write(
+                        "packages/validation", source.name, source.version, source.licence, chosen
+                    )
+                )
         return shares
 
     def _prose_parts(self, side: str) -> dict[str, list[Text]]:
@@ -173,10 +175,22 @@ class Recipe:
         if not re.search(LICENCES[source.licence], " ".join(licence.split())):
             raise CorpusError(f"{source.name}: {source.licence_file} is not {source.licence}")
 
-    def _write_source(
-        self, name: str, source: Source, texts: list[Text], repetitions: int = 0
-    ) -> Share:
-        return self._write(name, source.name, source.version, source.licence, texts, repetitions)
+    def _write_share(self, name: str, wide: Wide) -> list[Share]:
+        """Writes what sources give to a corpus, or a random part of it that is always the same."""
+        paths = [PurePosixPath(source, path) for source, *_, texts in wide for path, _ in texts]
+        chance = Random(2026)
+        taken = {path for path in sorted(paths) if chance.random() < self.share}
+        return [
+            self._write(
+                name,
+                source,
+                version,
+                licence,
+                [t for t in texts if PurePosixPath(source, t[0]) in taken],
+                self.share,
+            )
+            for source, version, licence, texts in wide
+        ]
 
     def _write(
         self,
@@ -185,7 +199,7 @@ class Recipe:
         version: str,
         licence: str,
         texts: list[Text],
-        repetitions: int = 0,
+        part: float = 1.0,
     ) -> Share:
         """Writes what a source gives to a corpus, beside the corpora that are there."""
         for path, text in texts:
@@ -193,11 +207,8 @@ class Recipe:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(text.encode("utf-8"))
         characters = sum(len(text) for _, text in texts)
-        self.say(
-            f"{name}/{source}: {characters:,} characters in {len(texts):,} files"
-            + (f"; {repetitions:,} repeat others" if repetitions else "")
-        )
-        return Share(name, source, version, licence, len(texts), characters, repetitions)
+        self.say(f"{name}/{source}: {characters:,} characters in {len(texts):,} files")
+        return Share(name, source, version, licence, len(texts), characters, part)
 
     def _publish(self, shares: list[Share], *corpora: str) -> None:
         """Puts whole corpora in the place of those that are there."""

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,21 @@ def test_of_a_large_source_a_part_is_taken(recipe: Recipe, archive: Archive) -> 
     assert list(taken) != [f"large/{i}.py" for i in range(len(taken))]
 
 
+def test_a_share_is_a_random_part_of_the_sources_and_all_of_the_library(recipe: Recipe) -> None:
+    recipe.make_python()
+    whole = tree(recipe.out / "python/train")
+    half = replace(recipe, out=recipe.out.with_name("half"), share=0.5)
+    half.make_python()
+    part = tree(half.out / "python/train")
+    assert part.items() <= whole.items()
+    assert 2 <= sum(p.startswith("web/") for p in part) <= 8
+    assert {p for p in part if p.startswith("cpython/")} == {
+        p for p in whole if p.startswith("cpython/")
+    }
+    assert tree(half.out / "packages") == tree(recipe.out / "packages")
+    assert "web 1.0 (MIT, 0.0 M, a random 50 % of its files)" in describe(half.out, "python")
+
+
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
@@ -151,7 +167,7 @@ def test_the_manifest_counts_what_lies_there(recipe: Recipe) -> None:
         texts = tree(recipe.out / row["corpus"] / row["source"])
         assert (row["files"], row["characters"]) == (len(texts), sum(map(len, texts.values())))
     tool = next(r for r in rows if r["source"] == "tool")
-    assert (tool["corpus"], tool["licence"], tool["repetitions"]) == ("python/train", "MIT", 3)
+    assert (tool["corpus"], tool["licence"], tool["part"]) == ("python/train", "MIT", 1)
 
 
 def test_a_corpus_is_described_for_a_card(recipe: Recipe) -> None:
@@ -183,9 +199,13 @@ def test_a_part_of_the_prose_corpora_without_a_licence_is_refused(
     ("options", "error"),
     [
         (["--only", "prose"], "--prose: name the folder of prose corpora"),
+        ([], "--prose: name the folder of prose corpora, or say --only python"),
         (["--only", "prose", "--prose", "nowhere"], "nowhere/validation: no such file or folder"),
         (["--describe", "python"], "manifest.json: No such file or directory; python -m"),
-        (["--sources", "nowhere.toml"], "nowhere.toml: No such file or directory"),
+        (
+            ["--only", "python", "--sources", "nowhere.toml"],
+            "nowhere.toml: No such file or directory",
+        ),
     ],
 )
 def test_the_command_says_what_is_wrong_and_exits_2(
