@@ -34,7 +34,10 @@ VALIDATIONS = 20
 MEASURING = 0.1
 """The share of the time that measuring may take: a short run is measured less often."""
 PATIENCE = 10
-"""After so many measurements without a better one, training stops."""
+"""After so many measurements without a better one, training stops; not with tables, which forget
+what they hold where a reading of the text begins."""
+PLANNED = 0.02
+"""The share of the budget after which it shows how often the text can be read."""
 SAVING = 15 * 60
 """After so many seconds a run that can go on later is saved."""
 
@@ -92,11 +95,13 @@ def train(
     next_save = clock.seconds + SAVING
     try:
         progress.begin(corpus, config, network.size, budget, out)
-        while spent < 1 and run.completed < (budget.epochs or math.inf):
+        while spent < 1 and run.completed < (run.readings or math.inf):
             for window in run.windows():
                 spent = clock.spent(run.step)
                 if spent >= 1:
                     break
+                if run.readings is None and spent >= PLANNED:
+                    run.plan(budget.epochs or run.step / spent / run.epoch)
                 logits, state = forward(network, window.ids, run.state, precision)
                 loss = functional.cross_entropy(
                     logits.flatten(0, 1), window.targets.flatten(), ignore_index=IGNORED
@@ -123,7 +128,7 @@ def train(
                     progress.measured(history, sample(network, vocabulary, seed=run.step))
                     if history.improved:
                         _save(out, run, corpus, name, data)
-                    elif history.since_best >= PATIENCE:
+                    elif run.table is None and history.since_best >= PATIENCE:
                         spent = 1.0
                         history.stopped_early = True
                         break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -66,10 +67,25 @@ class Run:
         self._rng = np.random.default_rng(seed)
         self._epoch_rng: dict[str, Any] | None = None
         self._windows_read = 0
+        self._first: int | None = None
+        self.readings: int | None = None
+        """How many times the text is begun; None before `plan`."""
+
+    def plan(self, readings: float) -> None:
+        """Lays out a run that has time to read the text so many times, a fraction too.
+
+        The tables are empty where a reading begins, so that the last must be a whole one: what is
+        left over is read first.
+        """
+        whole = max(1, math.floor(readings))
+        part = (readings - whole) * self.epoch
+        if part > 0.05 * self.epoch and self.history.epochs <= 1 and not self.completed:
+            self._first = max(self._windows_read, round(part))
+        self.readings = whole + (self._first is not None)
 
     @property
     def completed(self) -> int:
-        """How many times the text was read to its end."""
+        """How many readings of the text are over."""
         return self.history.epochs - (self._epoch_rng is not None)
 
     def windows(self) -> Iterator[Window]:
@@ -96,6 +112,8 @@ class Run:
             self.late,
         )
         for window in islice(every, self._windows_read, None):
+            if self.history.epochs == 1 and self._windows_read == self._first:
+                break
             self._windows_read += 1
             yield window
         self._epoch_rng, self._windows_read = None, 0
@@ -155,6 +173,7 @@ class Run:
         self._rng.bit_generator.state = described["rng"]
         self._epoch_rng = described["rng"] if described["within"] else None
         self._windows_read = described["windows"]
+        self.readings, self._first = described["readings"], described["first"]
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = {}
@@ -186,6 +205,8 @@ class Run:
             "rng": self._epoch_rng or self._rng.bit_generator.state,
             "windows": self._windows_read,
             "within": self._epoch_rng is not None,
+            "readings": self.readings,
+            "first": self._first,
         }
 
 

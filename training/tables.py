@@ -18,8 +18,9 @@ from model.config import NetworkConfig
 from model.contexts import Contexts, ContextState
 from model.embedding import ContextEmbedding
 
-PASSAGE = 16_000
-"""Ids of a passage at the most; a longer document is several."""
+PASSAGE, SHORTEST, PASSAGES = 16_000, 500, 64
+"""Ids of a passage at the most, a longer document being several; of little text they are shorter,
+down to the second number, so that there are as many as the third."""
 FEWEST = 2
 """A row that occurs in fewer passages is not kept."""
 
@@ -27,10 +28,12 @@ FEWEST = 2
 def count_rows(documents: Sequence[NDArray[np.int32]], config: NetworkConfig) -> NDArray[np.uint32]:
     """In how many passages each row of the table occurs, (2^bits)."""
     contexts = Contexts(config)
+    total = sum(len(document) for document in documents)
+    passage = min(PASSAGE, max(SHORTEST, total // PASSAGES))
     counts = np.zeros(1 << config.context_bits, np.uint32)
     for document in documents:
-        for begin in range(0, len(document), PASSAGE):
-            ids = document[begin : begin + PASSAGE, None]
+        for begin in range(0, len(document), passage):
+            ids = document[begin : begin + passage, None]
             rows, _ = contexts.follow(ids, ContextState.initial(1))
             counts[rows.ravel()] += 1  # Once for each row, however often it is listed.
     return counts

@@ -41,10 +41,39 @@ def test_a_finished_checkpoint_says_what_serving_it_costs(trained: Path, tmp_pat
     finished = checkpoint.load(folder)
     assert finished.training["quantization"] == {
         "float_bits": cost.float_bits,
+        "packed_bits": cost.packed_bits,
         "served_bits": cost.served_bits,
         "cost": cost.bits,
     }
     assert Runtime(finished).pool(1).acquire() == 0
+
+
+def test_rows_of_contexts_are_rounded_and_their_share_of_the_cost_is_known(tmp_path: Path) -> None:
+    folder = tmp_path / "contexts"
+    preset = replace(
+        PRESETS["tiny"],
+        hidden=32,
+        streams=4,
+        contexts=("2", "4", "word"),
+        context_width=8,
+        context_bits=16,
+        context_rows=300,
+    )
+    quiet = Progress(Console(file=StringIO()))
+    history = train(
+        CORPUS, folder, preset, Budget(steps=60), minimum_count=1, threads=1, progress=quiet
+    )
+    finished = checkpoint.load(folder)
+    stored = finished.training["quantization"]
+    assert stored["float_bits"] == pytest.approx(history.best.validation_bits, abs=1e-4)
+    assert abs(stored["packed_bits"] - stored["float_bits"]) <= LARGEST_COST
+    assert stored["cost"] == stored["served_bits"] - stored["float_bits"]
+    card = (folder / "README.md").read_text()
+    assert "the last 2, 4 characters, the word so far" in card
+    assert "by the contexts' rows as int8" in card
+    rows = finished.weights["contexts.rows"]
+    assert f"{len(rows):,} rows of 8 numbers" in card
+    assert 0 < len(rows) <= 300
 
 
 def test_one_that_would_lose_much_is_refused_and_left_as_it_was(

@@ -126,6 +126,24 @@ def test_the_same_command_goes_on_and_then_only_finishes(tmp_path: Path) -> None
     assert load(out).config.contexts == PRESET.contexts
 
 
+@pytest.mark.parametrize(("readings", "begun"), [(0.5, 1), (1.0, 1), (2.4, 3)])
+def test_the_last_reading_of_the_text_is_a_whole_one(readings: float, begun: int) -> None:
+    run = new_run()
+    steps = []
+    advance(run, 1)
+    run.plan(readings)
+    assert run.readings == begun
+    for _ in range(begun):
+        before = run.step
+        for _ in run.windows():
+            run.step += 1
+        steps.append(run.step - before)
+    assert run.completed == begun
+    assert steps[-1] + (begun == 1) == pytest.approx(run.epoch, rel=0.03)
+    if begun > 1:
+        assert steps[0] + 1 == pytest.approx(0.4 * run.epoch, abs=1)
+
+
 def test_a_run_ends_when_the_text_was_read_as_often_as_asked(tmp_path: Path) -> None:
     history = train(
         CORPUS,

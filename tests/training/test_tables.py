@@ -47,9 +47,12 @@ def test_rows_are_counted_once_a_passage() -> None:
     assert {row: counts[row] for row in np.flatnonzero(counts)} == expected
 
 
-def test_a_long_document_is_several_passages() -> None:
-    ids = CONFIG.vocabulary().encode("he" * PASSAGE)
-    assert count_rows([ids], CONFIG).max() == 2
+@pytest.mark.parametrize(
+    ("characters", "passages"), [(499, 1), (1000, 2), (64_000, 64), (PASSAGE * 70, 70)]
+)
+def test_a_long_document_is_several_passages(characters: int, passages: int) -> None:
+    ids = CONFIG.vocabulary().encode("h" * characters)
+    assert count_rows([ids], CONFIG).max() == passages
 
 
 def test_the_rows_of_most_passages_are_kept_and_none_of_a_single_one() -> None:
