@@ -91,7 +91,7 @@ def places(checkpoint: Path, damaged: Path, tmp_path: Path) -> dict[str, str]:
         ("train {T}/text.txt --out {T}/o --minutes 0", "--minutes: 0.0 is not above 0"),
         ("train {T}/text.txt --out {T}/o --minutes nan", "--minutes: nan"),
         ("train {T}/text.txt --out {T}/text.txt --steps 1", "--out"),
-        ("train {T}/text.txt --out {T}/o --preset huge", "'huge' is none of default, small"),
+        ("train {T}/text.txt --out {T}/o --preset huge", "'huge' is none of default, wide"),
         ("train {T}/text.txt", "Missing option '--out'"),
         ("invent", "No such command 'invent'"),
         ("complete --checkpiont {C}", "No such option: --checkpiont"),

@@ -37,3 +37,25 @@ def test_a_folder_of_other_files_is_not_trained_into(command: Command, tmp_path:
     assert outcome.status == 2
     assert "holds other files and no checkpoint" in outcome.err
     assert [f.read_text() for f in mine.iterdir()] == ["mine"]
+
+
+def test_a_run_goes_on_from_its_file_and_ends_after_a_reading(
+    command: Command, tmp_path: Path
+) -> None:
+    texts, late = tmp_path / "text.txt", tmp_path / "late.txt"
+    texts.write_text("some words of text\n" * 400)
+    late.write_text("what matters most\n" * 200)
+    arguments = (
+        "train", texts, "--late", late, "--validation", late, "--out", tmp_path / "out",
+        "--preset", "tiny", "--threads", 1, "--resume", tmp_path / "run",
+    )  # fmt: skip
+    assert command(*arguments, "--steps", 5).status == 0
+    assert load(tmp_path / "out").training["steps"] == 5
+    assert command(*arguments, "--epochs", 1).status == 0
+    summary = load(tmp_path / "out").training
+    assert summary["train_documents"] == 2
+    assert summary["epochs"] == 1
+    assert 0.9 < summary["characters_read"] / summary["train_characters"] <= 1
+    other = command(*arguments[:-2], "--seed", 2, "--resume", texts, "--steps", 5)
+    assert other.status == 2
+    assert f"{texts}: no saved run" in other.err
