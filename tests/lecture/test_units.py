@@ -71,6 +71,21 @@ def test_activations_are_the_states_after_each_character(cell: str, tmp_path: Pa
     assert np.abs(longer.values).max() <= 1
 
 
+def test_contexts_have_no_units(counter: Path, tmp_path: Path) -> None:
+    plain = load(counter)
+    shape = {"contexts": ["2", "word"], "context_width": 4, "context_bits": 16}
+    config = NetworkConfig(**(plain.config.to_json() | shape))
+    weights = plain.weights | {
+        "contexts.kept": np.zeros(1 << 13, np.uint8),
+        "contexts.rows": np.zeros((0, 4), np.int8),
+        "output.weight": np.zeros((config.vocabulary().size, 24), np.float32),
+    }
+    checkpoints.save(tmp_path / "contexts", config, weights, {})
+    (expected,), (found,) = read(plain, [WORDS]), read(load(tmp_path / "contexts"), [WORDS])
+    assert found.units == expected.units
+    np.testing.assert_array_equal(found.values, expected.values)
+
+
 def test_a_correlation_is_pearsons() -> None:
     random = np.random.default_rng(0)
     activations = random.normal(size=(50, 3)).astype(np.float32)

@@ -58,16 +58,20 @@ def read(
         padded[: len(each), column] = each
     start = torch.full((len(texts),), vocabulary.start)
     _, state = network.step(start, network.initial(len(texts)))
-    width = sum(part.shape[1] for layer in state for part in layer)
+    # Of contexts there are no units.
+    layers = checkpoint.config.layers
+    width = sum(part.shape[1] for layer in state[:layers] for part in layer)
     values = np.empty((longest, len(texts), width), np.float32)
     for time, row in enumerate(torch.from_numpy(padded)):
         _, state = network.step(row, state)
-        parts = [p if n == 0 else torch.tanh(p) for layer in state for n, p in enumerate(layer)]
+        parts = [
+            p if n == 0 else torch.tanh(p) for layer in state[:layers] for n, p in enumerate(layer)
+        ]
         values[time] = torch.cat(parts, dim=1).numpy()
         progress(int(sum(time < len(each) for each in ids)))
     units = tuple(
         Unit(number, PARTS[part], unit)
-        for number, layer in enumerate(state)
+        for number, layer in enumerate(state[:layers])
         for part, tensor in enumerate(layer)
         for unit in range(tensor.shape[1])
     )
