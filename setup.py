@@ -1,7 +1,7 @@
-"""Builds the compiled backend; everything else of the package stands in pyproject.toml.
+"""Builds the compiled backends; everything else of the package stands in pyproject.toml.
 
-`model/runtime/step.c` becomes a plain shared library, which ctypes loads: it knows nothing of
-Python, so that one wheel serves every version. Where the machine has no C compiler, PyPI's
+`model/runtime/step.c` and `model/adaptation/adapt.c` become plain shared libraries, which ctypes
+loads: they know nothing of Python, so that one wheel serves every version. Where the machine has no C compiler, PyPI's
 `ziglang` is one, and its library runs on every Linux since glibc 2.17; NEXTCHAR_BUILD=zig takes it
 in any case, for a wheel that is given to others. Where nothing compiles, numpy computes.
 """
@@ -85,8 +85,17 @@ setup(
         Extension(
             "model.runtime._step",
             ["model/runtime/step.c"],
-            depends=["model/runtime/contexts.h", "model/runtime/kernel.h"],
-        )
+            depends=[
+                "model/runtime/contexts.h",
+                "model/runtime/float_mode.h",
+                "model/runtime/kernel.h",
+            ],
+        ),
+        Extension(
+            "model.adaptation._adapt",
+            ["model/adaptation/adapt.c"],
+            depends=["model/runtime/float_mode.h"],
+        ),
     ],
     cmdclass={"build_ext": BuildLibrary, "bdist_wheel": TagWheel},
     setup_requires=[] if system_compiler() else ["ziglang>=0.13"],

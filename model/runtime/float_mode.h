@@ -1,3 +1,5 @@
+/* The processor's way of rounding, set for a call and put back: what every backend in C does. */
+
 /* Rounding and denormals are part of the arithmetic, and a thread may come with others set. */
 #if defined(__x86_64__)
 typedef unsigned float_mode;

@@ -18,6 +18,8 @@
 
 #include "contexts.h"
 
+#include "float_mode.h"
+
 #define EXPORT __attribute__((visibility("default")))
 
 /* Python refuses a library whose number is not its own: the structures below are known to both. */
@@ -127,38 +129,6 @@ static void remember_all(const struct pool *pool, int64_t count) {
         remember(history_of(pool, pool->slots[i]), network->contexts->is_word, network->size,
                  pool->ids[i]);
 }
-
-/* Rounding and denormals are part of the arithmetic, and a thread may come with others set. */
-#if defined(__x86_64__)
-typedef unsigned float_mode;
-static float_mode enter(void) {
-    float_mode before = _mm_getcsr();
-    if (before & 0xe040u)
-        _mm_setcsr(before & ~0xe040u);
-    return before;
-}
-static void leave(float_mode before) {
-    if (before & 0xe040u)
-        _mm_setcsr(before);
-}
-#elif defined(__aarch64__)
-typedef uint64_t float_mode;
-static float_mode enter(void) {
-    float_mode before;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
-    if (before & 0x1c80000u)
-        __asm__ volatile("msr fpcr, %0" : : "r"(before & ~(float_mode)0x1c80000u));
-    return before;
-}
-static void leave(float_mode before) {
-    if (before & 0x1c80000u)
-        __asm__ volatile("msr fpcr, %0" : : "r"(before));
-}
-#else
-typedef int float_mode;
-static float_mode enter(void) { return 0; }
-static void leave(float_mode before) { (void)before; }
-#endif
 
 #if defined(__x86_64__)
 #define NAME(name) name##_vnni

@@ -1,0 +1,76 @@
+"""Adaptation to the text at hand: what it repeats is mixed into the network's distribution.
+
+ADAPTATION.md is the specification. A page holds the window of a text and finds in it what followed
+the same contexts before; a small integer network, primed by a training and kept in the checkpoint,
+says how much more probable than the network alone has it each of these candidates is.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from model.adaptation import native
+from model.adaptation.engine import Cursor, Engine, Floats, Stale
+from model.adaptation.index import Ids, Symbols
+from model.adaptation.native import NativeEngine
+from model.adaptation.page import Page, window_start
+from model.adaptation.parameters import PREFIX, Parameters, from_arrays
+from model.adaptation.plain import PlainEngine
+from model.checkpoint import Checkpoint
+from model.runtime import backends
+from model.vocabulary import Vocabulary
+
+__all__ = ["Adaptation", "Cursor", "Page", "Stale", "engine_for", "is_primed", "window_start"]
+
+
+def is_primed(checkpoint: Checkpoint) -> bool:
+    """Whether a checkpoint has what adaptation needs."""
+    return any(name.startswith(PREFIX) for name in checkpoint.weights)
+
+
+def engine_for(
+    primed: Parameters, vocabulary: Vocabulary, backend: str | None = None
+) -> Engine[Any, Any]:
+    """What computes with some parameters: with the runtime's backend "numpy" Python, else C.
+
+    Raises BackendError for a backend that does not run here.
+    """
+    symbols = Symbols.of(vocabulary)
+    if backends.choose(backend) != "numpy":
+        if native.library() is not None:
+            return NativeEngine(primed, symbols)
+        warnings.warn(
+            "adaptation was not compiled, so Python computes it: the same answers, much later; "
+            "install a C compiler and then this package again",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return PlainEngine(primed, symbols)
+
+
+class Adaptation:
+    """A checkpoint's way of mixing; its pages belong to sessions, a call mixes for many of them."""
+
+    def __init__(self, checkpoint: Checkpoint, backend: str | None = None) -> None:
+        """`backend` is the runtime's: with "numpy" Python computes, with any other one C.
+
+        Raises ModelError where the checkpoint's parameters are missing or damaged, and
+        BackendError for a backend that does not run here.
+        """
+        self.vocabulary = checkpoint.vocabulary
+        self.engine = engine_for(from_arrays(checkpoint.weights), self.vocabulary, backend)
+
+    def page(self) -> Page:
+        """A page of the empty text."""
+        return Page(self.engine, self.vocabulary)
+
+    def best(self, cursors: Sequence[Cursor], probabilities: Floats) -> tuple[Ids, Floats]:
+        """The most probable id at each cursor, ties to the lowest, and its probability.
+
+        `probabilities` (cursors, vocabulary) are the network's, for the same contexts.
+        """
+        return self.engine.best(cursors, probabilities)
+
+    def distribution(self, cursors: Sequence[Cursor], probabilities: Floats) -> Floats:
+        """The mixed distribution at each cursor, (cursors, vocabulary), from the network's."""
+        return self.engine.mix(cursors, probabilities)

@@ -1,0 +1,89 @@
+"""What a backend of adaptation does: keep indices of ids, follow contexts, mix distributions."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.adaptation.index import Ids, Index, Symbols
+from model.adaptation.parameters import Int16s, Parameters
+
+Floats = NDArray[np.float32]
+
+
+class Stale(ValueError):
+    """A cursor of a page that has changed since."""
+
+    def __init__(self) -> None:
+        super().__init__("the page has changed since this cursor was made")
+
+
+class Cursor(ABC):
+    """A place at or beyond a page's end: ids that are pushed are context there, never evidence.
+
+    One that is used after its page has changed raises Stale, a ValueError.
+    """
+
+    @abstractmethod
+    def push(self, number: int) -> None:
+        """Goes on by one id. Raises ValueError for one that is not in the vocabulary, and Stale."""
+
+    @abstractmethod
+    def copy(self) -> "Cursor":
+        """Another one at the same place."""
+
+
+IndexT = TypeVar("IndexT", bound=Index)
+CursorT = TypeVar("CursorT", bound=Cursor)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The candidates at each of some places, for a training of the scorer.
+
+    `counts` (places): how many candidates each has; `ids` (candidates); `shared` (places, SHARED)
+    and `own` (candidates, OWN): the features.
+    """
+
+    counts: NDArray[np.int32]
+    ids: NDArray[np.uint16]
+    shared: Int16s
+    own: Int16s
+
+
+class Engine(ABC, Generic[IndexT, CursorT]):
+    """One backend with one checkpoint's parameters; all backends give the same bits."""
+
+    def __init__(self, parameters: Parameters, symbols: Symbols) -> None:
+        self.parameters = parameters
+        self.symbols = symbols
+
+    def check_probabilities(self, count: int, probabilities: Floats) -> Floats:
+        """The rows as C reads them; raises ValueError where they are not one for each place."""
+        p = np.ascontiguousarray(probabilities, np.float32)
+        if p.shape != (count, self.symbols.size):
+            raise ValueError(f"probabilities: {list(p.shape)}, not [{count}, {self.symbols.size}]")
+        return p
+
+    @abstractmethod
+    def index(self) -> IndexT:
+        """An index that holds nothing."""
+
+    @abstractmethod
+    def cursor(self, index: IndexT) -> CursorT:
+        """The place at an index's end."""
+
+    @abstractmethod
+    def mix(self, cursors: Sequence[CursorT], probabilities: Floats) -> Floats:
+        """The mixed distributions, (cursors, size), from the network's. Raises Stale."""
+
+    @abstractmethod
+    def best(self, cursors: Sequence[CursorT], probabilities: Floats) -> tuple[Ids, Floats]:
+        """The largest of each row that `mix` gives, the first of equals: where it is, and it."""
+
+    @abstractmethod
+    def collect(self, index: IndexT, ids: Ids, probabilities: Floats) -> Collected:
+        """What is known before each id, given the network's distribution; then absorbs it."""

@@ -1,0 +1,242 @@
+"""The compiled backend: adapt.c, its structures, and the calls that work on them."""
+
+import ctypes
+from array import array
+from collections.abc import Sequence
+from ctypes import c_int32, c_int64, c_uint16, c_uint32, c_void_p
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from model.adaptation import tables
+from model.adaptation.engine import Collected, Cursor, Engine, Floats, Stale
+from model.adaptation.index import Ids, Index, Symbols
+from model.adaptation.parameters import OWN, SHARED, Parameters
+
+LIBRARY = Path(__file__).with_name("_adapt.so")
+LAYOUT: Final = 1
+RECENT: Final = 32
+TALLIES: Final = 7
+MOST: Final = 32
+NONE, STALE, ID_OUT_OF_RANGE = range(3)
+
+
+class CContext(ctypes.Structure):
+    """What has been read at some place."""
+
+    _fields_ = [
+        ("recent", c_uint16 * RECENT),
+        ("word", c_uint32),
+        ("before", c_uint32),
+        ("older", c_uint32),
+        ("letters", c_int32),
+        ("inside", c_int32),
+        ("place", c_int32),
+        ("line", c_int32),
+        ("over", c_int32),
+    ]
+
+
+class CModel(ctypes.Structure):
+    """The scorer, its tables, and what it knows of ids."""
+
+    _fields_ = [
+        ("size", c_int64),
+        ("first", c_int64),
+        ("second", c_int64),
+        ("letters", c_void_p),
+        ("logarithm", c_void_p),
+        ("exponential", c_void_p),
+        ("lowest", c_int32),
+        ("highest", c_int32),
+        ("first_shared", c_void_p),
+        ("first_own", c_void_p),
+        ("first_bias", c_void_p),
+        ("second_own", c_void_p),
+        ("second_mean", c_void_p),
+        ("second_bias", c_void_p),
+        ("output", c_void_p),
+        ("output_bias", c_void_p),
+        ("shifts", c_void_p),
+        ("newline", c_int64),
+        ("space", c_int64),
+    ]
+
+
+class CPage(ctypes.Structure):
+    """An index."""
+
+    _fields_ = [
+        ("model", c_void_p),
+        ("capacity", c_int64),
+        ("length", c_int64),
+        ("changes", c_int64),
+        ("ids", c_void_p),
+        ("links", c_void_p),
+        ("checks", c_void_p),
+        ("outcomes", c_void_p),
+        ("heads", c_void_p),
+        ("singles", c_void_p),
+        ("pairs", c_void_p),
+        ("tried", c_int64 * TALLIES),
+        ("right", c_int64 * TALLIES),
+        ("end", CContext),
+    ]
+
+
+class CCursor(ctypes.Structure):
+    """A place beyond an index's end."""
+
+    _fields_ = [("page", c_void_p), ("changes", c_int64), ("context", CContext)]
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The library; None where it was not built, or was built from another version's source."""
+    try:
+        found = ctypes.CDLL(str(LIBRARY))
+        if found.adaptation_layout() != LAYOUT:
+            return None
+    except (OSError, AttributeError):
+        return None
+    found.page_absorb.argtypes = [c_void_p, c_void_p, c_int64]
+    found.page_start.argtypes = [c_void_p]
+    found.page_start.restype = None
+    found.page_truncate.argtypes = [c_void_p, c_int64]
+    found.page_truncate.restype = None
+    found.page_collect.argtypes = [c_void_p, c_void_p, c_int64, *5 * [c_void_p]]
+    found.page_collect.restype = c_int64
+    found.cursor_start.argtypes = [c_void_p, c_void_p]
+    found.cursor_start.restype = None
+    found.cursor_push.argtypes = [c_void_p, c_int64]
+    found.cursors_mix.argtypes = [c_void_p, c_int64, c_void_p, c_void_p]
+    found.cursors_best.argtypes = [c_void_p, c_int64, *4 * [c_void_p]]
+    return found
+
+
+class NativeIndex(Index):
+    """An index that adapt.c works on."""
+
+    def __init__(self, engine: "NativeEngine") -> None:
+        super().__init__(engine.symbols.size)
+        self._engine = engine
+        self._structure = CPage(model=ctypes.addressof(engine.model))
+        self.address = ctypes.addressof(self._structure)
+        self._point()
+        engine.library.page_start(self.address)
+
+    @property
+    def length(self) -> int:
+        return int(self._structure.length)
+
+    def absorb(self, ids: Ids) -> None:
+        self.make_room(self.length + len(ids))
+        wide = np.ascontiguousarray(ids, np.int64)
+        check(self._engine.library.page_absorb(self.address, wide.ctypes.data, len(wide)))
+
+    def truncate(self, length: int) -> None:
+        self._engine.library.page_truncate(self.address, length)
+
+    def make_room(self, length: int) -> None:
+        if length > self.capacity:
+            super().make_room(length)
+            self._point()
+
+    def _point(self) -> None:
+        self._structure.capacity = self.capacity
+        for name in ("ids", "links", "checks", "outcomes", "heads", "singles", "pairs"):
+            setattr(self._structure, name, getattr(self, name).ctypes.data)
+
+
+class NativeCursor(Cursor):
+    """A cursor of adapt.c."""
+
+    def __init__(self, index: NativeIndex, structure: CCursor, push: Any) -> None:
+        self._index = index
+        self._structure = structure
+        self._push = push
+        self.address = ctypes.addressof(structure)
+
+    def push(self, number: int) -> None:
+        fault = self._push(self.address, number)
+        if fault:
+            check(fault)
+
+    def copy(self) -> "NativeCursor":
+        return NativeCursor(self._index, CCursor.from_buffer_copy(self._structure), self._push)
+
+
+class NativeEngine(Engine[NativeIndex, NativeCursor]):
+    """Indices and cursors in C, many cursors a call."""
+
+    def __init__(self, parameters: Parameters, symbols: Symbols) -> None:
+        super().__init__(parameters, symbols)
+        found = library()
+        assert found is not None
+        self.library = found
+        self._tables = tables.logarithm(), tables.exponential()
+        self.model = CModel(
+            symbols.size,
+            len(parameters.first_bias),
+            len(parameters.second_bias),
+            symbols.letters.ctypes.data,
+            *(table.ctypes.data for table in self._tables),
+            tables.LOWEST,
+            tables.HIGHEST,
+            *(array.ctypes.data for array in vars(parameters).values()),
+            symbols.newline,
+            symbols.space,
+        )
+
+    def index(self) -> NativeIndex:
+        return NativeIndex(self)
+
+    def cursor(self, index: NativeIndex) -> NativeCursor:
+        structure = CCursor()
+        self.library.cursor_start(ctypes.addressof(structure), index.address)
+        return NativeCursor(index, structure, self.library.cursor_push)
+
+    def mix(self, cursors: Sequence[NativeCursor], probabilities: Floats) -> Floats:
+        addresses, p = self._arguments(cursors, probabilities)
+        mixed = np.empty_like(p)
+        data = addresses.buffer_info()[0]
+        check(self.library.cursors_mix(data, len(p), p.ctypes.data, mixed.ctypes.data))
+        return mixed
+
+    def best(self, cursors: Sequence[NativeCursor], probabilities: Floats) -> tuple[Ids, Floats]:
+        addresses, p = self._arguments(cursors, probabilities)
+        ids, highest = np.empty(len(p), np.int32), np.empty(len(p), np.float32)
+        room = np.empty(self.symbols.size, np.float32)
+        where = (array.ctypes.data for array in (p, room, ids, highest))
+        check(self.library.cursors_best(addresses.buffer_info()[0], len(p), *where))
+        return ids, highest
+
+    def collect(self, index: NativeIndex, ids: Ids, probabilities: Floats) -> Collected:
+        count = len(ids)
+        index.make_room(index.length + count)
+        wide = np.ascontiguousarray(ids, np.int64)
+        p = self.check_probabilities(count, probabilities)
+        counts = np.empty(count, np.int32)
+        found = np.empty(count * MOST, np.uint16)
+        shared, own = np.empty((count, SHARED), np.int16), np.empty((count * MOST, OWN), np.int16)
+        where = (array.ctypes.data for array in (p, counts, found, shared, own))
+        total = self.library.page_collect(index.address, wide.ctypes.data, count, *where)
+        if total < 0:
+            check(ID_OUT_OF_RANGE)
+        return Collected(counts, found[:total].copy(), shared, own[:total].copy())
+
+    def _arguments(
+        self, cursors: Sequence[NativeCursor], probabilities: Floats
+    ) -> "tuple[array[int], Floats]":
+        p = self.check_probabilities(len(cursors), probabilities)
+        return array("Q", [cursor.address for cursor in cursors]), p
+
+
+def check(fault: int) -> None:
+    """Raises what a fault's number stands for."""
+    if fault == STALE:
+        raise Stale
+    if fault == ID_OUT_OF_RANGE:
+        raise ValueError("an id that is not in the vocabulary")

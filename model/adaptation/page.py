@@ -1,0 +1,95 @@
+"""A session's page: the window of its text, indexed, and cursors that go on from its end."""
+
+from typing import Any, Final
+
+from model.adaptation.engine import Cursor, Engine
+from model.adaptation.index import LIMIT, Index
+from model.vocabulary import Vocabulary
+
+BLOCK: Final = 4096
+BLOCKS: Final = LIMIT // BLOCK
+
+
+def window_start(length: int) -> int:
+    """Where the window of a text of `length` characters begins: at a multiple of BLOCK.
+
+    The window holds the last 8,192 to 12,287 characters, or all of a shorter text.
+    """
+    return max(0, length // BLOCK - (BLOCKS - 1)) * BLOCK
+
+
+class Page:
+    """The window of one text, found again by its contexts; one thread at a time may use it.
+
+    What it holds is a function of the text that it was last brought to, not of the ones before.
+    """
+
+    def __init__(self, engine: Engine[Any, Any], vocabulary: Vocabulary) -> None:
+        self._engine = engine
+        self._vocabulary = vocabulary
+        self._text = ""
+        # Of all ids of the text; those before `_begin` are not in the index.
+        self._count = self._begin = 0
+        self._index: Index = engine.index()
+
+    @property
+    def text(self) -> str:
+        """The window's text."""
+        return self._text
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of memory that it holds, its text included."""
+        widest = max(self._text, default="")
+        return self._index.nbytes + len(self._text) * (1 if widest < "\u0100" else 4)
+
+    @property
+    def index(self) -> Index:
+        """The ids of the text, or where a window has more than fit, of its last part."""
+        return self._index
+
+    def follow(self, text: str) -> int:
+        """Brings the page to a window's text, and returns how many characters it had to read.
+
+        Only what is new is read where the text goes on from the one before; what was taken back is
+        undone. Raises TextError for a text that no UTF-8 can hold; the page then stays as it is.
+        """
+        kept = common_length(self._text, text)
+        remaining = self._count - self._ids_after(kept)
+        new = self._vocabulary.encode(text[kept:])
+        count = remaining + len(new)
+        begin = window_start(count)
+        if begin != self._begin or remaining - begin < self._index.length // 2:
+            kept, remaining = 0, begin
+            new = self._vocabulary.encode(text)[begin:]
+            self._index = self._engine.index()
+        elif remaining < self._count:
+            self._index.truncate(remaining - begin)
+        self._index.absorb(new)
+        self._text, self._count, self._begin = text, count, begin
+        return len(text) - kept
+
+    def cursor(self) -> Cursor:
+        """The place at the text's end; it is of no use once the page has gone on."""
+        cursor: Cursor = self._engine.cursor(self._index)
+        return cursor
+
+    def _ids_after(self, position: int) -> int:
+        """How many ids the characters from a position on have."""
+        if self._count == len(self._text):
+            return self._count - position
+        return len(self._vocabulary.encode(self._text[position:]))
+
+
+def common_length(first: str, second: str) -> int:
+    """How many characters two texts begin with alike."""
+    low, high = 0, min(len(first), len(second))
+    if first[:high] == second[:high]:
+        return high
+    while low < high:
+        middle = (low + high + 1) // 2
+        if first[low:middle] == second[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

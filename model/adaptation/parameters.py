@@ -1,0 +1,129 @@
+"""The scorer's weights: integers, primed by a training and kept in the checkpoint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import ModelError
+
+Int16s = NDArray[np.int16]
+Int32s = NDArray[np.int32]
+
+SHARED: Final = 32
+"""Features of a place, the same for all of its candidates."""
+OWN: Final = 32
+"""Features of each candidate."""
+LARGEST_FEATURE: Final = 512
+"""No feature is larger in magnitude: the logarithm of 2^-20 is one of the largest, at -444."""
+UNIT_STEP: Final = 16
+UNITS_MOST: Final = 128
+"""Hidden units of a layer come in whole vectors of 16."""
+ACTIVATION: Final = 2**13 - 1
+"""The largest activation of a hidden unit."""
+LARGEST_SHIFT: Final = 30
+INT16: Final = 2**15 - 1
+INT32: Final = 2**31 - 1
+
+PREFIX: Final = "adaptation."
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """A network of two hidden layers, from features to each candidate's score.
+
+    first = clip((first_bias + first_shared · place + first_own · candidate) >> shift, 0, 2¹³ − 1);
+    second = clip((second_bias + second_own · first + second_mean · mean) >> shift, 0, 2¹³ − 1),
+    mean being that of `first` over the candidates of the place, rounded down;
+    score = (output_bias + output · second) >> shift, in 1/64 of a natural logarithm.
+
+    Weights are int16, biases int32: `first_shared` (units, SHARED), `first_own` (units, OWN),
+    `first_bias` (units), `second_own` and `second_mean` (units, first units), `second_bias`
+    (units), `output` (second units), `output_bias` (1), `shifts` (3). No sum leaves int32. Raises
+    ModelError, naming the array, for any others.
+    """
+
+    first_shared: Int16s
+    first_own: Int16s
+    first_bias: Int32s
+    second_own: Int16s
+    second_mean: Int16s
+    second_bias: Int32s
+    output: Int16s
+    output_bias: Int32s
+    shifts: Int32s
+
+    def __post_init__(self) -> None:
+        first, second = len(self.first_bias), len(self.second_bias)
+        for name, units in (("first_bias", first), ("second_bias", second)):
+            if not 0 < units <= UNITS_MOST or units % UNIT_STEP:
+                raise ModelError(
+                    f"{PREFIX}{name}: {units} units are no multiple of {UNIT_STEP} up to "
+                    f"{UNITS_MOST}"
+                )
+        if not ((self.shifts >= 0) & (self.shifts <= LARGEST_SHIFT)).all():
+            raise ModelError(f"{PREFIX}shifts: {self.shifts.tolist()} are not all from 0 to 30")
+        _check_sums("first", LARGEST_FEATURE, self.first_bias, self.first_shared, self.first_own)
+        _check_sums("second", ACTIVATION, self.second_bias, self.second_own, self.second_mean)
+        _check_sums("output", ACTIVATION, self.output_bias, self.output[None])
+
+    @classmethod
+    def neutral(cls) -> "Parameters":
+        """Those that score all candidates with 0, so that the network's distribution stays."""
+        shapes = _shapes(UNIT_STEP, UNIT_STEP)
+        return cls(**{name: np.zeros(shape, kind) for name, (shape, kind) in shapes.items()})
+
+    def to_arrays(self) -> dict[str, Int32s]:
+        """The arrays of a checkpoint, by name."""
+        return {PREFIX + name: array.astype(np.int32) for name, array in vars(self).items()}
+
+
+def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Parameters:
+    """The parameters among a checkpoint's arrays; raises ModelError for missing or damaged ones."""
+    first, second = (
+        arrays[name].size if name in arrays else 0
+        for name in (f"{PREFIX}first_bias", f"{PREFIX}second_bias")
+    )
+    shapes = _shapes(first, second)
+    odd = {n for n in arrays if n.startswith(PREFIX)} ^ {PREFIX + name for name in shapes}
+    if odd:
+        raise ModelError(f"arrays missing or not expected: {', '.join(sorted(odd))}")
+    return Parameters(
+        **{name: _checked(name, arrays[PREFIX + name], *shapes[name]) for name in shapes}
+    )
+
+
+def _shapes(first: int, second: int) -> dict[str, tuple[tuple[int, ...], type]]:
+    """The shape of each array, and what its numbers fit in."""
+    return {
+        "first_shared": ((first, SHARED), np.int16),
+        "first_own": ((first, OWN), np.int16),
+        "first_bias": ((first,), np.int32),
+        "second_own": ((second, first), np.int16),
+        "second_mean": ((second, first), np.int16),
+        "second_bias": ((second,), np.int32),
+        "output": ((second,), np.int16),
+        "output_bias": ((1,), np.int32),
+        "shifts": ((3,), np.int32),
+    }
+
+
+def _checked(name: str, array: NDArray[Any], shape: tuple[int, ...], kind: type) -> NDArray[Any]:
+    if array.dtype != np.int32 or array.shape != shape:
+        raise ModelError(
+            f"{PREFIX}{name} is {array.dtype}{list(array.shape)}, not int32{list(shape)}"
+        )
+    largest = np.iinfo(kind).max
+    if np.abs(array.astype(np.int64)).max(initial=0) > largest:
+        raise ModelError(f"{PREFIX}{name} holds values beyond {largest}")
+    return np.ascontiguousarray(array, kind)
+
+
+def _check_sums(layer: str, largest: int, bias: Int32s, *weights: Int16s) -> None:
+    sums = np.abs(bias.astype(np.int64))
+    for matrix in weights:
+        sums += np.abs(matrix.astype(np.int64)).sum(axis=1) * largest
+    if sums.max() > INT32:
+        raise ModelError(f"{PREFIX}{layer}: weights so large that a sum may leave 32 bits")

@@ -1,0 +1,199 @@
+"""The same in Python, where nothing was compiled: scores, distributions, and the engine."""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.adaptation import tables
+from model.adaptation.candidates import NEWEST_LEVELS, Candidate, Candidates, group
+from model.adaptation.engine import Collected, Cursor, Engine, Floats, Stale
+from model.adaptation.index import Ids
+from model.adaptation.parameters import ACTIVATION, OWN, SHARED
+from model.adaptation.plain_index import GROUPS, SPAN, Context, PlainIndex
+
+FLAG: Final = 64
+FLOOR: Final = np.float32(2.0**-20)
+UNIT: Final = 2**24
+LEAST: Final = 2**4
+LANES: Final = 16
+
+
+class PlainCursor(Cursor):
+    """A context that goes on from an index's end."""
+
+    def __init__(self, index: PlainIndex, changes: int, context: Context) -> None:
+        self.index = index
+        self.changes = changes
+        self.context = context
+
+    def push(self, number: int) -> None:
+        self.check()
+        self.context.push(self.index.symbols, self.index.symbols.check(number))
+
+    def copy(self) -> "PlainCursor":
+        return PlainCursor(self.index, self.changes, copy(self.context))
+
+    def check(self) -> None:
+        """Raises Stale where the index has changed."""
+        if self.changes != self.index.changes:
+            raise Stale
+
+
+class PlainEngine(Engine[PlainIndex, PlainCursor]):
+    """Indices and cursors in Python, one after another."""
+
+    def index(self) -> PlainIndex:
+        return PlainIndex(self.symbols)
+
+    def cursor(self, index: PlainIndex) -> PlainCursor:
+        return PlainCursor(index, index.changes, copy(index.end))
+
+    def mix(self, cursors: Sequence[PlainCursor], probabilities: Floats) -> Floats:
+        p = self.check_probabilities(len(cursors), probabilities)
+        for cursor in cursors:
+            cursor.check()
+        mixed = [self._mix(c.index, c.context, row) for c, row in zip(cursors, p, strict=True)]
+        return np.array(mixed, np.float32).reshape(p.shape)
+
+    def best(self, cursors: Sequence[PlainCursor], probabilities: Floats) -> tuple[Ids, Floats]:
+        mixed = self.mix(cursors, probabilities)
+        return mixed.argmax(axis=1).astype(np.int32), mixed.max(axis=1)
+
+    def collect(self, index: PlainIndex, ids: Ids, probabilities: Floats) -> Collected:
+        p = self.check_probabilities(len(ids), probabilities)
+        counts, numbers, shared, own = [], [], [], []
+        for number, row in zip(ids.tolist(), p, strict=True):
+            found = index.find(index.end)
+            features = describe(index, index.end, found, row)
+            shared.append(features[0])
+            own += features[1]
+            counts.append(len(found.each))
+            numbers += [candidate.number for candidate in found.each]
+            index.absorb(np.array([number], np.int32))
+        return Collected(
+            np.array(counts, np.int32),
+            np.array(numbers, np.uint16),
+            np.array(shared, np.int16).reshape(-1, SHARED),
+            np.array(own, np.int16).reshape(-1, OWN),
+        )
+
+    def _mix(self, index: PlainIndex, context: Context, p: Floats) -> Floats:
+        found = index.find(context)
+        mixed = p.copy()
+        if found.each:
+            numbers = [candidate.number for candidate in found.each]
+            shared, own = describe(index, context, found, p)
+            scores = self._score(np.array(shared, np.int64), np.array(own, np.int64))
+            weights = tables.exponential()[scores - tables.LOWEST]
+            mixed[numbers] = np.maximum(p[numbers], FLOOR) * weights
+        lanes = np.zeros(-(-len(p) // LANES) * LANES, np.float32)
+        lanes[: len(p)] = mixed
+        rows = lanes.reshape(-1, LANES)
+        sums = rows[0].copy()
+        for row in rows[1:]:
+            sums += row
+        while len(sums) > 1:
+            sums = sums[: len(sums) // 2] + sums[len(sums) // 2 :]
+        mixed /= sums
+        return mixed
+
+    def _score(self, shared: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The candidates' scores, by the network that Parameters states."""
+        primed = self.parameters
+
+        def activations(sums: NDArray[np.int64], layer: int) -> NDArray[np.int64]:
+            shifted: NDArray[np.int64] = sums >> int(primed.shifts[layer])
+            return shifted.clip(0, ACTIVATION)
+
+        base = primed.first_bias + primed.first_shared.astype(np.int64) @ shared
+        first = activations(base + own @ primed.first_own.T.astype(np.int64), 0)
+        mean = first.sum(axis=0) // len(first)
+        base = primed.second_bias + primed.second_mean.astype(np.int64) @ mean
+        second = activations(base + first @ primed.second_own.T.astype(np.int64), 1)
+        sums = int(primed.output_bias[0]) + second @ primed.output.astype(np.int64)
+        scores: NDArray[np.int64] = sums >> int(primed.shifts[2])
+        return scores.clip(tables.LOWEST, tables.HIGHEST)
+
+
+def ln(x: float) -> int:
+    """The natural logarithm of a positive number, in units of 1/32."""
+    bits = int(np.float32(x).view(np.uint32))
+    table = tables.logarithm()
+    return int(table[bits >> 23]) + int(table[tables.EXPONENTS + (bits >> 16 & 127)])
+
+
+def share(count: int, total: int) -> int:
+    """The logarithm of how often something came of how often it might have, or 0."""
+    return ln(5 * count + 1) - ln(5 * total + 2) if total else 0
+
+
+def amount(count: int) -> int:
+    """The logarithm of a count."""
+    return ln(1 + count)
+
+
+def describe(
+    index: PlainIndex, context: Context, found: Candidates, p: Floats
+) -> tuple[list[int], list[list[int]]]:
+    """What the scores are computed from: of the place, and of each candidate."""
+    symbols = index.symbols
+    last = context.recent[0] - 1
+    length = index.length
+    followed = 0
+    if last >= 0:
+        followed = int(index.singles[last]) - bool(length and index.ids[length - 1] == last)
+    top = int(p.argmax())
+    covered = min(UNIT, sum(int(p[candidate.number] * UNIT) for candidate in found.each))
+    outcomes, success = min(length, SPAN), group(found.match)
+    shared = [
+        *(amount(count) for count in found.seen),
+        *(amount(count) for count in found.repeats),
+        amount(followed),
+        8 * found.match,
+        amount(len(found.each)),
+        ln(max(p[top], FLOOR)),
+        amount(length),
+        *(amount(sum(c.seen[level] > 0 for c in found.each)) for level in (0, 2, 4)),
+        share(index.right[success], index.tried[success]),
+        share(index.right[GROUPS], index.tried[GROUPS]),
+        share(outcomes - index.tried[0], outcomes),
+        FLAG * context.inside,
+        ln(max(covered, LEAST)) - ln(UNIT),
+        ln(max(UNIT - covered, LEAST)) - ln(UNIT),
+        amount(context.letters),
+        FLAG * (last == symbols.newline),
+        FLAG * (last == symbols.space),
+    ]
+
+    def of(candidate: Candidate) -> list[int]:
+        number = candidate.number
+        pair = 0 if last < 0 else int(index.pairs[index.pair(last, number)])
+        best = candidate is found.best
+        return [
+            *(share(*counts) for counts in zip(candidate.seen, found.seen, strict=True)),
+            *(share(*counts) for counts in zip(candidate.repeats, found.repeats, strict=True)),
+            share(pair, followed),
+            share(int(index.singles[number]), length),
+            *(FLAG * (found.newest.get(level) is candidate) for level in NEWEST_LEVELS),
+            FLAG * best,
+            8 * found.match * best,
+            8 * candidate.longest,
+            amount(candidate.longest_age),
+            amount(candidate.age),
+            ln(max(p[number], FLOOR)),
+            ln(max(np.float32(1) - p[number], FLOOR)),
+            FLAG * int(symbols.letters[number]),
+            FLAG * (number == symbols.newline),
+            FLAG * (number == symbols.space),
+            FLAG * (number == top),
+            FLAG * (number == last),
+        ]
+
+    return _padded(shared, SHARED), [_padded(of(candidate), OWN) for candidate in found.each]
+
+
+def _padded(features: list[int], count: int) -> list[int]:
+    return features + [0] * (count - len(features))

@@ -1,0 +1,161 @@
+"""Primes adaptation: trains the small network that scores what a page finds, for one checkpoint.
+
+    python -m training.priming CHECKPOINT TEXT… [--include PATTERN]
+
+It reads documents that belong to the training text, never validation text, each on a page of its
+own, and learns how much more probable than the network alone has it a candidate is. A training
+does this at its end; the program does it again for a checkpoint that is finished.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model import adaptation, checkpoint
+from model.adaptation.engine import Collected
+from model.adaptation.index import LIMIT
+from model.adaptation.parameters import PREFIX, Parameters
+from model.checkpoint import Checkpoint, Weights
+from model.errors import ModelError
+from model.runtime import Ids, Runtime
+from training.corpus import CorpusError, Selection, read
+from training.scorer import Examples, Scorer
+
+Floats = NDArray[np.float32]
+
+DOCUMENTS = 120
+"""How many documents are read, spread over all that there are."""
+CHARACTERS = 8192
+"""How many characters of each."""
+TOGETHER = 16
+"""Documents that are read side by side."""
+
+
+@dataclass(frozen=True)
+class Primed:
+    """The parameters, and bits an id on what they were trained on: without and with them."""
+
+    parameters: Parameters
+    places: int
+    network_bits: float
+    adapted_bits: float
+
+    def summary(self) -> dict[str, float]:
+        """What config.json tells of it."""
+        return {
+            "ids": self.places,
+            "network_bits": self.network_bits,
+            "adapted_bits": self.adapted_bits,
+        }
+
+
+def prime(trained: Checkpoint, texts: Sequence[str], seed: int = 1) -> Primed:
+    """Trains the parameters for a checkpoint on documents that belong to its training text.
+
+    Raises ValueError where the texts are empty.
+    """
+    every = max(1, len(texts) // DOCUMENTS)
+    chosen = [text[:CHARACTERS] for text in texts[::every][:DOCUMENTS]]
+    examples = collect(Runtime(trained), chosen)
+    if not len(examples):
+        raise ValueError("texts to prime adaptation with: all are empty")
+    scorer = Scorer(examples, seed)
+    scorer.fit(examples)
+    return Primed(
+        scorer.quantized(examples),
+        len(examples),
+        float(-np.log2(examples.given).mean()),
+        scorer.bits(examples),
+    )
+
+
+def collect(runtime: Runtime, texts: Sequence[str]) -> Examples:
+    """Reads texts, each on a page of its own, as far as a page reaches."""
+    vocabulary = runtime.vocabulary
+    engine = adaptation.engine_for(Parameters.neutral(), vocabulary, runtime.backend)
+    parts: list[Examples] = []
+    for begin in range(0, len(texts), TOGETHER):
+        ids = [vocabulary.encode(text)[:LIMIT] for text in texts[begin : begin + TOGETHER]]
+        for document, p in zip(ids, _read(runtime, ids), strict=True):
+            parts.append(_examples(document, p, engine.collect(engine.index(), document, p)))
+    begins = np.concatenate([[0], *(np.diff(part.begins) for part in parts)]).cumsum()
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("shared", "own", "probabilities", "right", "given")
+    }
+    return Examples(begins, **joined)
+
+
+def _read(runtime: Runtime, documents: Sequence[Ids]) -> list[Floats]:
+    """The network's distribution before each id of some documents."""
+    pool = runtime.pool(len(documents))
+    slots = np.array([pool.acquire() for _ in documents])
+    for slot in slots.tolist():
+        pool.start(slot)
+    lengths = np.array([len(document) for document in documents])
+    p = [np.empty((length, runtime.network.size), np.float32) for length in lengths]
+    for place in range(lengths.max(initial=0)):
+        live = np.flatnonzero(lengths > place).tolist()
+        for document, row in zip(live, pool.probabilities(slots[live]), strict=True):
+            p[document][place] = row
+        pool.step(slots[live], np.array([documents[document][place] for document in live]))
+    return p
+
+
+def _examples(ids: Ids, p: Floats, collected: Collected) -> Examples:
+    places = np.repeat(np.arange(len(ids)), collected.counts)
+    return Examples(
+        np.concatenate([[0], np.cumsum(collected.counts)]),
+        collected.shared,
+        collected.own,
+        p[places, collected.ids],
+        collected.ids == ids[places],
+        p[np.arange(len(ids)), ids],
+    )
+
+
+def main() -> int:
+    """Primes the checkpoint that is named, in place."""
+    parser = argparse.ArgumentParser(prog="python -m training.priming", description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("text", nargs="+", type=Path, help="files or folders of training text")
+    parser.add_argument("--include", action="append", metavar="PATTERN")
+    parser.add_argument("--skip", action="append", default=[], metavar="PATTERN")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    try:
+        corpus = read(options.text, Selection(tuple(options.include or "*"), tuple(options.skip)))
+        trained = checkpoint.load(options.checkpoint)
+        primed = prime(trained, [document.text for document in corpus.train], options.seed)
+        save(options.checkpoint, trained, primed)
+    except (CorpusError, ModelError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(
+        f"{options.checkpoint}: {primed.network_bits:.3f} bits an id by the network, "
+        f"{primed.adapted_bits:.3f} adapted, on {primed.places:,} ids of training text"
+    )
+    return 0
+
+
+def with_parameters(trained: Checkpoint, primed: Primed) -> Weights:
+    """A checkpoint's arrays with these parameters in the place of earlier ones."""
+    others = {n: w for n, w in trained.weights.items() if not n.startswith(PREFIX)}
+    return others | primed.parameters.to_arrays()
+
+
+def save(folder: Path, trained: Checkpoint, primed: Primed) -> None:
+    """Writes the checkpoint with these parameters, whole or not at all."""
+    summary = {**trained.training, "adaptation": primed.summary()}
+    checkpoint.save(folder, trained.config, with_parameters(trained, primed), summary)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
