@@ -1,9 +1,10 @@
 """Builds the compiled backends; everything else of the package stands in pyproject.toml.
 
 `model/runtime/step.c` and `model/adaptation/adapt.c` become plain shared libraries, which ctypes
-loads: they know nothing of Python, so that one wheel serves every version. Where the machine has no C compiler, PyPI's
-`ziglang` is one, and its library runs on every Linux since glibc 2.17; NEXTCHAR_BUILD=zig takes it
-in any case, for a wheel that is given to others. Where nothing compiles, numpy computes.
+loads: they know nothing of Python, so that one wheel serves every version. Where the machine has no
+C compiler, PyPI's `ziglang` is one, and its libraries run on every Linux since glibc 2.17;
+NEXTCHAR_BUILD=zig takes it in any case, for a wheel that is given to others. Where nothing
+compiles, numpy computes.
 """
 
 import os
