@@ -6,46 +6,40 @@ equal this one's, bit for bit.
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from model.decoding import Completion, Greedy, Options
+from model.decoder import Decoder
+from model.decoding import BEFORE, Completion, Options
+from model.outlook import next_characters, outlooks
 from model.runtime import Runtime
-from model.runtime.arithmetic import Floats
-from model.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A completion, and the most probable next characters with their probabilities."""
+    """A completion, the other candidates, and the most probable next characters."""
 
     completion: Completion
+    alternatives: tuple[Completion, ...]
     next: tuple[tuple[str, float], ...]
 
 
 def complete(runtime: Runtime, prefix: str, options: Options | None = None, top: int = 0) -> Answer:
     """The completion of a prefix; raises TextError where the vocabulary cannot spell it."""
-    ids = runtime.vocabulary.encode(prefix)
-    pool = runtime.pool(1)
-    slot = pool.acquire()
-    pool.start(slot)
-    pool.absorb([slot], [ids])
+    options = options or Options()
+    vocabulary = runtime.vocabulary
+    ids = vocabulary.encode(prefix)
+    decoder = Decoder(vocabulary, options, runtime.calibration, prefix[-BEFORE:], len(prefix))
+    pool = runtime.pool(decoder.width)
+    slots = [pool.acquire() for _ in range(decoder.width)]
+    pool.start(slots[0])
+    pool.absorb(slots[:1], [ids])
     following: tuple[tuple[str, float], ...] = ()
     if top:
-        following = next_characters(runtime.vocabulary, pool.probabilities([slot])[0], top)
-    greedy = Greedy(runtime.vocabulary, options or Options())
-    (choice,), (probability,) = pool.best([slot])
-    while greedy.push(int(choice), float(probability)):
-        (choice,), (probability,) = pool.follow([slot], [choice])
-    return Answer(greedy.completion(), following)
-
-
-def next_characters(
-    vocabulary: Vocabulary, probabilities: Floats, top: int
-) -> tuple[tuple[str, float], ...]:
-    """The `top` most probable characters of a distribution over ids, the first id first in ties.
-
-    Bytes that begin a character outside the vocabulary are no characters, and are left out.
-    """
-    characters = probabilities[: len(vocabulary.characters)]
-    order = np.argsort(-characters, kind="stable")[:top]
-    return tuple((vocabulary.characters[i], float(characters[i])) for i in order)
+        following = next_characters(vocabulary, pool.probabilities(slots[:1])[0], top)
+    while turn := decoder.turn:
+        for branch, state in turn.writes:
+            pool.write(slots[branch], state)
+        if turn.moves:
+            pool.step([slots[branch] for branch, _ in turn.moves], [i for _, i in turn.moves])
+        asked = [slots[branch] for branch in turn.asks]
+        states = [pool.read(slot) if decoder.shares else None for slot in asked]
+        decoder.take(outlooks(pool, asked, turn.whole, states))
+    return Answer(decoder.completion, decoder.alternatives, following)

@@ -1,142 +1,118 @@
-"""Greedy decoding of one suggestion: when it ends, and how likely it is to be right as a whole."""
+"""What is asked of decoding, and what comes out: options, a suggestion, and why it ended."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from model.vocabulary import Speller, Vocabulary
-
 FinishReason = Literal[
-    "line_end", "stop", "max_chars", "confidence", "suffix", "repetition", "invalid_bytes"
+    "line_end",
+    "stop",
+    "max_chars",
+    "confidence",
+    "value",
+    "suffix",
+    "indentation",
+    "repetition",
+    "invalid_bytes",
+    "time",
 ]
 
-LINE_ENDS = "\n\r"
-REPEATED = 24
-"""A suggestion that ends in copies of one piece, three or more, over this length is a loop."""
+BEFORE = 1024
+"""So many characters before the cursor may bear on where a suggestion ends: its line's indentation
+and brackets. What a suggestion says depends on the whole text."""
+
+MOST_ALTERNATIVES = 16
+MOST_LINES = 1000
+MOST_EACH = 20
 
 
 @dataclass(frozen=True)
 class Options:
-    """Where a suggestion ends.
+    """What to suggest, and where it ends.
 
-    `max_chars` is its longest length; `min_confidence` the least probability that the whole of it
-    is right; `stop` holds strings before which it ends; `suffix` is the text after the cursor,
-    whose line it does not repeat. Raises ValueError naming the field.
+    A suggestion has at most `max_chars` characters and `max_lines` lines, ends before any of the
+    strings `stop`, and does not repeat what `suffix`, the text after the cursor, begins with. Its
+    further lines are indented by `indent` columns at least, or as far as the cursor's line where
+    that is None. It is as probable as `min_confidence`, unless the `trigger` is manual, and cut
+    where most keys are saved, unless `by_value` is false.
+
+    At `temperature` 0 the suggestion is the most probable one, step by step, and `n` > 1 adds
+    alternatives by a beam; above it, `n` are drawn, from the ids that `top_k` (0 is all), `top_p`
+    and `min_p` leave, as `seed` says. `top_each` lists so many characters at each place.
+
+    Raises ValueError naming the field.
     """
 
     max_chars: int = 24
     min_confidence: float = 0.3
     stop: tuple[str, ...] = ()
     suffix: str = ""
+    n: int = 1
+    max_lines: int = 1
+    indent: int | None = None
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    seed: int = 0
+    trigger: Literal["automatic", "manual"] = "automatic"
+    by_value: bool = True
+    top_each: int = 0
 
     def __post_init__(self) -> None:
-        if self.max_chars < 0:
-            raise ValueError(f"max_chars: {self.max_chars} is below 0")
-        if not 0 <= self.min_confidence <= 1:
-            raise ValueError(f"min_confidence: {self.min_confidence} is not between 0 and 1")
+        _between("max_chars", self.max_chars, 0, float("inf"))
+        _between("min_confidence", self.min_confidence, 0, 1)
         if "" in self.stop:
             raise ValueError("stop: an empty string stops everything")
+        _between("n", self.n, 1, MOST_ALTERNATIVES)
+        _between("max_lines", self.max_lines, 1, MOST_LINES)
+        _between("indent", self.indent or 0, 0, float("inf"))
+        _between("temperature", self.temperature, 0, 100)
+        _between("top_k", self.top_k, 0, float("inf"))
+        _between("min_p", self.min_p, 0, 1)
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p: {self.top_p} is not above 0 and at most 1")
+        _between("seed", self.seed, 0, 2**64 - 1)
+        if self.trigger not in ("automatic", "manual"):
+            raise ValueError(f"trigger: {self.trigger!r} is neither automatic nor manual")
+        _between("top_each", self.top_each, 0, MOST_EACH)
+
+    @property
+    def least_confidence(self) -> float:
+        """The least probability that the whole of a suggestion is right."""
+        return self.min_confidence if self.trigger == "automatic" else 0.0
 
 
 @dataclass(frozen=True)
 class CharProbability:
-    """One character of a suggestion, and its probability after all before it."""
+    """One character of a suggestion, and its probability after all before it.
+
+    `top` lists the most probable characters at its place, where they were asked for.
+    """
 
     text: str
     probability: float
+    top: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class Completion:
-    """A suggestion; `confidence` is the product of its characters' probabilities, 1 if empty."""
+    """A suggestion; `confidence` is the probability that all of it is right, 1 if it is empty.
+
+    `stopped_by` is the stop string that ended it.
+    """
 
     chars: tuple[CharProbability, ...]
+    confidence: float
     finish_reason: FinishReason
+    stopped_by: str = ""
 
     @property
     def text(self) -> str:
         return "".join(c.text for c in self.chars)
 
-    @property
-    def confidence(self) -> float:
-        product = 1.0
-        for char in self.chars:
-            product *= char.probability
-        return product
 
-
-class Greedy:
-    """One suggestion on its way: takes the network's choices, one id after another."""
-
-    def __init__(self, vocabulary: Vocabulary, options: Options) -> None:
-        self._options = options
-        self._speller = Speller(vocabulary)
-        self._line_after = _first_line(options.suffix)
-        self._chars: list[CharProbability] = []
-        self._text = ""
-        self._confidence = 1.0
-        self._pending = 1.0
-        self.finish_reason: FinishReason | None = "max_chars" if options.max_chars == 0 else None
-
-    def push(self, index: int, probability: float) -> bool:
-        """Takes the most probable id after all before it; whether decoding should go on.
-
-        Where it should, the caller steps the state by this id and comes back with the next one.
-        """
-        if self.finish_reason is None:
-            self._pending *= float(probability)
-            character = self._speller.push(index)
-            if character is None:
-                self.finish_reason = "invalid_bytes"
-            elif self._confidence * self._pending < self._options.min_confidence:
-                self.finish_reason = "confidence"
-            elif character and character in LINE_ENDS:
-                self.finish_reason = "line_end"
-            elif character:
-                self._append(character)
-        return self.finish_reason is None
-
-    def completion(self) -> Completion:
-        """The suggestion as far as it has come, without what already stands after the cursor."""
-        reason = self.finish_reason or "max_chars"
-        for length in range(min(len(self._text), len(self._line_after)), 0, -1):
-            if self._text.endswith(self._line_after[:length]):
-                return Completion(tuple(self._chars[:-length]), "suffix")
-        return Completion(tuple(self._chars), reason)
-
-    def _append(self, character: str) -> None:
-        self._chars.append(CharProbability(character, self._pending))
-        self._text += character
-        self._confidence *= self._pending
-        self._pending = 1.0
-        stopped = [s for s in self._options.stop if self._text.endswith(s)]
-        if stopped:
-            self._cut(max(map(len, stopped)), "stop")
-        elif self._line_after and self._text.endswith(self._line_after):
-            self.finish_reason = "suffix"
-        elif repeated := _repeated(self._text):
-            self._cut(repeated, "repetition")
-        elif len(self._text) >= self._options.max_chars:
-            self.finish_reason = "max_chars"
-
-    def _cut(self, length: int, reason: FinishReason) -> None:
-        del self._chars[len(self._chars) - length :]
-        self._text = self._text[: len(self._text) - length]
-        self.finish_reason = reason
-
-
-def _first_line(suffix: str) -> str:
-    """What stands between the cursor and the end of its line, without trailing blanks."""
-    for position, character in enumerate(suffix):
-        if character in LINE_ENDS:
-            return suffix[:position].rstrip()
-    return suffix.rstrip()
-
-
-def _repeated(text: str) -> int:
-    """How many characters at the end of a text only repeat the piece before them, or 0."""
-    for unit in range(1, len(text) // 3 + 1):
-        copies = -(-REPEATED // unit)
-        length = max(3, copies) * unit
-        if length <= len(text) and text[-length:] == text[-unit:] * (length // unit):
-            return length - unit
-    return 0
+def _between(field: str, value: float, least: float, most: float) -> None:
+    # Not a number lies nowhere.
+    if not least <= value <= most:
+        bounds = f"at least {least}" if most == float("inf") else f"between {least} and {most}"
+        raise ValueError(f"{field}: {value} is not {bounds}")

@@ -1,8 +1,7 @@
 """Generating text in one process: each character drawn is fed back as the next input."""
 
+import secrets
 from collections.abc import Iterator
-
-import numpy as np
 
 from model.runtime import Runtime
 from model.sampling import Sampler, Sampling
@@ -15,10 +14,12 @@ def generate(
 
     Raises TextError, before the first character, where the vocabulary cannot spell the text.
     """
-    sampler = Sampler(runtime.vocabulary, sampling, np.random.Generator(np.random.Philox(seed)))
+    begun = runtime.vocabulary.encode(text)
+    sampler = Sampler(
+        runtime.vocabulary, sampling, secrets.randbits(64) if seed is None else seed, len(text)
+    )
     pool = runtime.pool(1)
     slot = pool.acquire()
-    begun = runtime.vocabulary.encode(text)
     pool.start(slot)
     pool.absorb([slot], [begun])
     while True:

@@ -30,6 +30,14 @@ def first_word(suggestion: str) -> str:
     return found.group() if found else ""
 
 
+def word_ends(text: str) -> list[int]:
+    """Where the word ends that `first_word` finds at each character; if none, behind that."""
+    ends = list(range(1, len(text) + 1))
+    for word in _FIRST_WORD.finditer(text):
+        ends[word.start() : word.end()] = [word.end()] * (word.end() - word.start())
+    return ends
+
+
 def press(suggestion: str, text: str, position: int = 0) -> Key:
     """The key that the typist presses at `position` of `text` on seeing `suggestion`.
 

@@ -5,17 +5,18 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from model.outlook import Outlook
+
 # A longer prediction is kept up to here: beyond it the next keystrokes compute on as usual.
 KEPT_STEPS = 48
 
 
 @dataclass(frozen=True)
 class Step:
-    """One predicted id, its probability, and the state after it (None where none was computed)."""
+    """What was predicted in one place, with the state there if it was kept, and the id chosen."""
 
+    outlook: Outlook
     id: int
-    probability: float
-    state: bytes | None
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,17 @@
 """One request's computing: absorb a text from a state on, then decode; what a batch steps."""
 
+import time
 from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.decoding import Completion, Greedy, Options
+from model.decoder import Decoder
+from model.decoding import CharProbability, Completion, Options
+from model.outlook import Outlook
 from model.runtime import Runtime
 from service.predictions import KEPT_STEPS, Prediction, Step
 
@@ -17,7 +22,12 @@ class Job:
 
     `start` is the state to begin from, None for that of the empty text; `origin` and `end` are
     the digests of the text before and after absorbing. `top` asks for the probabilities of what
-    comes next, too.
+    comes next, too. The whole text has `length` characters, and `before` is its last ones, as many
+    as model.decoding.BEFORE, or all.
+
+    `on_chars` is called, on the thread that computes, with further characters of the suggestion as
+    soon as they are certain. After `predict_seconds` from the first choice on, decoding ends with
+    what there is once that holds a line end.
     """
 
     runtime: Runtime
@@ -28,24 +38,33 @@ class Job:
     pieces: tuple[str, ...]
     options: Options
     top: int
+    length: int
+    before: str
+    on_chars: Callable[[tuple[CharProbability, ...]], None] | None = None
+    predict_seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Computed:
-    """What came out: the states at the ends of the pieces, the completion, and the cost.
+    """What came out: the states at the ends of the pieces, the suggestions, and the cost.
 
     `next` holds the probability of every id after the text, where the job asked for it.
+    `steps_predicted` counts the ids decoded for the first candidate, kept ones included.
     """
 
     states: tuple[bytes, ...]
     completion: Completion
+    alternatives: tuple[Completion, ...]
     next: NDArray[np.float32] | None
     steps_computed: int
     steps_reused: int
+    steps_predicted: int
+    seconds_absorbing: float
+    seconds_predicting: float
 
 
 class Row:
-    """One job on its way: which id it steps by next, and what it has read and chosen so far.
+    """One job on its way: what it steps by next, and what it has read and chosen so far.
 
     The row says what it needs, the lane that holds it calls the runtime for all rows at once.
     Raises TextError for a character that the model's vocabulary cannot spell.
@@ -53,8 +72,7 @@ class Row:
 
     def __init__(self, job: Job, prediction: Prediction | None) -> None:
         self.job = job
-        self.slot = -1
-        self.finished = False
+        self.slots: list[int] = []
         self.next: NDArray[np.float32] | None = None
         self._ids: list[int] = []
         self._cuts: list[int] = []
@@ -63,14 +81,23 @@ class Row:
             self._cuts.append(len(self._ids))
         self._absorbed = 0
         self._states: list[bytes] = []
-        self._greedy = Greedy(job.runtime.vocabulary, job.options)
-        self._steps: list[Step] = []
-        self._chosen: tuple[int, float] | None = None
+        self._decoder = Decoder(
+            job.runtime.vocabulary, job.options, job.runtime.calibration, job.before, job.length
+        )
+        self._moved = False
+        self._told = 0
         self._computed = 0
         self._reused = 0
+        self._joined = time.monotonic()
+        self._predicting: float | None = None
         self.state = job.start
         if prediction is not None:
             self._follow(prediction.after(job.runtime.fingerprint, job.origin))
+
+    @property
+    def width(self) -> int:
+        """How many slots the row takes."""
+        return self._decoder.width
 
     @property
     def absorbing(self) -> bool:
@@ -78,16 +105,54 @@ class Row:
         return self._absorbed < len(self._ids)
 
     @property
-    def next_id(self) -> int | None:
-        """The id to step by, or None where something is to be chosen first."""
-        if self.absorbing:
-            return self._ids[self._absorbed]
-        return self._chosen[0] if self._chosen else None
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._decoder.turn is None and not self.absorbing and not self.wants_next
 
     @property
     def wants_next(self) -> bool:
         """Whether the probabilities after the text are to be read now."""
         return self.job.top > 0 and self.next is None and not self.absorbing
+
+    @property
+    def writes(self) -> list[tuple[int, bytes]]:
+        """States to be put into slots before the next steps."""
+        turn = self._decoder.turn
+        if self.absorbing or self._moved or turn is None:
+            return []
+        return [(self.slots[branch], state) for branch, state in turn.writes]
+
+    @property
+    def steps(self) -> list[tuple[int, int]]:
+        """Slots, and the ids to step them by next."""
+        if self.absorbing:
+            return [(self.slots[0], self._ids[self._absorbed])]
+        turn = self._decoder.turn
+        if self._moved or turn is None:
+            return []
+        return [(self.slots[branch], index) for branch, index in turn.moves]
+
+    @property
+    def asking(self) -> bool:
+        """Whether outlooks are wanted when the steps are done, be it none for now."""
+        return not self.absorbing and self._decoder.turn is not None
+
+    @property
+    def asks(self) -> list[int]:
+        """The slots whose outlook is wanted."""
+        turn = self._decoder.turn
+        return [self.slots[branch] for branch in turn.asks] if turn is not None else []
+
+    @property
+    def whole(self) -> bool:
+        """Whether the outlooks are to come with their distributions."""
+        turn = self._decoder.turn
+        return turn is not None and turn.whole
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the outlooks are to come with their states."""
+        return self._decoder.shares or len(self._decoder.chain) < KEPT_STEPS
 
     @property
     def run(self) -> int:
@@ -101,60 +166,91 @@ class Row:
         return np.array(self._ids[self._absorbed : self._absorbed + count], dtype=np.int32)
 
     def reads(self, count: int) -> bool:
-        """Whether the state after the next `count` steps is to be read."""
-        if self.absorbing:
-            return count == self.run
-        return len(self._steps) < KEPT_STEPS
+        """Whether the state after the next `count` steps is to be read for the job."""
+        return self.absorbing and count == self.run
 
     def stepped(self, state: bytes | None, count: int) -> None:
         """The next `count` steps are done; `state` is the one after them where the row reads it."""
-        self._computed += count
-        self._advance(state, count)
-
-    def chose(self, index: int, probability: float) -> None:
-        """The network's choice after the text and what was chosen so far."""
-        if self._greedy.push(index, probability):
-            self._chosen = (index, probability)
+        if self.absorbing:
+            self._computed += count
+            self._absorb(state, count)
         else:
-            self._steps.append(Step(index, probability, None))
-            self.finished = True
+            assert self._decoder.turn is not None
+            self._computed += len(self._decoder.turn.moves)
+            self._moved = True
+
+    def take(self, outlooks: Sequence[Outlook]) -> None:
+        """The outlooks that the row asked for."""
+        if self._predicting is None:
+            self._predicting = time.monotonic()
+        self._decoder.take(outlooks)
+        self._moved = False
+        if self.job.predict_seconds is not None:
+            late = time.monotonic() - self._predicting >= self.job.predict_seconds
+            if late and self._decoder.turn is not None and "\n" in self._decoder.text:
+                self._decoder.end()
+        if self.job.on_chars is not None:
+            certain = self._decoder.certain
+            if len(certain) > self._told:
+                self.job.on_chars(certain[self._told :])
+                self._told = len(certain)
 
     def result(self) -> Computed:
         """What came out of a row that has finished."""
+        now = time.monotonic()
+        predicting = self._predicting or now
         return Computed(
             states=tuple(self._states),
-            completion=self._greedy.completion(),
+            completion=self._decoder.completion,
+            alternatives=self._decoder.alternatives,
             next=self.next,
             steps_computed=self._computed,
             steps_reused=self._reused,
+            steps_predicted=len(self._decoder.chain),
+            seconds_absorbing=predicting - self._joined,
+            seconds_predicting=now - predicting,
         )
 
     @property
     def prediction(self) -> Prediction:
         """The steps beyond the text, for the session's next request."""
-        steps = tuple(self._steps[:KEPT_STEPS])
+        steps = tuple(Step(*step) for step in self._decoder.chain[:KEPT_STEPS])
         return Prediction(self.job.runtime.fingerprint, self.job.end, steps)
 
-    def _advance(self, state: bytes | None, count: int = 1) -> None:
-        if self.absorbing:
-            self._absorbed += count
-            if self._absorbed in self._cuts:
-                assert state is not None
-                self._states.append(state)
-        else:
-            assert self._chosen is not None
-            self._steps.append(Step(*self._chosen, state))
-            self._chosen = None
+    def _absorb(self, state: bytes | None, count: int = 1) -> None:
+        self._absorbed += count
+        if self._absorbed in self._cuts:
+            assert state is not None
+            self._states.append(state)
 
     def _follow(self, steps: tuple[Step, ...]) -> None:
         """Goes along a prediction as far as the text does, and then as far as decoding does."""
-        for step in steps:
-            if self.wants_next:
+        for step, after in zip_longest(steps, steps[1:]):
+            if self.absorbing:
+                index = self._ids[self._absorbed]
+            else:
+                chosen = self._choose(step.outlook)
+                if chosen is None:
+                    return
+                index = chosen
+            if index != step.id or after is None or after.outlook.state is None:
                 return
-            if not self.absorbing:
-                self.chose(step.id, step.probability)
-            if self.finished or step.id != self.next_id or step.state is None:
-                return
-            self._advance(step.state)
             self._reused += 1
-            self.state = step.state
+            self.state = after.outlook.state
+            if self.absorbing:
+                self._absorb(self.state)
+            else:
+                self._moved = True
+
+    def _choose(self, outlook: Outlook) -> int | None:
+        """The id that decoding steps by after an outlook, if that is all that it asks for."""
+        if self.wants_next:
+            self.next = outlook.distribution
+        turn = self._decoder.turn
+        if self.wants_next or turn is None or (turn.whole and outlook.distribution is None):
+            return None
+        self.take([outlook])
+        turn = self._decoder.turn
+        if turn is None or turn.writes or [branch for branch, _ in turn.moves] != [0]:
+            return None
+        return turn.moves[0][1]

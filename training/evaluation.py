@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model.decoding import Greedy, Options
+from model.candidate import Candidate, Rules
+from model.decoding import Options
 from model.runtime import Runtime
 from model.typist import press
 from training.suggestions import Suggestions, suggest
@@ -250,7 +251,7 @@ def time_suggestions(
             for index in runtime.vocabulary.spell(character):
                 pool.step(np.array([head]), np.array([index]))
             pool.write(tail, pool.read(head))
-            greedy = Greedy(runtime.vocabulary, options)
+            greedy = Candidate(Rules(runtime.vocabulary, options, runtime.calibration))
             while True:
                 best, probability = pool.best(np.array([tail]))
                 if not greedy.push(int(best[0]), float(probability[0])):

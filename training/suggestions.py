@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from model.decoding import Completion, Greedy, Options
+from model.calibration import Calibration
+from model.candidate import Candidate, Rules
+from model.decoding import Completion, Options
 from model.runtime import Pool, Runtime
 from model.vocabulary import Vocabulary
 from training.surprise import TOGETHER, Progress, Reading, ignore
@@ -49,6 +51,7 @@ class Suggestions:
     """The suggestions at every position of one text, under `loosest` or stricter options."""
 
     vocabulary: Vocabulary
+    calibration: Calibration
     loosest: Options
     every: int
     tapes: tuple[Tape, ...]
@@ -60,7 +63,7 @@ class Suggestions:
         """
         tape = self.tapes[position // self.every]
         position %= self.every
-        greedy = Greedy(self.vocabulary, options)
+        greedy = Candidate(Rules(self.vocabulary, options, self.calibration))
         for at in range(tape.starts[position], tape.ends[position]):
             if not greedy.push(tape.ids[at], tape.probabilities[at]):
                 return greedy.completion()
@@ -88,7 +91,11 @@ def suggest(
     tapes = iter(_run(runtime, stretches, loosest, progress))
     return [
         Suggestions(
-            vocabulary, loosest, reading.every, tuple(next(tapes) for _ in reading.snapshots)
+            vocabulary,
+            runtime.calibration,
+            loosest,
+            reading.every,
+            tuple(next(tapes) for _ in reading.snapshots),
         )
         for reading in readings
     ]
@@ -111,6 +118,7 @@ def _run(
     options: Options,
     progress: Progress,
 ) -> list[Tape]:
+    rules = Rules(runtime.vocabulary, options, runtime.calibration)
     pool = runtime.pool(2 * min(TOGETHER, max(1, len(stretches))))
     waiting = list(range(len(stretches)))
     running: list[_Running] = []
@@ -121,7 +129,7 @@ def _run(
             text, state = stretches[order]
             slots = (pool.acquire(), pool.acquire())
             pool.write(slots[0], state)
-            chains = _chains(pool, slots, runtime.vocabulary, text, options)
+            chains = _chains(pool, slots, rules, text)
             running.append(_Running(order, len(text), slots, chains, next(chains)))
         still_running: list[_Running] = []
         for stretch, best in zip(running, _answer(pool, [r.ask for r in running]), strict=True):
@@ -148,7 +156,7 @@ def _answer(pool: Pool, asks: Sequence[Ask]) -> list[Best]:
 
 
 def _chains(
-    pool: Pool, slots: tuple[int, int], vocabulary: Vocabulary, text: str, options: Options
+    pool: Pool, slots: tuple[int, int], rules: Rules, text: str
 ) -> Generator[Ask, Best, Tape]:
     """The chain of each position of `text`; the head slot holds the state before the text.
 
@@ -163,7 +171,7 @@ def _chains(
         if start == len(tape.ids):
             tape.append(best)
         tape.starts.append(start)
-        greedy = Greedy(vocabulary, options)
+        greedy = Candidate(rules)
         at = start
         while greedy.push(tape.ids[at], tape.probabilities[at]):
             at += 1
@@ -172,7 +180,7 @@ def _chains(
                     pool.write(tail, pool.read(head))
                 tape.append((yield tail, tape.ids[-1]))
         tape.ends.append(at + 1)
-        spelling = vocabulary.spell(character)
+        spelling = rules.vocabulary.spell(character)
         for index in spelling:
             best = yield head, index
         follows = tuple(tape.ids[start : start + len(spelling)]) == spelling

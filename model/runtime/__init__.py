@@ -3,6 +3,7 @@
 ARITHMETIC.md is the specification; any backend gives the same bits on any machine.
 """
 
+from model.calibration import Calibration
 from model.checkpoint import Checkpoint
 from model.runtime import backends
 from model.runtime.backends import BackendError
@@ -22,6 +23,7 @@ class Runtime:
         Raises BackendError for one that does not.
         """
         self.checkpoint = checkpoint
+        self.calibration = Calibration.of(checkpoint.weights)
         self.network = quantize_network(checkpoint)
         self.backend = backends.choose(backend)
         self._make_pool = backends.pools(self.backend, self.network)

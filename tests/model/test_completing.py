@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from model.checkpoint import load
-from model.completing import complete, next_characters
+from model.completing import complete
 from model.decoding import Options
 from model.errors import TextError
+from model.outlook import next_characters
 from model.runtime import Runtime
 from model.vocabulary import Vocabulary
 from tests.tiny import save_tiny_checkpoint
@@ -19,7 +20,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Runtime:
 
 
 def test_typing_what_was_suggested_suggests_the_rest(runtime: Runtime) -> None:
-    options = Options(max_chars=30, min_confidence=0)
+    options = Options(max_chars=30, min_confidence=0, by_value=False)
     whole = complete(runtime, "abc", options).completion
     assert len(whole.text) > 2
     for typed in range(1, len(whole.text)):

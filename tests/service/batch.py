@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
-from model.decoding import Options
+from model.decoding import BEFORE, Options
 from model.runtime import Runtime
 from service.digests import Digests
 from service.lane import Lane, Request
 from service.rows import Computed, Job
 from service.scheduler import Scheduler
 
-EAGER = Options(min_confidence=0.0)
+EAGER = Options(min_confidence=0.0, by_value=False)
 ALPHABET = "abc def\nxyz().é😀"
 
 
@@ -35,13 +35,16 @@ def job(
         pieces=tuple(text[a:b] for a, b in pairwise(ends)),
         options=options,
         top=top,
+        length=len(text),
+        before=text[-BEFORE:],
     )
 
 
 def bits(computed: Computed) -> tuple[object, ...]:
     """All of a result that must not depend on the batch."""
     assert computed.next is not None
-    return computed.states, computed.completion, computed.next.tobytes()
+    found = (computed.completion, computed.alternatives)
+    return computed.states, found, computed.next.tobytes()
 
 
 def text_of(seed: int, longest: int = 40) -> str:

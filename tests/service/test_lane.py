@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from model.completing import complete
+from model.decoding import CharProbability, Options
 from model.runtime import Runtime
 from model.runtime.numpy_backend import NumpyPool
 from service.digests import Digests
@@ -137,6 +139,114 @@ def test_a_prediction_is_followed_with_the_same_bits_as_without_it(runtime: Runt
             assert bits(before.result)[-1] == bits(check.result)[-1]
         reused += before.result.steps_reused
     assert reused > 100
+
+
+WAYS = (
+    replace(EAGER, n=5),
+    replace(EAGER, n=8, suffix="b\nab ", max_chars=10),
+    replace(EAGER, n=16, trigger="manual", by_value=True),
+    replace(EAGER, temperature=1.1, seed=3, max_chars=10),
+    replace(EAGER, temperature=0.7, seed=2**64 - 1, n=4, top_k=9, top_p=0.9),
+    replace(EAGER, trigger="manual", by_value=True),
+    replace(EAGER, max_lines=4, max_chars=60, top_each=3),
+)
+
+
+def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_a_process_of_their_own(
+    runtime: Runtime,
+) -> None:
+    texts = [text_of(i) for i in range(64)]
+    lane = Lane(runtime, 64, Predictions(0))
+    works = [job(runtime, text, options=WAYS[i % len(WAYS)]) for i, text in enumerate(texts)]
+    waiters = [Waiter(lane, work) for work in works]
+    most = 0
+    while lane.busy:
+        lane.advance()
+        most = max(most, lane.taken)
+    assert most >= 64
+    assert lane.taken == 0
+    for text, work, waiter in zip(texts, works, waiters, strict=True):
+        one = Lane(runtime, 1, Predictions(0))
+        alone = Waiter(one, work)
+        drive(one)
+        assert bits(alone.result) == bits(waiter.result)
+        answer = complete(runtime, text, work.options)
+        assert answer.completion == waiter.result.completion
+        assert answer.alternatives == waiter.result.alternatives
+
+
+@pytest.mark.parametrize("options", WAYS)
+def test_typing_on_gives_the_same_with_what_was_kept_and_without(
+    runtime: Runtime, options: Options
+) -> None:
+    lane, session = Lane(runtime, 4, Predictions(8)), "s"
+    text = typed = "abc "
+    origin, state, reused = Digests("").at(0), None, 0
+    for _ in range(30):
+        work = replace(
+            job(runtime, text, session, options), start=state, origin=origin, pieces=(typed,)
+        )
+        waiter = Waiter(lane, work)
+        drive(lane)
+        answer = complete(runtime, text, options)
+        assert answer.completion == waiter.result.completion
+        assert answer.alternatives == waiter.result.alternatives
+        reused += waiter.result.steps_reused
+        state, origin = waiter.result.states[-1], Digests(text).at(len(text))
+        typed = answer.completion.text[:1] or "a"
+        text += typed
+    assert reused > 10
+
+
+def test_certain_characters_are_told_before_the_end(runtime: Runtime) -> None:
+    for i in range(20):
+        lane = Lane(runtime, 1, Predictions(0))
+        told: list[CharProbability] = []
+        waiter = Waiter(lane, replace(job(runtime, text_of(i)), on_chars=told.extend))
+        early = 0
+        while lane.busy:
+            lane.advance()
+            early = max(early, len(told) if not waiter.results else 0)
+        chars = waiter.result.completion.chars
+        assert tuple(told) == chars[: len(told)]
+        assert early or len(chars) < 2
+
+
+def test_decoding_ends_in_time_once_there_is_a_line_end(runtime: Runtime) -> None:
+    options = replace(EAGER, max_lines=100, max_chars=300, temperature=1.3, indent=0)
+    ended = 0
+    for i in range(20):
+        lane = Lane(runtime, 1, Predictions(0))
+        waiter = Waiter(lane, replace(job(runtime, text_of(i), options=options), predict_seconds=0))
+        drive(lane)
+        whole = complete(runtime, text_of(i), options).completion
+        short = waiter.result.completion
+        assert whole.text.startswith(short.text)
+        if short.finish_reason == "time":
+            assert short.text.count("\n") == 1
+            ended += 1
+        else:
+            assert short == whole
+    assert ended
+
+
+def test_a_wide_row_gets_its_slots_even_where_the_batch_is_small(runtime: Runtime) -> None:
+    lane = Lane(runtime, 1, Predictions(0))
+    waiters = [Waiter(lane, job(runtime, "abc", options=replace(EAGER, n=16))) for _ in range(3)]
+    drive(lane)
+    assert len({bits(waiter.result) for waiter in waiters}) == 1
+
+
+def test_an_abandoned_beam_frees_all_its_slots_at_the_next_step(runtime: Runtime) -> None:
+    lane = Lane(runtime, 4, Predictions(0))
+    waiters = [Waiter(lane, job(runtime, "abc " * 50, options=replace(EAGER, n=8))) for _ in "ab"]
+    lane.advance()
+    assert lane.taken == 16
+    for waiter in waiters:
+        waiter.request.abandoned = True
+    lane.advance()
+    assert lane.taken == 0
+    assert not waiters[0].results
 
 
 def test_a_kept_prediction_is_bounded(runtime: Runtime) -> None:

@@ -35,7 +35,7 @@ def texts(runtime: Runtime) -> list[str]:
 
 
 def sample(runtime: Runtime, length: int, seed: int) -> str:
-    sampler = Sampler(runtime.vocabulary, Sampling(0.5), np.random.default_rng(seed))
+    sampler = Sampler(runtime.vocabulary, Sampling(0.5), seed)
     pool = runtime.pool(1)
     slots = np.array([pool.acquire()], dtype=np.int32)
     pool.start(int(slots[0]))

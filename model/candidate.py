@@ -1,0 +1,148 @@
+"""One candidate on its way: takes ids one after another, and is cut where it is worth most."""
+
+from __future__ import annotations
+
+from copy import copy
+
+from model.calibration import Calibration
+from model.decoding import CharProbability, Completion, FinishReason, Options
+from model.ending import End, Ending, trimmed
+from model.outlook import Outlook, next_characters
+from model.value import best_length
+from model.vocabulary import Speller, Vocabulary
+
+SEARCHED = 0.02
+"""By value a candidate is followed while it is this probable: what is beyond saves too little."""
+
+
+class Rules:
+    """What all candidates of one request share: the options, and what they mean at this cursor."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, options: Options, calibration: Calibration, before: str = ""
+    ) -> None:
+        """`before` is the text before the cursor: the last BEFORE characters if it is longer."""
+        self.vocabulary = vocabulary
+        self.options = options
+        self.calibration = calibration
+        self.ending = Ending(options, before)
+
+
+class Candidate:
+    """The characters so far, how probable they are as a whole, and why they ended.
+
+    `from_here` is the probability against which is measured how far to follow the candidate: that
+    of a beginning which is given.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._speller = Speller(rules.vocabulary)
+        self.chars: list[CharProbability] = []
+        self.text = ""
+        self.right = [1.0]
+        self._pending = 1.0
+        self._top: tuple[tuple[str, float], ...] = ()
+        self._stopped_by = ""
+        self.from_here = 1.0
+        self.finish_reason: FinishReason | None = None
+        if rules.options.max_chars == 0:
+            self.finish_reason = "max_chars"
+
+    @property
+    def probability(self) -> float:
+        """The probability of all ids so far."""
+        return self.right[-1] * self._pending
+
+    def fork(self) -> Candidate:
+        """Another candidate that begins with the same characters."""
+        other = copy(self)
+        other._speller = copy(self._speller)
+        other.chars, other.right = list(self.chars), list(self.right)
+        return other
+
+    def choose(self, outlook: Outlook, index: int) -> bool:
+        """Takes an id where this is the outlook; whether to go on."""
+        given = outlook.distribution
+        if self._rules.options.top_each and self._speller.complete:
+            assert given is not None
+            self._top = next_characters(self._rules.vocabulary, given, self._rules.options.top_each)
+        if index == outlook.id:
+            return self.push(index, outlook.probability)
+        assert given is not None
+        return self.push(index, float(given[index]))
+
+    def push(self, index: int, probability: float) -> bool:
+        """Takes the next id, with its probability after all before it; whether to go on."""
+        if self.finish_reason is None:
+            self._pending *= float(probability)
+            character = self._speller.push(index)
+            reason = self._too_unlikely(self.right[-1] * self._pending)
+            if character is None:
+                self.finish_reason = "invalid_bytes"
+            elif reason is not None:
+                self.finish_reason = reason
+            elif character:
+                self._append(character)
+        return self.finish_reason is None
+
+    def end(self) -> None:
+        """Ends a candidate that nobody has the time to wait for."""
+        if self.finish_reason is None:
+            self.finish_reason = "time"
+
+    @property
+    def certain(self) -> int:
+        """How many characters are sure to be shown, however the candidate goes on."""
+        if self.finish_reason is not None:
+            return len(self.completion().chars)
+        certain = len(self.text) - self._rules.ending.uncertain(self.text) if self.text else 0
+        if self._rules.options.by_value:
+            return min(certain, 0 if self.text[:1].isspace() else 1)
+        return certain
+
+    def length(self, shortest: int = 1) -> int:
+        """How many characters to show: at least `shortest`, as far as there are so many."""
+        length = len(self.text) - self._rules.ending.overlap(self.text)
+        if self._rules.options.by_value and length >= shortest:
+            length = best_length(self.text[:length], self.right, shortest)
+            length = trimmed(self.text[:length])
+        return length
+
+    def completion(self, length: int | None = None) -> Completion:
+        """The candidate as it is shown, or its first `length` characters."""
+        if length is None:
+            length = self.length()
+        reason = self.finish_reason or "max_chars"
+        if length < len(self.text):
+            behind = len(self.text) - self._rules.ending.overlap(self.text)
+            reason = "suffix" if length == behind else "value"
+        return Completion(
+            tuple(self.chars[:length]),
+            self._rules.calibration(self.right[length]) if length else 1.0,
+            reason,
+            self._stopped_by if reason == "stop" else "",
+        )
+
+    def _too_unlikely(self, right: float) -> FinishReason | None:
+        options = self._rules.options
+        if self._rules.calibration(right) < options.least_confidence:
+            return "confidence"
+        if options.by_value and right < SEARCHED * self.from_here and self.chars:
+            return "value"
+        return None
+
+    def _append(self, character: str) -> None:
+        self.chars.append(CharProbability(character, self._pending, self._top))
+        self.text += character
+        self.right.append(self.right[-1] * self._pending)
+        self._pending = 1.0
+        if end := self._rules.ending.after(self.text):
+            self._finish(end)
+
+    def _finish(self, end: End) -> None:
+        del self.chars[end.length :]
+        del self.right[end.length + 1 :]
+        self.text = self.text[: end.length]
+        self.finish_reason = end.reason
+        self._stopped_by = end.stopped_by

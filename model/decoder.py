@@ -1,0 +1,179 @@
+"""Decoding: one request's candidates, from the state after its text to what is suggested.
+
+A decoder computes nothing of the network's. It says what it wants to know next, and whoever holds
+the states, a process for itself or a batch of many requests, tells it.
+"""
+
+from collections.abc import Sequence
+
+from model.beam import Path, alternatives, apart
+from model.calibration import Calibration
+from model.candidate import Candidate, Rules
+from model.decoding import CharProbability, Completion, Options
+from model.fitting import best_fit
+from model.outlook import Outlook, Turn, Turns
+from model.sampling import Sampler, Sampling
+from model.vocabulary import Vocabulary
+
+NOTHING = ("line_end", "suffix", "indentation", "invalid_bytes")
+"""Ends of a candidate without a character, in whose place a manual trigger shows the next best."""
+
+
+class Decoder:
+    """The candidates of one request on their way; `turn` is what it wants now, None at the end.
+
+    It takes `width` branches. `shares` says that outlooks must come with their states. `chain` is
+    the steps of branch 0 along the first candidate: what was predicted, and the id chosen.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        options: Options,
+        calibration: Calibration,
+        before: str,
+        length: int,
+    ) -> None:
+        """`before` is the last BEFORE characters of a text of `length` characters, or all."""
+        self._options = options
+        self._vocabulary = vocabulary
+        self._length = length
+        self._rules = Rules(vocabulary, options, calibration, before)
+        self._paths = [Path(Candidate(self._rules)) for _ in range(self.width)]
+        self._root: Outlook | None = None
+        self._shown: list[Path] = []
+        self.chain: list[tuple[Outlook, int]] = []
+        self._run = self._decode()
+        self.turn: Turn | None = next(self._run, None)
+
+    @property
+    def width(self) -> int:
+        return self._options.n
+
+    @property
+    def shares(self) -> bool:
+        return self._options.n > 1
+
+    def take(self, outlooks: Sequence[Outlook]) -> None:
+        """Goes on with the outlooks that the turn asked for, in its order."""
+        try:
+            self.turn = self._run.send(outlooks)
+        except StopIteration:
+            self.turn = None
+
+    def end(self) -> None:
+        """Ends all candidates as they are, for want of time."""
+        self._run.close()
+        self.turn = None
+        for path in self._paths:
+            path.candidate.end()
+            path.cut()
+        self._show(self._paths)
+
+    @property
+    def certain(self) -> tuple[CharProbability, ...]:
+        """The characters that are sure to be suggested, where there is one candidate."""
+        if self._options.n > 1:
+            return ()
+        candidate = self._paths[0].candidate
+        return tuple(candidate.chars[: candidate.certain])
+
+    @property
+    def text(self) -> str:
+        """The first candidate as far as it has come."""
+        return self._paths[0].candidate.text
+
+    @property
+    def completion(self) -> Completion:
+        """What is suggested, once there are no more turns."""
+        path = self._shown[0] if self._shown else self._paths[0]
+        return path.candidate.completion(path.length)
+
+    @property
+    def alternatives(self) -> tuple[Completion, ...]:
+        """The other candidates, the most probable first."""
+        return tuple(path.candidate.completion(path.length) for path in self._shown[1:])
+
+    def _decode(self) -> Turns[None]:
+        if self._options.max_chars == 0:
+            return
+        if self._options.temperature > 0:
+            yield from self._draw()
+        else:
+            yield from self._greedy(self._paths[0])
+            others = []
+            if self._options.n > 1:
+                others = yield from alternatives(self._paths[0], self._options.n - 1)
+            # What is spelt in bytes may say what another says.
+            self._show([self._paths[0], *others])
+        if self._options.suffix and len(self._shown) > 1:
+            assert self._root is not None
+            assert self._root.state is not None
+            shown = [(path.text, path.right) for path in self._shown]
+            best = yield from best_fit(
+                self._vocabulary, shown, self._options.suffix, self._root.state
+            )
+            self._shown.insert(0, self._shown.pop(best))
+
+    def _greedy(self, path: Path) -> Turns[None]:
+        manual = self._options.trigger == "manual"
+        whole = self.shares or self._options.top_each > 0
+        (outlook,) = yield Turn((), (), (0,), whole or manual)
+        self._root = outlook
+        index = self._first(path.candidate, outlook) if manual else outlook.id
+        choose = path.push if self.shares else path.candidate.choose
+        self.chain.append((outlook, index))
+        while choose(outlook, index):
+            (outlook,) = yield Turn((), ((0, index),), (0,), whole)
+            index = outlook.id
+            self.chain.append((outlook, index))
+        path.cut()
+
+    def _first(self, candidate: Candidate, outlook: Outlook) -> int:
+        """The most probable id with which a candidate has a character, or may have one."""
+        assert outlook.distribution is not None
+        for index in (-outlook.distribution).argsort(kind="stable").tolist():
+            tried = candidate.fork()
+            tried.choose(outlook, index)
+            if tried.chars or tried.finish_reason not in NOTHING:
+                candidate.from_here = tried.probability
+                return int(index)
+        return outlook.id
+
+    def _draw(self) -> Turns[None]:
+        options = self._options
+        sampling = Sampling(options.temperature, options.top_k, options.top_p, options.min_p)
+        samplers = [
+            Sampler(self._vocabulary, sampling, options.seed, self._length, stream)
+            for stream in range(options.n)
+        ]
+        (root,) = yield Turn((), (), (0,), whole=True)
+        self._root = root
+        outlooks: Sequence[Outlook] = [root] * options.n
+        asks = list(range(options.n))
+        begun = False
+        while asks:
+            moves = []
+            for branch, outlook in zip(asks, outlooks, strict=True):
+                assert outlook.distribution is not None
+                index, _ = samplers[branch].draw(outlook.distribution)
+                if branch == 0:
+                    self.chain.append((outlook, index))
+                candidate = self._paths[branch].candidate
+                going = candidate.choose(outlook, index)
+                if not begun:
+                    candidate.from_here = candidate.probability
+                if going:
+                    moves.append((branch, index))
+            asks = [branch for branch, _ in moves]
+            writes = [] if begun else [(b, root.state) for b in asks if b and root.state]
+            begun = True
+            if asks:
+                outlooks = yield Turn(writes, moves, asks, whole=True)
+        for path in self._paths:
+            path.cut()
+        self._show(sorted(self._paths, key=lambda path: -path.length))
+
+    def _show(self, paths: Sequence[Path]) -> None:
+        """The paths that are apart from those before them, the most probable first."""
+        self._shown = sorted(apart(paths), key=lambda path: -path.right)

@@ -1,0 +1,71 @@
+"""What is predicted to come next in a place: the one seam between decoding and what predicts.
+
+Decoding asks for the outlook of some places, chooses, and steps on; whether it runs alone or in a
+batch of many requests, it gets its answers here.
+"""
+
+from collections.abc import Generator, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from model.runtime import Pool
+from model.runtime.arithmetic import Floats
+from model.vocabulary import Vocabulary
+
+Result = TypeVar("Result")
+
+
+class Outlook(NamedTuple):
+    """The most probable id that comes next, ties to the lowest, and its probability.
+
+    `distribution`, shape (ids,), and `state`, the network's there, are None where not asked for.
+    """
+
+    id: int
+    probability: float
+    distribution: Floats | None = None
+    state: bytes | None = None
+
+
+def outlooks(
+    pool: Pool, slots: Sequence[int], whole: bool, states: Sequence[bytes | None]
+) -> list[Outlook]:
+    """The outlook of each slot's state, with the `whole` distribution or without it.
+
+    `states` go along: what was read of each slot, or None.
+    """
+    if not slots:
+        return []
+    ids, given = pool.best(slots)
+    distributions = pool.probabilities(slots) if whole else [None] * len(slots)
+    return list(map(Outlook, ids.tolist(), given.tolist(), distributions, states))
+
+
+def next_characters(
+    vocabulary: Vocabulary, probabilities: Floats, top: int
+) -> tuple[tuple[str, float], ...]:
+    """The `top` most probable characters of a distribution over ids, the first id first in ties.
+
+    Bytes that begin a character outside the vocabulary are no characters, and are left out.
+    """
+    characters = probabilities[: len(vocabulary.characters)]
+    order = np.argsort(-characters, kind="stable")[:top]
+    return tuple((vocabulary.characters[i], float(characters[i])) for i in order)
+
+
+class Turn(NamedTuple):
+    """What decoding wants: first `writes`, then `moves`, then the outlooks of `asks`.
+
+    States are put into branches, branches step by ids. Branch 0 is at the end of the text when
+    decoding begins. `whole` outlooks have a distribution.
+    """
+
+    writes: Sequence[tuple[int, bytes]]
+    moves: Sequence[tuple[int, int]]
+    asks: Sequence[int]
+    whole: bool
+
+
+Turns = Generator[Turn, Sequence[Outlook], Result]
+"""A part of decoding: yields turns, is sent the outlooks of each, and returns what it found."""
