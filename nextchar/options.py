@@ -1,7 +1,7 @@
 """The options that several verbs share, and what they mean to the model."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,6 +36,16 @@ MinConfidenceOption = Annotated[
         help="Suggest only what is wholly right with at least this probability.",
     ),
 ]
+TOP_K = typer.Option("--top-k", metavar="K", help="Draw from the K likeliest; 0 is all.")
+TOP_P = typer.Option(
+    "--top-p", metavar="P", help="Draw from the likeliest that add up to this share."
+)
+MIN_P = typer.Option(
+    "--min-p", metavar="P", help="Draw from what is at least this share as likely as the likeliest."
+)
+SEED = typer.Option(
+    "--seed", metavar="N", min=0, max=2**64 - 1, help="The same seed gives the same text."
+)
 BackendOption = Annotated[
     str,
     typer.Option(
@@ -47,25 +57,14 @@ BackendOption = Annotated[
 ]
 
 
-def completion_options(
-    max_chars: int | None = None,
-    min_confidence: float | None = None,
-    stop: tuple[str, ...] = (),
-    suffix: str = "",
-) -> "Options":
-    """The model's options, with its own defaults for what is not given.
+def completion_options(**given: Any) -> "Options":
+    """The model's options, with its own defaults for what is None.
 
     Raises UsageError for a value that the model refuses.
     """
     from model.decoding import Options
 
-    own = Options()
     try:
-        return Options(
-            max_chars=own.max_chars if max_chars is None else max_chars,
-            min_confidence=own.min_confidence if min_confidence is None else min_confidence,
-            stop=stop,
-            suffix=suffix,
-        )
+        return Options(**{name: value for name, value in given.items() if value is not None})
     except ValueError as error:
         raise UsageError(str(error)) from None

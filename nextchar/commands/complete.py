@@ -6,6 +6,10 @@ from typing import Annotated
 import typer
 
 from nextchar.options import (
+    MIN_P,
+    SEED,
+    TOP_K,
+    TOP_P,
     BackendOption,
     CheckpointOption,
     MaxCharsOption,
@@ -28,6 +32,22 @@ def complete(
         list[str] | None,
         typer.Option(metavar="TEXT", help="End the suggestion before this text; repeatable."),
     ] = None,
+    n: Annotated[
+        int | None, typer.Option("--n", metavar="N", help="How many suggestions to look for.")
+    ] = None,
+    max_lines: Annotated[
+        int | None, typer.Option(metavar="N", help="The most lines that a suggestion has.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(metavar="T", help="Above 0 suggestions are drawn.")
+    ] = None,
+    top_k: Annotated[int | None, TOP_K] = None,
+    top_p: Annotated[float | None, TOP_P] = None,
+    min_p: Annotated[float | None, MIN_P] = None,
+    seed: Annotated[int | None, SEED] = None,
+    manual: Annotated[
+        bool, typer.Option("--manual", help="Show the best there is, whatever the confidence.")
+    ] = False,
     top: Annotated[
         int,
         typer.Option(min=0, metavar="N", help="How many next characters to list."),
@@ -50,6 +70,14 @@ def complete(
         min_confidence=min_confidence,
         stop=tuple(stop or ()),
         suffix="" if suffix_file is None else read_text(str(suffix_file)),
+        n=n,
+        max_lines=max_lines,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        seed=seed,
+        trigger="manual" if manual else "automatic",
     )
     runtime = Runtime(load(checkpoint), backend)
     prefix = read_standard_input()
@@ -63,7 +91,10 @@ def complete(
             "chars": [
                 {"text": char.text, "probability": char.probability} for char in completion.chars
             ],
-            "alternatives": [],
+            "alternatives": [
+                {"completion": other.text, "confidence": other.confidence}
+                for other in answer.alternatives
+            ],
             "next": [
                 {"character": character, "probability": probability}
                 for character, probability in answer.next

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from nextchar.errors import UsageError
-from nextchar.options import BackendOption, CheckpointOption
+from nextchar.options import (
+    MIN_P,
+    SEED,
+    TOP_K,
+    TOP_P,
+    BackendOption,
+    CheckpointOption,
+)
 from nextchar.writing import write_output
 
 
@@ -21,18 +28,10 @@ def generate(
     temperature: Annotated[
         float, typer.Option(metavar="T", help="Below 1 safer, above 1 wilder, 0 the likeliest.")
     ] = 0.8,
-    top_k: Annotated[
-        int, typer.Option(metavar="K", help="Draw from the K likeliest characters; 0 is all.")
-    ] = 0,
-    top_p: Annotated[
-        float, typer.Option(metavar="P", help="Draw from the likeliest that add up to this share.")
-    ] = 1.0,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            min=0, metavar="N", help="The same seed gives the same text.", show_default=False
-        ),
-    ] = None,
+    top_k: Annotated[int, TOP_K] = 0,
+    top_p: Annotated[float, TOP_P] = 1.0,
+    min_p: Annotated[float, MIN_P] = 0.0,
+    seed: Annotated[int | None, SEED] = None,
     backend: BackendOption = "auto",
 ) -> None:
     """Generate text character by character, each fed back as the next input.
@@ -45,7 +44,7 @@ def generate(
     from model.sampling import Sampling
 
     try:
-        sampling = Sampling(temperature, top_k, top_p)
+        sampling = Sampling(temperature, top_k, top_p, min_p)
     except ValueError as error:
         raise UsageError(str(error)) from None
     runtime = Runtime(load(checkpoint), backend)

@@ -81,6 +81,28 @@ def test_complete_stops_before_the_text_after_the_cursor_and_at_stop_strings(
     assert stopped["completion"] == plain[:1]
 
 
+def test_complete_shows_what_its_options_ask_for(
+    command: Command, checkpoint: Path, runtime: Runtime
+) -> None:
+    base = ("complete", "--checkpoint", checkpoint, *OPTIONS)
+    ways = {
+        ("--n", 4, "--manual"): Options(9, 0.01, n=4, trigger="manual"),
+        ("--max-lines", 3): Options(9, 0.01, max_lines=3),
+        ("--temperature", 0.9, "--seed", 5, "--top-k", 9, "--top-p", 0.9, "--min-p", 0.01): Options(
+            9, 0.01, temperature=0.9, seed=5, top_k=9, top_p=0.9, min_p=0.01
+        ),
+    }
+    for given, options in ways.items():
+        said = json.loads(command(*base, *given, stdin=PREFIX).out)
+        answer = complete(runtime, PREFIX, options)
+        assert said["completion"] == answer.completion.text
+        assert said["alternatives"] == [
+            {"completion": other.text, "confidence": other.confidence}
+            for other in answer.alternatives
+        ]
+        assert bool(answer.alternatives) == (options.n > 1)
+
+
 def test_a_process_of_its_own_gives_the_same_bytes(
     command: Command, start: Start, checkpoint: Path
 ) -> None:
