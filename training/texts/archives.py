@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urljoin
+
+from pydantic import BaseModel
 
 from training.corpus import CorpusError
 from training.texts.sources import Source
@@ -21,6 +23,17 @@ _JSON = "application/vnd.pypi.simple.v1+json"
 _TIMEOUT = 60.0
 _BLOCK = 1 << 20
 _LARGEST = 1 << 20
+
+
+class _File(BaseModel):
+    filename: str
+    url: str
+
+
+class _Page(BaseModel):
+    """What a package index lists of a package, as far as it is needed here."""
+
+    files: tuple[_File, ...]
 
 
 def fetch(source: Source, folder: Path, index: str, advance: Callable[[int, int], None]) -> Path:
@@ -37,7 +50,7 @@ def fetch(source: Source, folder: Path, index: str, advance: Callable[[int, int]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         _download(_address(source, index), part, advance)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise CorpusError(
             f"{source.name}: {source.file} could not be fetched from {index}: {error}; "
             "run the command again, what has arrived is kept"
@@ -65,11 +78,11 @@ def _address(source: Source, index: str) -> str:
     """Where the index keeps the archive (PEP 691)."""
     page = f"{index.rstrip('/')}/{source.name}/"
     with _open(page, {"Accept": _JSON}) as answer:
-        listed: dict[str, Any] = json.load(answer)
-        base = answer.url
-    for entry in listed["files"]:
-        if entry["filename"] == source.file:
-            return str(urljoin(base, entry["url"]))
+        listed = _Page.model_validate_json(answer.read())
+        base = str(answer.url)
+    for entry in listed.files:
+        if entry.filename == source.file:
+            return urljoin(base, entry.url)
     raise ValueError(f"{page} does not list it")
 
 

@@ -55,17 +55,22 @@ def describe(out: Path, corpus: str) -> str:
     shares = [s for s in read(out) if s.corpus == f"{corpus}/train"]
     if not shares:
         raise CorpusError(f"{_file(out)}: nothing of {corpus}/train; make it without --only")
-    sources = "; ".join(
-        f"{s.source}{' ' + s.version if s.version else ''} "
-        f"({s.licence}, {s.characters / 1e6:.1f} M"
-        + (f", a random {round(100 * s.part)} % of its files)" if s.part < 1 else ")")
-        for s in sorted(shares, key=lambda s: -s.characters)
-    )
+    listed = []
+    for part in sorted({s.part for s in shares}, reverse=True):
+        sources = ", ".join(
+            f"{s.source}{' ' + s.version if s.version else ''} "
+            f"({s.licence}, {s.characters / 1e6:.1f} M)"
+            for s in sorted(shares, key=lambda s: -s.characters)
+            if s.part == part
+        )
+        listed.append(
+            sources if part == 1 else f"a random {round(100 * part)} % of the files of {sources}"
+        )
     kind = {"python": "Python source", "prose": "technical prose in English"}[corpus]
     return (
         f"{sum(s.characters for s in shares) / 1e6:.1f} million characters of {kind}, without "
         "tests, vendored copies, generated files, tables and near-duplicates, by "
-        f"`python -m training.texts`: {sources}."
+        f"`python -m training.texts`: {'; '.join(listed)}."
     )
 
 

@@ -24,7 +24,7 @@ class Index(SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         file = Path(self.translate_path(self.path))
         wanted = self.headers.get("Range", "")
-        if file.is_dir():
+        if file.parent.name == "simple":
             names = [f.name for f in file.parent.parent.glob("archives/*.tar.gz")]
             entries = [{"filename": n, "url": f"../../archives/{n}"} for n in names]
             self._answer(200, dumps({"files": entries}).encode())
@@ -115,6 +115,15 @@ def test_an_index_that_does_not_answer_is_named(
 ) -> None:
     with pytest.raises(CorpusError, match=f"thing: {thing.file} .*{error}"):
         fetch(thing, tmp_path / "kept", address, quiet)
+
+
+def test_an_index_that_answers_in_another_form_is_named(
+    tmp_path: Path, thing: Source, index: str
+) -> None:
+    (tmp_path / "other" / "thing").mkdir(parents=True)
+    (tmp_path / "other" / "thing" / "index.html").write_text("<html>no list</html>")
+    with pytest.raises(CorpusError, match=r"thing: .* could not be fetched from"):
+        fetch(thing, tmp_path / "kept", index.replace("simple", "other"), quiet)
 
 
 def test_an_archive_that_the_index_does_not_list_is_named(

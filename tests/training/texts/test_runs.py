@@ -58,7 +58,20 @@ def test_the_library_s_held_out_files_are_listed_without_the_texts(
 
 @pytest.mark.parametrize("script", ["python.sh", "prose.sh"])
 def test_a_checkpoint_s_card_says_what_it_learnt_from(root: Path, texts: Path, script: str) -> None:
-    done = run(root, texts, script, "train", "--out", "ck", "--steps", "2", "--preset", "tiny")
+    done = run(
+        root,
+        texts,
+        script,
+        "train",
+        "--out",
+        "ck",
+        "--steps",
+        "2",
+        "--preset",
+        "tiny",
+        "--threads",
+        "1",
+    )
     assert done.returncode == 0, done.stderr
     card = (texts.parent / "ck/README.md").read_text(encoding="utf-8")
     assert {"python.sh": "web 1.0 (MIT, ", "prose.sh": "peps (public domain OR CC0-1.0, "}[
