@@ -8,7 +8,6 @@ Networks have no contexts, then nine: rows of a table of 25 MiB, mapped from a f
 import argparse
 import itertools
 import json
-import platform
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import limits, peers
+from benchmarks.machine import processor
 from benchmarks.timing import best_seconds
 from model.checkpoint import Checkpoint, Weights, expected_shapes, load, save
 from model.config import NetworkConfig
@@ -110,7 +110,7 @@ def main() -> None:
         )
     if arguments.json:
         figures = {
-            "processor": _processor(),
+            "processor": processor(),
             "limits": asdict(measured) if measured else None,
             "rows": [asdict(row) for row in rows],
             "greedy": [asdict(line) for line in greedy],
@@ -260,15 +260,6 @@ def _print_rows(rows: list[Row]) -> None:
         if row.share_of_l3 is not None and row.batch == 1:
             shares += f"{row.share_of_l3:7.0%} of L3"
         print(f"  {row.backend:18}{row.microseconds_per_session_step:9.2f} µs{shares}")
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,0 +1,88 @@
+"""A suggestion as far as a peer decoded it, and the gates that say how much of it is shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.value import best_length
+from training.evaluation import Milliseconds
+
+
+@dataclass(frozen=True)
+class Step:
+    """One token: how many characters there were after it, how likely all of them are right, and
+    how many seconds all had taken by then, the reading of the text included."""
+
+    length: int
+    right: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A suggestion of at most `max_chars` characters, decoded to the end of its line.
+
+    `right` holds, for each length from 1 on, the probability that so many characters are right.
+    """
+
+    text: str
+    right: tuple[float, ...]
+    steps: tuple[Step, ...]
+    max_chars: int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What of a chain is shown: a text, how likely it is right, and when it was known."""
+
+    text: str
+    confidence: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Shows no more than is right with a probability of `bound`, where decoding ends.
+
+    Of these lengths it takes the longest or, `by_value`, the one at which the typist is expected to
+    save the most keys, as the networks here do. Where `inside` is false, a token is shown whole or
+    not at all, as by clients that see tokens only.
+    """
+
+    bound: float = 0.0
+    by_value: bool = False
+    inside: bool = True
+
+    def __str__(self) -> str:
+        bound = f", bound {self.bound:g}" if self.bound else ""
+        return f"{'by value' if self.by_value else 'whole' if self.inside else 'tokens'}{bound}"
+
+    def cut(self, chain: Chain) -> Cut:
+        """What this gate shows of a chain."""
+        length, seconds = 0, 0.0
+        for step in chain.steps:
+            seconds = step.seconds
+            if self.inside or (step.length and chain.right[step.length - 1] >= self.bound):
+                length = step.length
+            if step.right < self.bound:
+                break
+        while length and chain.right[length - 1] < self.bound:
+            length -= 1
+        if self.by_value and length:
+            length = best_length(chain.text[:length], (1.0, *chain.right[:length]))
+        return Cut(chain.text[:length], chain.right[length - 1] if length else 1.0, seconds)
+
+
+GATES = (
+    *(Gate(bound, inside=False) for bound in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)),
+    *(Gate(bound) for bound in (0.1, 0.2, 0.3, 0.4, 0.5)),
+    *(Gate(bound, by_value=True) for bound in (0.02, 0.1, 0.2, 0.3)),
+)
+"""All that a peer is tried with; the first shows whatever was decoded."""
+
+
+def milliseconds(cuts: Sequence[Cut]) -> Milliseconds:
+    """How long suggestions took."""
+    median, p95 = np.quantile([cut.seconds for cut in cuts], [0.5, 0.95]) * 1000
+    return Milliseconds(float(median), float(p95))

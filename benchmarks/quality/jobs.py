@@ -1,0 +1,120 @@
+"""Which systems are measured on which sets, and the figures of an earlier run."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from benchmarks.quality import networks, peers
+from benchmarks.quality.rows import Row
+from benchmarks.quality.texts import SETS, Span, TextSet
+from model.checkpoint import replace
+from model.decoding import Options
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How everything of one run is measured."""
+
+    span: Span
+    max_chars: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One system on one set; `characters` is what the progress of its measurement counts to."""
+
+    system: str
+    texts: TextSet
+    characters: int
+    measure: Callable[[peers.Progress], Row]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row, and the texts that it was measured on."""
+
+    digest: str
+    row: Row
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is written as JSON."""
+
+    processor: str
+    settings: Settings
+    rows: tuple[Measured, ...]
+
+
+def for_sets(named: Sequence[str]) -> dict[str, list[Path]]:
+    """The folders of each set, of arguments [SET,…=]DIR. Raises ValueError for another set."""
+    found: dict[str, list[Path]] = {name: [] for name in SETS}
+    for argument in named:
+        before, equals, directory = argument.rpartition("=")
+        names = before.split(",") if equals else SETS
+        for name in names:
+            if name not in found:
+                raise ValueError(f"{argument}: {name!r} is no set; they are {', '.join(SETS)}")
+            found[name].append(Path(directory))
+    return found
+
+
+def network_jobs(
+    kind: str, named: Sequence[str], sets: Sequence[TextSet], settings: Settings
+) -> Iterator[Job]:
+    """The jobs of checkpoints; each is called by its folder where a set has more than one."""
+    folders = for_sets(named)
+    for texts in sets:
+        for directory in folders[texts.name]:
+            system = f"{kind} {directory}" if len(folders[texts.name]) > 1 else kind
+
+            def run(
+                progress: peers.Progress,
+                directory: Path = directory,
+                system: str = system,
+                texts: TextSet = texts,
+            ) -> Row:
+                options = Options(max_chars=settings.max_chars)
+                return networks.measure(directory, system, texts, settings.span, options, progress)
+
+            yield Job(system, texts, networks.characters(texts, settings.span), run)
+
+
+def peer_jobs(sets: Sequence[TextSet], settings: Settings) -> Iterator[Job]:
+    """The jobs of all peers."""
+    for texts in sets:
+        for system in peers.NAMES:
+
+            def run(progress: peers.Progress, system: str = system, texts: TextSet = texts) -> Row:
+                return peers.measure(
+                    system, texts, settings.span, settings.max_chars, settings.threads, progress
+                )
+
+            yield Job(system, texts, peers.characters(system, texts, settings.span), run)
+
+
+def write(figures: Figures, file: Path) -> None:
+    """Writes the figures, whole or not at all."""
+    replace(file, (json.dumps(asdict(figures), ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def peers_of(file: Path, settings: Settings) -> dict[tuple[str, str], Row]:
+    """The peers' rows of an earlier run, by the texts' digest and the system.
+
+    Raises ValueError for a file of another form or of other settings.
+    """
+    try:
+        figures = TypeAdapter(Figures).validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise ValueError(f"{file}: not the figures of a run: {error.errors()[0]['msg']}") from None
+    if figures.settings != settings:
+        raise ValueError(f"{file}: measured with {figures.settings}, not with {settings}")
+    return {
+        (one.digest, one.row.system): one.row
+        for one in figures.rows
+        if one.row.system in peers.NAMES
+    }

@@ -1,0 +1,27 @@
+"""PPMd (variant I): bits a character of a text on its own, from nothing."""
+
+import importlib
+from importlib.util import find_spec
+from time import perf_counter
+from typing import Any
+
+from benchmarks.quality.missing import INSTALL, Missing
+
+ORDER = 16
+MEMORY = 64 << 20
+
+
+def compressed_bits(text: str) -> tuple[float, float]:
+    """The bits that the text takes, and the seconds of compressing it.
+
+    No end mark is coded; the coder's last bytes, four at most, count.
+    Raises Missing without pyppmd.
+    """
+    if find_spec("pyppmd") is None:
+        raise Missing(f"pyppmd is missing: {INSTALL}")
+    pyppmd: Any = importlib.import_module("pyppmd")
+    data = text.encode()
+    begun = perf_counter()
+    encoder = pyppmd.Ppmd8Encoder(ORDER, MEMORY)
+    coded = encoder.encode(data) + encoder.flush(endmark=False)
+    return 8.0 * len(coded), perf_counter() - begun
