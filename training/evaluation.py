@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from model.candidate import Candidate, Rules
 from model.decoding import Options
+from model.outlook import outlooks
 from model.runtime import Runtime
 from model.typist import press
-from training.suggestions import Suggestions, suggest
-from training.surprise import Progress, Reading, ignore, read
+from training.suggestions import Suggestions, best, suggest
+from training.surprise import Progress, Reading, ignore, read, window
 
 PASSES = 2
 """How often `evaluate` goes over the text: once to read it, once to make suggestions."""
@@ -97,6 +98,7 @@ class Evaluation:
 
     model: str
     fingerprint: str
+    adapted: bool
     options: Options
     bits_per_character: float
     typist: TypistFigures
@@ -108,6 +110,7 @@ class Evaluation:
         return {
             "model": self.model,
             "fingerprint": self.fingerprint,
+            "adapted": self.adapted,
             "max_chars": self.options.max_chars,
             "min_confidence": self.options.min_confidence,
             **asdict(self.typist),
@@ -139,6 +142,7 @@ def evaluate(
     return Evaluation(
         model=runtime.checkpoint.name,
         fingerprint=runtime.fingerprint,
+        adapted=runtime.adaptation is not None,
         options=options,
         bits_per_character=float(np.concatenate([r.bits for r in readings]).mean()),
         typist=figures(sessions),
@@ -222,10 +226,15 @@ def calibration_error(
     Both arrays have the shape (suggestions,). The mean over suggestions of the distance, in its
     bin, between the mean confidence and the share that was right.
     """
-    order = np.argsort(confidences, kind="stable")
-    parts = np.array_split(order, min(bins, len(order)))
+    parts = equal_bins(confidences, bins)
     distances = [len(p) * abs(confidences[p].mean() - right[p].mean()) for p in parts]
-    return float(sum(distances) / len(order))
+    return float(sum(distances) / len(confidences))
+
+
+def equal_bins(confidences: NDArray[np.float64], bins: int) -> list[NDArray[np.intp]]:
+    """The numbers of the suggestions in each of some bins of equal count, by rising confidence."""
+    order = np.argsort(confidences, kind="stable")
+    return np.array_split(order, min(bins, len(order)))
 
 
 def time_suggestions(
@@ -243,20 +252,30 @@ def time_suggestions(
     ]
     pool = runtime.pool(2)
     head, tail = pool.acquire(), pool.acquire()
+    page = runtime.adaptation.page() if runtime.adaptation else None
     seconds: list[float] = []
     for text, begin, state in places[:: max(1, len(places) // TIMED_PLACES)]:
         pool.write(head, state)
-        for character in text[begin : begin + TIMED_KEYS]:
+        if page is not None:
+            page.follow(window(text, begin))
+        for position in range(begin, min(begin + TIMED_KEYS, len(text))):
             started = perf_counter()
-            for index in runtime.vocabulary.spell(character):
+            for index in runtime.vocabulary.spell(text[position]):
                 pool.step(np.array([head]), np.array([index]))
+            cursor = None
+            if page is not None:
+                page.follow(window(text, position + 1))
+                cursor = page.cursor()
             pool.write(tail, pool.read(head))
             greedy = Candidate(Rules(runtime.vocabulary, options, runtime.calibration))
             while True:
-                best, probability = pool.best(np.array([tail]))
-                if not greedy.push(int(best[0]), float(probability[0])):
+                (outlook,) = outlooks(pool, [tail], cursor is not None, [None])
+                index, probability = best(runtime.adaptation, cursor, outlook)
+                if not greedy.push(index, probability):
                     break
-                pool.step(np.array([tail]), best)
+                pool.step(np.array([tail]), np.array([index]))
+                if cursor is not None:
+                    cursor.push(index)
             greedy.completion()
             seconds.append(perf_counter() - started)
     return Milliseconds(*(float(q) * 1000 for q in np.quantile(seconds, [0.5, 0.95])))

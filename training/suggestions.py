@@ -1,10 +1,9 @@
-"""What the network would suggest at every position of a text, for any stricter options.
+"""What would be suggested at every position of a text, for any stricter options.
 
 Greedy decoding is a chain: where the character that came is the one that was predicted, the
-suggestion at the next position is the same chain one character on, so its steps are not taken
-again. The chains of a stretch of text lie on one tape, and a position only notes where its own
-begins and ends. Stricter options (fewer characters, more confidence) stop earlier on the same
-chain, so that trying many of them is mere arithmetic.
+network's steps at the next position are the same ones, one character on, and are not taken again;
+what a page has taught since is mixed in anew. Stricter options (fewer characters, more confidence)
+stop earlier on the same chain, so that trying many of them is mere arithmetic.
 """
 
 from __future__ import annotations
@@ -15,35 +14,29 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from model.adaptation import Adaptation, Cursor
 from model.calibration import Calibration
 from model.candidate import Candidate, Rules
 from model.decoding import Completion, Options
+from model.outlook import Outlook, outlooks
 from model.runtime import Pool, Runtime
 from model.vocabulary import Vocabulary
-from training.surprise import TOGETHER, Progress, Reading, ignore
+from training.surprise import TOGETHER, Progress, Reading, ignore, window
 
-Ask = tuple[int, int | None]
-"""A slot, and the id to step it by first, or None to leave its state as it is."""
-Best = tuple[int, float]
-"""The most probable next id of that slot, and its probability."""
+Ask = tuple[int, list[int]]
+"""A slot, and the ids to step it by before its outlook is taken."""
 
 
 @dataclass
 class Tape:
     """The chains of one stretch: predicted ids and their probabilities, one chain after another.
 
-    The chain of the stretch's position p is the part from `starts[p]` to `ends[p]`.
+    The chain of the stretch's position p ends at `ends[p]`, where the next one begins.
     """
 
     ids: array[int] = field(default_factory=lambda: array("i"))
     probabilities: array[float] = field(default_factory=lambda: array("f"))
-    starts: array[int] = field(default_factory=lambda: array("q"))
     ends: array[int] = field(default_factory=lambda: array("q"))
-
-    def append(self, best: Best) -> None:
-        """One more predicted id."""
-        self.ids.append(best[0])
-        self.probabilities.append(best[1])
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,7 @@ class Suggestions:
         tape = self.tapes[position // self.every]
         position %= self.every
         greedy = Candidate(Rules(self.vocabulary, options, self.calibration))
-        for at in range(tape.starts[position], tape.ends[position]):
+        for at in range(tape.ends[position - 1] if position else 0, tape.ends[position]):
             if not greedy.push(tape.ids[at], tape.probabilities[at]):
                 return greedy.completion()
         raise ValueError(f"{options} stop later than {self.loosest}, for which this was computed")
@@ -84,7 +77,7 @@ def suggest(
     """
     vocabulary = runtime.vocabulary
     stretches = [
-        (text[number * reading.every : (number + 1) * reading.every], state)
+        _Stretch(text, number * reading.every, (number + 1) * reading.every, state)
         for text, reading in zip(texts, readings, strict=True)
         for number, state in enumerate(reading.snapshots)
     ]
@@ -101,6 +94,16 @@ def suggest(
     ]
 
 
+@dataclass(frozen=True)
+class _Stretch:
+    """The part of a text from `begin` to `end`, and the state before it."""
+
+    text: str
+    begin: int
+    end: int
+    state: bytes
+
+
 @dataclass
 class _Running:
     """A stretch that is being decoded: its place in the result, its slots, and what it asks."""
@@ -108,15 +111,12 @@ class _Running:
     order: int
     characters: int
     slots: tuple[int, int]
-    chains: Generator[Ask, Best, Tape]
+    chains: Generator[Ask, Outlook, Tape]
     ask: Ask
 
 
 def _run(
-    runtime: Runtime,
-    stretches: Sequence[tuple[str, bytes]],
-    options: Options,
-    progress: Progress,
+    runtime: Runtime, stretches: Sequence[_Stretch], options: Options, progress: Progress
 ) -> list[Tape]:
     rules = Rules(runtime.vocabulary, options, runtime.calibration)
     pool = runtime.pool(2 * min(TOGETHER, max(1, len(stretches))))
@@ -126,63 +126,88 @@ def _run(
     while waiting or running:
         while waiting and len(running) < TOGETHER:
             order = waiting.pop()
-            text, state = stretches[order]
+            stretch = stretches[order]
             slots = (pool.acquire(), pool.acquire())
-            pool.write(slots[0], state)
-            chains = _chains(pool, slots, rules, text)
-            running.append(_Running(order, len(text), slots, chains, next(chains)))
+            pool.write(slots[0], stretch.state)
+            chains = _chains(pool, slots, rules, runtime.adaptation, stretch)
+            characters = min(stretch.end, len(stretch.text)) - stretch.begin
+            running.append(_Running(order, characters, slots, chains, next(chains)))
         still_running: list[_Running] = []
-        for stretch, best in zip(running, _answer(pool, [r.ask for r in running]), strict=True):
+        asks = [r.ask for r in running]
+        answers = _answer(pool, asks, whole=runtime.adaptation is not None)
+        for one, outlook in zip(running, answers, strict=True):
             try:
-                stretch.ask = stretch.chains.send(best)
-                still_running.append(stretch)
+                one.ask = one.chains.send(outlook)
+                still_running.append(one)
             except StopIteration as finished:
-                done[stretch.order] = finished.value
-                for slot in stretch.slots:
+                done[one.order] = finished.value
+                for slot in one.slots:
                     pool.release(slot)
-                progress(stretch.characters)
+                progress(one.characters)
         running = still_running
     return [done[order] for order in range(len(stretches))]
 
 
-def _answer(pool: Pool, asks: Sequence[Ask]) -> list[Best]:
-    """Steps all slots that ask for it in one batch, then takes the best id of each."""
-    moving = [(slot, index) for slot, index in asks if index is not None]
+def _answer(pool: Pool, asks: Sequence[Ask], whole: bool) -> list[Outlook]:
+    """Steps all slots that ask for it in one batch, then takes the outlook of each."""
+    moving = [(slot, ids) for slot, ids in asks if ids]
     if moving:
-        slots, ids = zip(*moving, strict=True)
-        pool.step(np.array(slots, dtype=np.int32), np.array(ids, dtype=np.int32))
-    best, probabilities = pool.best(np.array([slot for slot, _ in asks], dtype=np.int32))
-    return list(zip(best.tolist(), probabilities.tolist(), strict=True))
+        pool.absorb([slot for slot, _ in moving], [np.array(ids, np.int32) for _, ids in moving])
+    return outlooks(pool, [slot for slot, _ in asks], whole, [None] * len(asks))
 
 
 def _chains(
-    pool: Pool, slots: tuple[int, int], rules: Rules, text: str
-) -> Generator[Ask, Best, Tape]:
-    """The chain of each position of `text`; the head slot holds the state before the text.
+    pool: Pool,
+    slots: tuple[int, int],
+    rules: Rules,
+    adaptation: Adaptation | None,
+    stretch: _Stretch,
+) -> Generator[Ask, Outlook, Tape]:
+    """The chain of each position of a stretch; the head slot holds the state before it.
 
-    The head follows the text. The tail runs ahead along the newest chain and has absorbed all of
-    its ids but the last; while there is only one, that is where the head is.
+    The head follows the text. The tail is at the end of `path`, the ids of the newest chain from
+    the head on; `known` are the network's outlooks along it, from the head's to the tail's.
     """
     head, tail = slots
     tape = Tape()
-    start = 0
-    best = yield head, None
-    for character in text:
-        if start == len(tape.ids):
-            tape.append(best)
-        tape.starts.append(start)
+    page = adaptation.page() if adaptation else None
+    path: list[int] = []
+    known = [(yield head, [])]
+    for position, character in enumerate(stretch.text[stretch.begin : stretch.end], stretch.begin):
+        cursor = None
+        if page is not None:
+            page.follow(window(stretch.text, position))
+            cursor = page.cursor()
         greedy = Candidate(rules)
-        at = start
-        while greedy.push(tape.ids[at], tape.probabilities[at]):
-            at += 1
-            if at == len(tape.ids):
-                if at == start + 1:
+        at = 0
+        while True:
+            index, probability = best(adaptation, cursor, known[at])
+            tape.ids.append(index)
+            tape.probabilities.append(probability)
+            if not greedy.push(index, probability):
+                break
+            if path[at : at + 1] != [index]:
+                steps = [index]
+                if at == 0 or at < len(path):
                     pool.write(tail, pool.read(head))
-                tape.append((yield tail, tape.ids[-1]))
-        tape.ends.append(at + 1)
-        spelling = rules.vocabulary.spell(character)
-        for index in spelling:
-            best = yield head, index
-        follows = tuple(tape.ids[start : start + len(spelling)]) == spelling
-        start = start + len(spelling) if follows else len(tape.ids)
+                    steps = [*path[:at], index]
+                path, known = [*path[:at], index], known[: at + 1]
+                known.append((yield tail, steps))
+            if cursor is not None:
+                cursor.push(index)
+            at += 1
+        tape.ends.append(len(tape.ids))
+        for index in rules.vocabulary.spell(character):
+            outlook = yield head, [index]
+            path, known = (path[1:], known[1:]) if path[:1] == [index] else ([], [outlook])
     return tape
+
+
+def best(
+    adaptation: Adaptation | None, cursor: Cursor | None, outlook: Outlook
+) -> tuple[int, float]:
+    """The most probable id, and its probability, with what a page knows of the place."""
+    if adaptation is None or cursor is None or outlook.distribution is None:
+        return outlook.id, outlook.probability
+    ids, probabilities = adaptation.best([cursor], outlook.distribution[None])
+    return int(ids[0]), float(probabilities[0])

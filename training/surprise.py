@@ -1,4 +1,7 @@
-"""Each character's surprise: what the served network gave the characters that really came."""
+"""Each character's surprise: what was given, as served, to the characters that really came.
+
+Where the runtime adapts, that is the mixed distribution, with the page as of each character.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.adaptation import Adaptation, Cursor, Page, window_start
 from model.runtime import Pool, Runtime
+from model.runtime.arithmetic import Floats
 
 TOGETHER = 64
 """How many texts are stepped in one batch; more gain nothing and leave the cache."""
@@ -58,11 +63,27 @@ class _Reader:
 
     order: int
     slot: int
+    text: str
     spelling: list[tuple[int, ...]]
+    page: Page | None
     bits: NDArray[np.float64]
     snapshots: list[bytes]
     character: int = 0
     part: int = 0
+
+    def cursor(self, page: Page) -> Cursor:
+        """The place of the next id; a character counts only once all of its bytes are there."""
+        if self.part == 0:
+            page.follow(window(self.text, self.character))
+        cursor = page.cursor()
+        for index in self.spelling[self.character][: self.part]:
+            cursor.push(index)
+        return cursor
+
+
+def window(text: str, position: int) -> str:
+    """The window of the text before a position."""
+    return text[window_start(position) : position]
 
 
 def read(
@@ -85,7 +106,10 @@ def read(
             slot = pool.acquire()
             pool.start(slot)
             spelling = spelled[order]
-            readers.append(_Reader(order, slot, spelling, np.zeros(len(spelling)), []))
+            page = runtime.adaptation.page() if runtime.adaptation else None
+            readers.append(
+                _Reader(order, slot, texts[order], spelling, page, np.zeros(len(spelling)), [])
+            )
         for reader in readers:
             if reader.part == 0 and every and reader.character % every == 0:
                 reader.snapshots.append(pool.read(reader.slot))
@@ -95,15 +119,18 @@ def read(
             done[reader.order] = Reading(reader.bits, every, tuple(reader.snapshots))
             readers.remove(reader)
         if readers:
-            progress(_step(pool, readers))
+            progress(_step(pool, runtime.adaptation, readers))
     return [done[order] for order in range(len(texts))]
 
 
-def _step(pool: Pool, readers: list[_Reader]) -> int:
+def _step(pool: Pool, adaptation: Adaptation | None, readers: list[_Reader]) -> int:
     """One more id for each reader; returns how many characters that completed."""
     slots = np.array([reader.slot for reader in readers], dtype=np.int32)
     ids = np.array([r.spelling[r.character][r.part] for r in readers], dtype=np.int32)
-    given = pool.probabilities(slots)[np.arange(len(readers)), ids].astype(np.float64)
+    p = pool.probabilities(slots)
+    if adaptation is not None:
+        p = _mixed(adaptation, readers, p)
+    given = p[np.arange(len(readers)), ids].astype(np.float64)
     pool.step(slots, ids)
     completed = 0
     for reader, bits in zip(readers, -np.log2(given), strict=True):
@@ -114,3 +141,8 @@ def _step(pool: Pool, readers: list[_Reader]) -> int:
             reader.character += 1
             completed += 1
     return completed
+
+
+def _mixed(adaptation: Adaptation, readers: list[_Reader], p: Floats) -> Floats:
+    cursors = [reader.cursor(reader.page) for reader in readers if reader.page is not None]
+    return adaptation.distribution(cursors, p)

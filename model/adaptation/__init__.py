@@ -17,7 +17,6 @@ from model.adaptation.page import Page, window_start
 from model.adaptation.parameters import PREFIX, Parameters, from_arrays
 from model.adaptation.plain import PlainEngine
 from model.checkpoint import Checkpoint
-from model.runtime import backends
 from model.vocabulary import Vocabulary
 
 __all__ = ["Adaptation", "Cursor", "Page", "Stale", "engine_for", "is_primed", "window_start"]
@@ -33,10 +32,10 @@ def engine_for(
 ) -> Engine[Any, Any]:
     """What computes with some parameters: with the runtime's backend "numpy" Python, else C.
 
-    Raises BackendError for a backend that does not run here.
+    Warns where Python computes only because nothing was compiled.
     """
     symbols = Symbols.of(vocabulary)
-    if backends.choose(backend) != "numpy":
+    if backend != "numpy":
         if native.library() is not None:
             return NativeEngine(primed, symbols)
         warnings.warn(
@@ -54,8 +53,7 @@ class Adaptation:
     def __init__(self, checkpoint: Checkpoint, backend: str | None = None) -> None:
         """`backend` is the runtime's: with "numpy" Python computes, with any other one C.
 
-        Raises ModelError where the checkpoint's parameters are missing or damaged, and
-        BackendError for a backend that does not run here.
+        Raises ModelError where the checkpoint's parameters are missing or damaged.
         """
         self.vocabulary = checkpoint.vocabulary
         self.engine = engine_for(from_arrays(checkpoint.weights), self.vocabulary, backend)

@@ -82,6 +82,11 @@ class Parameters:
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Parameters:
     """The parameters among a checkpoint's arrays; raises ModelError for missing or damaged ones."""
+    if not any(name.startswith(PREFIX) for name in arrays):
+        raise ModelError(
+            "the checkpoint is not primed for adaptation; "
+            "python -m training.priming CHECKPOINT TEXT… does it"
+        )
     first, second = (
         arrays[name].size if name in arrays else 0
         for name in (f"{PREFIX}first_bias", f"{PREFIX}second_bias")

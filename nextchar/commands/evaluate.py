@@ -40,6 +40,13 @@ def evaluate(
     ] = None,
     max_chars: MaxCharsOption = None,
     min_confidence: MinConfidenceOption = None,
+    adapt: Annotated[
+        bool | None,
+        typer.Option(
+            "--adapt/--no-adapt",
+            help="Mix in what the text repeats, or leave it; where the checkpoint can, by default.",
+        ),
+    ] = None,
     record: Annotated[
         bool, typer.Option("--record", help="Write the figures into the checkpoint's card, too.")
     ] = False,
@@ -63,7 +70,7 @@ def evaluate(
 
     options = completion_options(max_chars=max_chars, min_confidence=min_confidence)
     check_target(json)
-    runtime = Runtime(load(checkpoint), backend)
+    runtime = Runtime(load(checkpoint), backend, adapt)
     documents = [
         (name, text[:max_characters]) for name, text in read_documents(texts, include or ["*"])
     ]
@@ -90,7 +97,8 @@ def _table(evaluation: "Evaluation") -> "Table":
     table = Table(
         Column("document", overflow="fold"),
         *(Column(title, justify="right", no_wrap=True) for title in _TITLES),
-        title=f"{evaluation.model} ({evaluation.fingerprint[:12]})",
+        title=f"{evaluation.model} ({evaluation.fingerprint[:12]})"
+        + (", adapted" if evaluation.adapted else ""),
         box=SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
