@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from model.errors import ModelError
+from nextchar.commands.calibrate import calibrate
 from nextchar.commands.complete import complete
 from nextchar.commands.evaluate import evaluate
 from nextchar.commands.generate import generate
@@ -34,6 +35,7 @@ INTERRUPTED = 130
 VERBS: dict[str, Callable[..., None]] = {
     "train": train,
     "evaluate": evaluate,
+    "calibrate": calibrate,
     "serve": serve,
     "complete": complete,
     "generate": generate,

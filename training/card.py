@@ -65,6 +65,8 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
         ]
     if metrics:
         lines += ["## Figures", "", *_figures(metrics), ""]
+    if calibration := summary.get("calibration"):
+        lines += ["## Calibration", "", *_calibration(calibration), ""]
     lines += ["## Limits", "", LIMITS, ""]
     return "\n".join(lines)
 
@@ -130,6 +132,19 @@ def _figures(metrics: Mapping[str, Any]) -> list[str]:
         "| figure | value |",
         "| --- | --- |",
         *(f"| {label} | {value} |" for label, value in rows),
+    ]
+
+
+def _calibration(found: Mapping[str, Any]) -> list[str]:
+    """What `nextchar calibrate` found."""
+    return [
+        f"By `nextchar calibrate` on {found['documents']} held-out documents and "
+        f"{found['suggestions']:,} suggestions: the network's own probability that a suggestion is "
+        f"right is off by {_percent(found['error_before'])} (expected calibration error), the "
+        f"confidence that is served by {_percent(found['error_after'])} on documents that it was "
+        "not fitted to.",
+        "",
+        "![Reliability diagram](calibration.png)",
     ]
 
 

@@ -1,0 +1,60 @@
+"""The verb `calibrate`: makes the confidence of a checkpoint's suggestions the observed one."""
+
+from typing import Annotated
+
+import typer
+
+from nextchar.errors import UsageError
+from nextchar.options import BackendOption, CheckpointArgument, JsonOption, TextsArgument
+from nextchar.reading import read_documents
+from nextchar.writing import STANDARD_OUTPUT, check_target, write_json
+
+
+def calibrate(
+    checkpoint: CheckpointArgument,
+    texts: TextsArgument,
+    max_characters: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Take only the first N characters of each file."),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="In folders, take files named so; repeatable."),
+    ] = None,
+    json: JsonOption = None,
+    backend: BackendOption = "auto",
+) -> None:
+    """Fit how often suggestions are right on held-out texts, and store it in the checkpoint.
+
+    The checkpoint's fingerprint changes with it. calibration.png shows the fit.
+
+    Example: nextchar calibrate checkpoints/python validation --max-characters 8000
+    """
+    from model.calibration import Calibration
+    from model.checkpoint import load
+    from model.runtime import Runtime
+    from nextchar.progress import progress_bar
+    from training import calibration as fitting
+    from training.evaluation import PASSES
+
+    check_target(json)
+    runtime = Runtime(load(checkpoint), backend)
+    runtime.calibration = Calibration()
+    documents = [text[:max_characters] for _, text in read_documents(texts, include or ["*"])]
+    with progress_bar("characters", PASSES * sum(map(len, documents))) as advance:
+        shown = fitting.shown(runtime, documents, advance)
+    try:
+        found, report = fitting.calibrate(shown)
+        fitting.store(checkpoint, found, report, fitting.together(shown))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise UsageError(f"{checkpoint} cannot be written: {error.strerror}") from None
+    if json is not None:
+        write_json(fitting.to_json(found, report, load(checkpoint).fingerprint), json)
+    if json != STANDARD_OUTPUT:
+        typer.echo(
+            f"{report.suggestions:,} suggestions in {report.documents:,} documents: confidence was "
+            f"off by {100 * report.error_before:.1f} %, and is by {100 * report.error_after:.1f} % "
+            "on documents that it was not fitted to"
+        )
