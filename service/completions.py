@@ -14,7 +14,7 @@ from service.rows import Computed, Job
 from service.scheduler import Scheduler
 from service.sealing import Seal
 from service.sessions import Change, Edit, Plan, Prefix, Record, plan, settle
-from service.stores import BatchedStore, Read, StoreError, Write, session_key, token
+from service.stores import BatchedStore, Patience, Read, StoreError, Write, session_key, token
 from service.streaming import OnChars
 from service.turns import Turns
 
@@ -121,7 +121,8 @@ class Completions:
             ) from error
 
     async def _answer(self, key: str, origin: str, runtime: Runtime, ask: Ask) -> Answer:
-        held = await self._read(origin, ask.change)
+        patience = self._store.patience()
+        held = await self._read(origin, ask.change, patience)
         if origin != key:
             held = replace(held, token=b"")
         for _ in range(ATTEMPTS):
@@ -129,7 +130,7 @@ class Completions:
             self._check(planned.length, ask.text_field)
             computed = await self._compute(key, runtime, planned, ask)
             made = settle(planned, computed.states)
-            lost, stored = await self._write(key, held, made)
+            lost, stored = await self._write(key, held, made, patience)
             if lost is None:
                 break
             held = lost
@@ -142,10 +143,10 @@ class Completions:
             stored=stored,
         )
 
-    async def _read(self, key: str, change: Change) -> _Held:
+    async def _read(self, key: str, change: Change, patience: Patience) -> _Held:
         copy = self._copies.get(key)
         try:
-            found = await self._store.read(Read(key, copy.token if copy else b""))
+            found = await self._store.read(Read(key, copy.token if copy else b""), patience)
         except StoreError as error:
             if isinstance(change, Edit):
                 raise StoreUnavailable(
@@ -187,7 +188,9 @@ class Completions:
         except TextError as error:
             raise InvalidRequest(str(error), ask.text_field) from error
 
-    async def _write(self, key: str, held: _Held, made: Record) -> tuple[_Held | None, bool]:
+    async def _write(
+        self, key: str, held: _Held, made: Record, patience: Patience
+    ) -> tuple[_Held | None, bool]:
         """Keeps the record. What another writer put there first, or None; and whether it is stored.
 
         What was read without the store is not written to it either: whoever holds the session by
@@ -198,7 +201,7 @@ class Completions:
         if not held.stored:
             return None, False
         try:
-            outcome = await self._store.write(Write(key, held.token, value))
+            outcome = await self._store.write(Write(key, held.token, value), patience)
         except StoreError:
             return None, False
         return (None if outcome.written else self._stored(key, outcome.held)), outcome.written

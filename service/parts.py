@@ -14,8 +14,10 @@ from service.stores import BatchedStore, Store, open_store, scheme_of, shown
 # Where a session was deleted through another worker, this one's copy is gone after this.
 LONGEST_COPY_SECONDS = 600
 SWEEP_SECONDS = 30
-# A request waits for the store this many times as long as one call may take, trying again and all.
-PATIENCE = 1.6
+# How long one call to the store is waited for, trying again and all, and all calls of one request:
+# this many times as long as the store may take to answer.
+CALL_PATIENCE = 1.6
+REQUEST_PATIENCE = 2.4
 
 
 class Parts:
@@ -24,8 +26,11 @@ class Parts:
     def __init__(self, settings: Settings) -> None:
         """Raises StartupError for a checkpoint or an address that cannot be used."""
         self.models = Models.load(settings.checkpoint, settings.backend)
+        timeout = settings.store_timeout_seconds
         self.store = BatchedStore(
-            store_of(settings), patience_seconds=PATIENCE * settings.store_timeout_seconds
+            store_of(settings),
+            call_seconds=CALL_PATIENCE * timeout,
+            request_seconds=REQUEST_PATIENCE * timeout,
         )
         self.scheduler = Scheduler(
             self.models.runtimes,

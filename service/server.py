@@ -28,6 +28,8 @@ from service.workers import Workers
 BACKLOG = 2048
 # A worker that loads its checkpoints on a busy machine must not count as dead.
 HEALTH_CHECK_SECONDS = 60
+# As long as a store that is there may take to answer when the service starts beside it.
+START_SECONDS = 5
 
 
 def serve(settings: Settings) -> None:
@@ -108,7 +110,7 @@ def _announce(ready: str, hearing: Connection, workers: int) -> None:
 
 
 async def _reach_store(settings: Settings) -> None:
-    store = store_of(settings)
+    store = store_of(settings.model_copy(update={"store_timeout_seconds": START_SECONDS}))
     try:
         await store.ping()
     except StoreError as error:

@@ -81,7 +81,10 @@ class Settings(BaseSettings):
         0.25, gt=0, le=5, description="How long one call to the store may take."
     )
     store_connections: int = Field(
-        8, ge=1, le=1024, description="Connections to Redis that one worker may open."
+        8,
+        ge=1,
+        le=1024,
+        description="Connections to Redis, or to each node of a cluster, that one worker may open.",
     )
     shutdown_seconds: int = Field(
         10, ge=0, le=600, description="How long running requests may take when the service stops."

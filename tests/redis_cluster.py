@@ -11,14 +11,13 @@ from tests.redis_server import RedisServer, free_ports
 
 PRIMARIES = 3
 SLOTS = 16_384
-NODE_TIMEOUT_MILLISECONDS = 1000
 SECONDS_TO_FORM = 60
 
 
 class Cluster:
-    """Six servers on free ports; a primary that is killed has its place taken by its replica."""
+    """Six servers on free ports; a primary that is away has its place taken by its replica."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seconds_to_fail_over: int = 1) -> None:
         ports = free_ports(4 * PRIMARIES)
         self._buses = ports[: 2 * PRIMARIES]
         self.servers = []
@@ -29,7 +28,7 @@ class Cluster:
                 RedisServer(
                     own,
                     *("--cluster-enabled", "yes", "--cluster-port", str(bus)),
-                    *("--cluster-node-timeout", str(NODE_TIMEOUT_MILLISECONDS)),
+                    *("--cluster-node-timeout", str(1000 * seconds_to_fail_over)),
                     *("--cluster-require-full-coverage", "no"),
                     *("--repl-diskless-sync-delay", "0"),
                     port=port,

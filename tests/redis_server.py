@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import signal
 import socket
 import subprocess
 from collections import deque
@@ -68,6 +69,18 @@ class RedisServer:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._process = None
+
+    def hang(self) -> None:
+        """Lets it answer nothing more, with its connections open, until it goes on or is killed."""
+        self._send(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Lets it answer again, also what it was asked meanwhile."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, told: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(told)
 
 
 def free_port() -> int:

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from service.stores.batches import BatchedStore
+from service.stores.batches import BatchedStore, Patience
 from service.stores.cluster import ClusterStore
 from service.stores.memory import MemoryStore
 from service.stores.protocol import (
@@ -24,6 +24,7 @@ __all__ = [
     "Found",
     "MemoryStore",
     "Outcome",
+    "Patience",
     "Read",
     "RedisStore",
     "Store",

@@ -77,72 +77,129 @@ class Batches(Generic[Item, Result]):
                     asked.future.set_result(result)
 
 
+class Patience:
+    """How many seconds one request still waits for the store; what its calls wait is taken off."""
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+
+
+class _Part:
+    """One part of a store: the calls to it, and until when it is left alone."""
+
+    def __init__(self, store: Store, leave_alone: Callable[["_Part"], None]) -> None:
+        self.reads: Batches[Read, Found] = Batches(lambda r: self.guard(store.read_many(r)))
+        self.writes: Batches[Write, Outcome] = Batches(lambda w: self.guard(store.write_many(w)))
+        self.away_until = float("-inf")
+        self._leave_alone = leave_alone
+
+    async def guard(self, call: Coroutine[None, None, Result]) -> Result:
+        """The call's result; a part that fails is left alone."""
+        try:
+            return await call
+        except StoreError:
+            self._leave_alone(self)
+            raise
+
+
 class BatchedStore:
     """A store as the requests of one worker use it: batched, and left alone while it is away.
 
     After a failure nothing is tried for `pause_seconds`, so that a keystroke does not wait for a
-    timeout of its own while Redis is away, and service comes back by itself. A request waits for
-    `patience_seconds` at most, however often a client connects, waits and tries again meanwhile.
+    timeout of its own while Redis is away, and service comes back by itself. A call is waited for
+    `call_seconds` at most, and all calls of one request `request_seconds`, however often a client
+    connects, waits and tries again meanwhile. Every part of the store has its own batches and
+    fails alone, so that nobody waits for one that holds none of his sessions.
     """
 
     def __init__(
         self,
         store: Store,
         pause_seconds: float = 0.5,
-        patience_seconds: float = 0.4,
+        call_seconds: float = 0.4,
+        request_seconds: float = 0.6,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._pause_seconds = pause_seconds
-        self._patience_seconds = patience_seconds
+        self._call_seconds = call_seconds
+        self._request_seconds = request_seconds
         self._clock = clock
-        self._away_until = float("-inf")
-        self._reads: Batches[Read, Found] = Batches(
-            lambda reads: self._guard(store.read_many(reads))
-        )
-        self._writes: Batches[Write, Outcome] = Batches(
-            lambda writes: self._guard(store.write_many(writes))
-        )
+        self._parts: dict[str, _Part] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def read(self, read: Read) -> Found:
+    def patience(self) -> Patience:
+        """That of a request which begins."""
+        return Patience(self._request_seconds)
+
+    async def read(self, read: Read, patience: Patience | None = None) -> Found:
         """What is held of a key."""
-        return await self._ask(self._reads, read)
+        part = self._part(read.key)
+        return await self._ask(part, part.reads, read, patience or self.patience())
 
-    async def write(self, write: Write) -> Outcome:
+    async def write(self, write: Write, patience: Patience | None = None) -> Outcome:
         """Compares and sets one value."""
-        return await self._ask(self._writes, write)
+        part = self._part(write.key)
+        return await self._ask(part, part.writes, write, patience or self.patience())
 
     async def delete(self, key: str) -> None:
         """Leaves nothing of the key; no write that was on its way can bring it back."""
-        await self._writes.settled()
-        await asyncio.shield(asyncio.create_task(self._guard(self._store.delete(key))))
+        part = self._part(key)
+
+        async def after_the_writes() -> None:
+            await part.writes.settled()
+            await part.guard(self._store.delete(key))
+
+        await self._in_time(after_the_writes())
 
     async def ping(self) -> None:
         """Asks the store itself, also while it counts as away; an answer ends that."""
-        await asyncio.shield(asyncio.create_task(self._guard(self._store.ping())))
-        self._away_until = float("-inf")
+        await self._in_time(self._store.ping())
+        for part in self._parts.values():
+            part.away_until = float("-inf")
 
     async def close(self) -> None:
         """Lets what is on its way arrive, then closes the store."""
-        await self._reads.settled()
-        await self._writes.settled()
+        for part in self._parts.values():
+            await part.reads.settled()
+            await part.writes.settled()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._store.close()
 
-    async def _ask(self, batches: Batches[Item, Result], item: Item) -> Result:
-        if self._clock() < self._away_until:
+    def _part(self, key: str) -> _Part:
+        name = self._store.part_of(key)
+        if name not in self._parts:
+            self._parts[name] = _Part(self._store, self._leave_alone)
+        return self._parts[name]
+
+    async def _ask(
+        self, part: _Part, batches: Batches[Item, Result], item: Item, patience: Patience
+    ) -> Result:
+        begun = self._clock()
+        if begun < part.away_until:
             raise StoreError("the store did not answer a moment ago")
         try:
-            return await batches.ask(item, self._patience_seconds)
+            return await batches.ask(item, max(0, min(self._call_seconds, patience.left)))
         except _Late:
-            self._leave_alone()
+            self._leave_alone(part)
             raise
+        finally:
+            patience.left -= self._clock() - begun
 
-    async def _guard(self, call: Coroutine[None, None, Result]) -> Result:
-        try:
-            return await call
-        except StoreError:
-            self._leave_alone()
-            raise
+    async def _in_time(self, call: Coroutine[None, None, None]) -> None:
+        """Waits for a call as long as a request does; it goes on also where nobody waits for it."""
+        task = asyncio.create_task(call)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        await asyncio.wait({task}, timeout=self._request_seconds)
+        if not task.done():
+            raise _Late("the store did not answer in time")
+        task.result()
 
-    def _leave_alone(self) -> None:
-        self._away_until = self._clock() + self._pause_seconds
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    def _leave_alone(self, part: _Part) -> None:
+        part.away_until = self._clock() + self._pause_seconds

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -11,10 +11,10 @@ from redis.asyncio import RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from service.stores.protocol import Found, Outcome, Read, StoreError, Write
 from service.stores.redis import (
+    FAILURES,
     found,
     one_error,
     outcome,
@@ -22,7 +22,7 @@ from service.stores.redis import (
     store_error,
     write_calls,
 )
-from service.stores.scripts import COMPARE_AND_SET, READ_UNLESS_KNOWN, Call, Script, run
+from service.stores.scripts import COMPARE_AND_SET, READ_UNLESS_KNOWN, Call, Script, run, unlink
 
 Result = TypeVar("Result")
 
@@ -33,9 +33,10 @@ PAUSE_SECONDS = 0.5
 class ClusterStore:
     """A cluster's nodes, each by at most as many connections as its pool holds.
 
-    redis-py's own pools raise when they are full, so a semaphore keeps callers below their size;
-    its client can hold on to a topology that is gone, so after failures it is made anew, from all
-    nodes that were ever seen. A node that fails concerns the sessions on it alone.
+    redis-py's own pools raise when they are full, so semaphores keep callers below their size; its
+    client can hold on to a topology that is gone, so after failures it is made anew, from all
+    nodes that were ever seen. A node that fails or hangs concerns the sessions on it alone: what
+    redis-py does for all nodes when a command of one fails is kept from happening.
     """
 
     def __init__(
@@ -56,13 +57,21 @@ class ClusterStore:
         self._timeout_seconds = timeout_seconds
         self._connections = connections
         self._clock = clock
-        self._places = asyncio.Semaphore(connections)
+        self._places = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(connections))
         self._nodes: dict[str, tuple[str, int]] = {}
         self._away_until: dict[str, float] = {}
         self._beginning = asyncio.Lock()
         self._failed_at: float | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._client = self._connect()
+
+    def part_of(self, key: str) -> str:
+        """The node that has the key; nameless while none is known."""
+        try:
+            node = self._client.get_node_from_key(key)
+        except FAILURES:
+            return ""
+        return node.name if node else ""
 
     async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
         """What is held of each; only its token is looked at where the caller's copy is current."""
@@ -76,21 +85,29 @@ class ClusterStore:
 
     async def delete(self, key: str) -> None:
         """Leaves nothing of the key."""
-        async with one_error(), self._places:
+        async with one_error():
             await self._ready()
-            await self._client.execute_command("UNLINK", key)
+        replies = await self._on(self.part_of(key), lambda: unlink(self._client, key))
+        if isinstance(replies, StoreError):
+            raise replies
+        if isinstance(replies[0], Exception):
+            raise store_error(replies[0])
 
     async def ping(self) -> None:
-        """Returns when the cluster answers that it serves all of its keys."""
-        async with one_error(), self._places:
+        """Returns when one of the nodes answers that the cluster serves all of its keys."""
+        async with one_error():
             await self._ready()
-            said: Any = await self._client.cluster_info()
-        if said.get("cluster_state") != "ok":
-            raise StoreError(f"Redis Cluster: its state is {said.get('cluster_state')}")
+        asked = [self._spawn(self._state(node)) for node in self._client.get_primaries()]
+        said = ""
+        for answer in asyncio.as_completed(asked):
+            said = await answer
+            if said == "ok":
+                return
+        raise StoreError(f"Redis Cluster: {said or 'no node is known'}")
 
     async def close(self) -> None:
         """Closes all connections."""
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.aclose()
 
     async def _run(
@@ -100,11 +117,12 @@ class ClusterStore:
             await self._ready()
         shares: dict[str, list[int]] = defaultdict(list)
         for i, call in enumerate(calls):
-            shares[self._node_of(call.key)].append(i)
+            shares[self.part_of(call.key)].append(i)
         results: dict[int, Result | StoreError] = {}
 
         async def one(node: str, share: list[int]) -> None:
-            replies = await self._on(node, script, [calls[i] for i in share])
+            own = [calls[i] for i in share]
+            replies = await self._on(node, lambda: run(self._client, script, own))
             if isinstance(replies, StoreError):
                 results.update(dict.fromkeys(share, replies))
             else:
@@ -113,14 +131,16 @@ class ClusterStore:
         await asyncio.gather(*(one(node, share) for node, share in shares.items()))
         return [results[i] for i in range(len(calls))]
 
-    async def _on(self, node: str, script: Script, calls: list[Call]) -> list[Any] | StoreError:
-        """The replies to one node's share of the calls, or why there are none."""
+    async def _on(
+        self, node: str, call: Callable[[], Awaitable[list[Any]]]
+    ) -> list[Any] | StoreError:
+        """The replies of one node, or why there are none."""
         if self._clock() < self._away_until.get(node, float("-inf")):
             return StoreError("a node of the cluster did not answer a moment ago")
         try:
-            async with self._places:
-                replies = await run(self._client, script, calls)
-        except (RedisError, OSError) as error:
+            async with self._places[node]:
+                replies = await call()
+        except FAILURES as error:
             self._failed(node)
             return store_error(error)
         # A cluster that fails over answers with errors; a script that is missing was sent again.
@@ -134,9 +154,14 @@ class ClusterStore:
         if self._failed_at is None:
             self._failed_at = now
 
-    def _node_of(self, key: str) -> str:
-        node = self._client.get_node_from_key(key)
-        return node.name if node else ""
+    async def _state(self, node: ClusterNode) -> str:
+        """What a node says of the whole cluster, "ok" where all is well."""
+        try:
+            async with self._places[node.name]:
+                said = await node.execute_command("CLUSTER INFO")
+        except FAILURES as error:
+            return str(error) or type(error).__name__
+        return str(said.get("cluster_state"))
 
     async def _ready(self) -> None:
         """The client knows the cluster; where what it knows has failed, the cluster is asked anew.
@@ -161,7 +186,7 @@ class ClusterStore:
         fresh = self._connect()
         try:
             await self._begin(fresh)
-        except (RedisError, OSError):
+        except FAILURES:
             # A cluster that has not yet agreed on who takes a lost node's place.
             await fresh.aclose()
             self._failed_at = self._clock()
@@ -172,10 +197,11 @@ class ClusterStore:
         await asyncio.sleep(2 * self._timeout_seconds)
         await old.aclose()
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _connect(self) -> RedisCluster:
         options: dict[str, Any] = {
@@ -184,6 +210,8 @@ class ClusterStore:
             "socket_connect_timeout": self._timeout_seconds,
             "retry": Retry(NoBackoff(), 0),
             "require_full_coverage": False,
+            # A slot that has moved is asked for where it is now, and the other nodes go on.
+            "reinitialize_steps": 0,
         }
         if self._nodes:
             options["startup_nodes"] = [ClusterNode(*place) for place in self._nodes.values()]

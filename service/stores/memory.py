@@ -48,6 +48,10 @@ class MemoryStore:
         while len(self._entries) > self._max_sessions:
             self._entries.popitem(last=False)
 
+    def part_of(self, key: str) -> str:
+        """Memory has one part."""
+        return ""
+
     async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
         """What is held of each."""
         return [self._read(read) for read in reads]

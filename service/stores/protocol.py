@@ -59,6 +59,9 @@ class Store(Protocol):
     Where some of many calls fail and others do not, each of those has its error for a result.
     """
 
+    def part_of(self, key: str) -> str:
+        """The part of the store that holds a key; parts are reached, and fail, each by itself."""
+
     async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
         """What is held of each."""
 

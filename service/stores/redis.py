@@ -7,11 +7,14 @@ from typing import Any
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from service.record import TOKEN_SIZE
 from service.stores.protocol import Found, Outcome, Read, StoreError, Write
 from service.stores.scripts import COMPARE_AND_SET, READ_UNLESS_KNOWN, Call, run
+
+# The error for a cluster that cannot be reached, or has no node for a key, is no RedisError.
+FAILURES = (RedisError, RedisClusterException, OSError)
 
 
 class RedisStore:
@@ -35,6 +38,10 @@ class RedisStore:
             retry=Retry(NoBackoff(), 1),
         )
         self._client: Redis = Redis.from_pool(self._pool)
+
+    def part_of(self, key: str) -> str:
+        """One Redis has one part."""
+        return ""
 
     async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
         """What is held of each; only its token is looked at where the caller's copy is current."""
@@ -69,7 +76,7 @@ async def one_error() -> AsyncIterator[None]:
     """Turns every error of Redis and its client into StoreError."""
     try:
         yield
-    except (RedisError, OSError) as error:
+    except FAILURES as error:
         raise store_error(error) from error
 
 

@@ -35,6 +35,13 @@ COMPARE_AND_SET = _load("compare_and_set")
 READ_UNLESS_KNOWN = _load("read_unless_known")
 
 
+async def unlink(client: RedisCluster, key: str) -> list[Any]:
+    """The reply or exception for one key; unlike a command of its own, it leaves the client be."""
+    async with client.pipeline(transaction=False) as pipeline:
+        pipeline.execute_command("UNLINK", key)
+        return await pipeline.execute(raise_on_error=False)
+
+
 async def run(client: Redis | RedisCluster, script: Script, calls: Sequence[Call]) -> list[Any]:
     """Each call's reply or exception: one pipeline, and one more after the scripts were flushed.
 

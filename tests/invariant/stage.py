@@ -141,12 +141,13 @@ class Stage:
 
     def _start(self) -> None:
         log = self._running.enter_context((self._folder / "service.log").open("a"))
-        settings = {
+        settings: dict[str, Any] = {
             "checkpoint": self._served,
             "store": self._redis.url,
             "workers": WORKERS,
             "port": self._port,
             "session_ttl_seconds": TTL_SECONDS,
+            "store_timeout_seconds": 0.25,
         }
         _, self._process = self._running.enter_context(process(log, **settings))
 

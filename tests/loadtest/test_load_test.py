@@ -1,6 +1,7 @@
 """A whole load test, tiny: servers, locust, figures, plot, and nothing left running."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -17,7 +18,10 @@ from tests.tiny import save_tiny_checkpoint
 
 def load_test(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "loadtest", *options]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    patient = os.environ | {"NEXTCHAR_STORE_TIMEOUT_SECONDS": "5"}
+    return subprocess.run(
+        command, cwd=root, env=patient, capture_output=True, text=True, check=False
+    )
 
 
 def test_typists_type_without_errors_and_nothing_is_left_running(

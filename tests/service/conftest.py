@@ -8,7 +8,7 @@ import pytest
 
 from model.checkpoint import load
 from model.runtime import Runtime
-from tests.service.running import Service, running
+from tests.service.running import PATIENT, Service, running
 from tests.tiny import save_tiny_checkpoint
 
 
@@ -39,7 +39,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def options(checkpoint: Path, other_checkpoint: Path) -> dict[str, Any]:
     """What the service is set to where a test says nothing else."""
-    return {"checkpoint": (checkpoint, other_checkpoint)}
+    return {"checkpoint": (checkpoint, other_checkpoint), "store_timeout_seconds": PATIENT}
 
 
 @pytest.fixture

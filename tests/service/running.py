@@ -27,6 +27,9 @@ ROOT = Path(__file__).parents[2]
 EAGER = {"min_confidence": 0.0}
 """With this the tiny network suggests something everywhere."""
 
+PATIENT = 5
+"""A timeout in seconds for the store, so that a Redis which is there never counts as away."""
+
 
 @dataclass
 class Service:
@@ -128,7 +131,7 @@ def process(
     started = subprocess.Popen(
         [sys.executable, *program, "serve"],
         cwd=ROOT,
-        env=environment(**({"port": 0} | settings)),
+        env=environment(**({"port": 0, "store_timeout_seconds": PATIENT} | settings)),
         stdout=subprocess.PIPE,
         stderr=log or subprocess.PIPE,
         text=True,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import redis
@@ -12,6 +13,7 @@ from service.stores import (
     MemoryStore,
     Outcome,
     Read,
+    Store,
     StoreError,
     Write,
     token,
@@ -20,8 +22,13 @@ from tests.redis_server import RedisServer
 from tests.service.test_stores import KEY, redis_store, value
 
 
+def patient(store: Store, **options: Any) -> BatchedStore:
+    """The store, waited for as long as it takes."""
+    return BatchedStore(store, call_seconds=60, request_seconds=60, **options)
+
+
 async def test_cancelled_callers_never_shift_the_replies_of_a_pool_of_one(redis_url: str) -> None:
-    store = BatchedStore(redis_store(redis_url, connections=1))
+    store = patient(redis_store(redis_url, connections=1))
     keys = [f"key-{i}" for i in range(40)]
     for i, key in enumerate(keys):
         assert (await store.write(Write(key, b"", value(i + 1)))).written
@@ -39,7 +46,7 @@ async def test_cancelled_callers_never_shift_the_replies_of_a_pool_of_one(redis_
 
 async def test_a_pool_of_one_connection_leaks_none_through_errors(redis_url: str) -> None:
     inner = redis_store(redis_url, connections=1)
-    store = BatchedStore(inner, pause_seconds=0)
+    store = patient(inner, pause_seconds=0)
     for i in range(50):
         await store.write(Write(KEY, token(value(i)) if i else b"", value(i + 1)))
         with redis.Redis.from_url(redis_url) as client:
@@ -49,7 +56,7 @@ async def test_a_pool_of_one_connection_leaks_none_through_errors(redis_url: str
 
 
 async def test_calls_of_one_tick_share_a_pipeline(redis_url: str) -> None:
-    store = BatchedStore(redis_store(redis_url))
+    store = patient(redis_store(redis_url))
     await store.ping()
     with redis.Redis.from_url(redis_url) as client:
         await store.read(Read(KEY))
@@ -70,7 +77,7 @@ class Clock:
 
 async def test_a_store_that_is_away_is_left_alone_for_a_moment(own_redis: RedisServer) -> None:
     clock = Clock()
-    store = BatchedStore(redis_store(own_redis.url), pause_seconds=0.5, clock=clock)
+    store = patient(redis_store(own_redis.url), pause_seconds=0.5, clock=clock)
     own_redis.stop()
     with pytest.raises(StoreError, match="Redis"):
         await store.read(Read(KEY))
@@ -101,6 +108,72 @@ async def test_delete_waits_for_writes_whose_callers_left() -> None:
     assert await store.read(Read(KEY)) == Found(None)
 
 
+async def test_nobody_waits_for_a_part_that_holds_none_of_his_sessions() -> None:
+    class Parted(MemoryStore):
+        def part_of(self, key: str) -> str:
+            return key[0]
+
+        async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
+            if reads[0].key[0] == "a":
+                await answering.wait()
+                raise StoreError("part a has failed")
+            return await super().read_many(reads)
+
+    answering = asyncio.Event()
+    store = BatchedStore(Parted(10, 60), call_seconds=60, request_seconds=60)
+    waiting = asyncio.create_task(store.read(Read("a1")))
+    for _ in range(3):
+        assert await store.read(Read("b1")) == Found(None)
+    assert not waiting.done()
+    answering.set()
+    with pytest.raises(StoreError, match="part a"):
+        await waiting
+    with pytest.raises(StoreError, match="a moment ago"):
+        await store.read(Read("a2"))
+    assert await store.read(Read("b2")) == Found(None)
+    await store.close()
+
+
+async def test_the_calls_of_one_request_share_its_patience() -> None:
+    class Slow(MemoryStore):
+        async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
+            clock.now += 0.35
+            return await super().read_many(reads)
+
+        async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
+            await answering.wait()
+            return await super().write_many(writes)
+
+    clock, answering = Clock(), asyncio.Event()
+    store = BatchedStore(Slow(10, 60), call_seconds=60, request_seconds=0.4, clock=clock)
+    patience = store.patience()
+    await store.read(Read(KEY), patience)
+    assert patience.left == pytest.approx(0.05)
+    # By the other request's patience this would take a minute.
+    with pytest.raises(StoreError, match="in time"):
+        await store.write(Write(KEY, b"", value(1)), patience)
+    answering.set()
+    await store.close()
+
+
+async def test_to_delete_takes_no_longer_than_a_request_waits_and_is_done_all_the_same() -> None:
+    class Slow(MemoryStore):
+        async def delete(self, key: str) -> None:
+            await answering.wait()
+            await super().delete(key)
+
+    answering = asyncio.Event()
+    inner = Slow(10, 60)
+    inner.put(KEY, value(1))
+    store = BatchedStore(inner, request_seconds=0.01)
+    with pytest.raises(StoreError, match="in time"):
+        await store.delete(KEY)
+    answering.set()
+    await asyncio.sleep(0)
+    assert inner.get(KEY) is None
+    await store.close()
+
+
 async def test_a_fault_of_the_store_reaches_each_caller() -> None:
     class Broken(MemoryStore):
         async def read_many(self, reads: object) -> list[Found | StoreError]:
@@ -122,7 +195,7 @@ async def test_a_request_gives_up_in_time_and_its_write_still_arrives() -> None:
 
     answering = asyncio.Event()
     inner = Slow(10, 60)
-    store = BatchedStore(inner, patience_seconds=0.01)
+    store = BatchedStore(inner, call_seconds=0.01)
     with pytest.raises(StoreError, match="in time"):
         await store.write(Write(KEY, b"", value(1)))
     with pytest.raises(StoreError, match="a moment ago"):

@@ -1,6 +1,7 @@
 """A Redis Cluster that loses nodes, its scripts and its connections while people type."""
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,8 +10,19 @@ from typing import Any
 import pytest
 
 from model.runtime import Runtime
-from service.stores import ClusterStore, Found, Outcome, Read, StoreError, Write, session_key, token
-from tests.redis_cluster import PRIMARIES, Cluster
+from service.stores import (
+    BatchedStore,
+    ClusterStore,
+    Found,
+    Outcome,
+    Read,
+    StoreError,
+    Write,
+    session_key,
+    token,
+)
+from service.stores.cluster import PAUSE_SECONDS
+from tests.redis_cluster import Cluster
 from tests.service.running import EAGER, Service, comparable, reference, running
 
 TYPISTS = 50
@@ -21,6 +33,17 @@ TEXT = ("for name in sorted(names):\n    print(name)\n" * 3)[:110]
 def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A cluster of this test's own, which may lose nodes."""
     cluster = Cluster(tmp_path)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def lasting_cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster of this test's own in which no node takes another's place."""
+    cluster = Cluster(tmp_path, seconds_to_fail_over=600)
     try:
         cluster.start()
         yield cluster
@@ -100,7 +123,7 @@ async def test_a_primary_is_killed_while_50_typists_type(
 async def test_writes_go_on_after_the_scripts_of_all_nodes_are_flushed(
     redis_cluster: Cluster, cluster_url: str
 ) -> None:
-    store = ClusterStore(cluster_url, ttl_seconds=60, timeout_seconds=1, connections=2)
+    store = ClusterStore(cluster_url, ttl_seconds=60, timeout_seconds=20, connections=2)
     keys = [session_key("t", str(i)) for i in range(20)]
     for version in (b"1" * 8, b"2" * 8):
         redis_cluster.flush_scripts()
@@ -113,7 +136,7 @@ async def test_writes_go_on_after_the_scripts_of_all_nodes_are_flushed(
 
 
 async def test_more_callers_than_connections_wait_for_each_other(cluster_url: str) -> None:
-    store = ClusterStore(cluster_url, ttl_seconds=60, timeout_seconds=1, connections=1)
+    store = ClusterStore(cluster_url, ttl_seconds=60, timeout_seconds=20, connections=1)
     asked = [store.read_many([Read(session_key("t", str(i)))]) for i in range(60)]
     replies = await asyncio.gather(*asked)
     assert replies == [[Found(None)]] * 60
@@ -121,17 +144,64 @@ async def test_more_callers_than_connections_wait_for_each_other(cluster_url: st
 
 
 async def test_a_node_that_is_gone_concerns_its_own_keys_alone_and_costs_them_no_timeout(
-    own_cluster: Cluster,
+    lasting_cluster: Cluster,
 ) -> None:
-    store = ClusterStore(own_cluster.url, ttl_seconds=60, timeout_seconds=0.25, connections=4)
+    clock = [0.0]
+    store = ClusterStore(
+        lasting_cluster.url,
+        ttl_seconds=60,
+        timeout_seconds=3,
+        connections=4,
+        clock=lambda: clock[0],
+    )
     reads = [Read(session_key("t", str(i))) for i in range(60)]
     await store.read_many(reads)
-    for server in (own_cluster.servers[0], own_cluster.servers[PRIMARIES]):
-        server.stop()
+    lasting_cluster.servers[0].hang()
     await store.read_many(reads)
     begun = asyncio.get_running_loop().time()
     replies = await store.read_many(reads)
-    assert asyncio.get_running_loop().time() - begun < 0.2
+    assert asyncio.get_running_loop().time() - begun < 2
     failed = [isinstance(reply, StoreError) for reply in replies]
     assert 0 < sum(failed) < len(reads)
+    lasting_cluster.servers[0].go_on()
+    clock[0] += PAUSE_SECONDS
+    assert await store.read_many(reads) == [Found(None)] * len(reads)
+    await store.close()
+
+
+def went_well(reply: object) -> bool:
+    return isinstance(reply, Found) or (isinstance(reply, Outcome) and reply.written)
+
+
+async def test_while_a_node_hangs_the_sessions_of_the_others_do_not_wait_for_it(
+    lasting_cluster: Cluster,
+) -> None:
+    patience = 60.0
+    inner = ClusterStore(
+        lasting_cluster.url, ttl_seconds=60, timeout_seconds=patience, connections=1
+    )
+    store = BatchedStore(inner, call_seconds=patience, request_seconds=patience)
+    keys = [session_key("t", str(i)) for i in range(30)]
+    for key in keys:
+        assert await store.read(Read(key)) == Found(None)
+    hanging = lasting_cluster.servers[0]
+    theirs = [key for key in keys if inner.part_of(key).endswith(f":{hanging.port}")]
+    others = [key for key in keys if key not in theirs]
+    hanging.hang()
+    waiting: list[asyncio.Task[Found | Outcome]] = [
+        asyncio.create_task(work)
+        for key in theirs
+        for work in (store.read(Read(key)), store.write(Write(key, b"", b"12345678")))
+    ]
+    for round_ in range(5):
+        before, now = (b"%08d" % r if r else b"" for r in (round_, round_ + 1))
+        both = [(store.read(Read(key)), store.write(Write(key, before, now))) for key in others]
+        replies = await asyncio.gather(*itertools.chain(*both))
+        assert all(went_well(reply) for reply in replies)
+    await store.delete(others[0])
+    await store.ping()
+    assert len(theirs) > 0
+    assert not any(task.done() for task in waiting)
+    hanging.go_on()
+    assert all(went_well(reply) for reply in await asyncio.gather(*waiting))
     await store.close()

@@ -3,7 +3,9 @@
 import asyncio
 import random
 import statistics
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,12 +29,15 @@ async def proxy(redis_server: RedisServer, redis_url: str) -> AsyncIterator[Prox
 async def service(options: dict[str, Any], proxy: Proxy) -> AsyncIterator[Service]:
     """The service with its Redis behind the proxy, and room for few connections."""
     store = f"redis://127.0.0.1:{proxy.port}/0"
-    async with running(**options, store=store, store_connections=CONNECTIONS) as started:
+    options |= {"store_timeout_seconds": 0.25, "store_connections": CONNECTIONS}
+    async with running(**options, store=store) as started:
         yield started
 
 
 def now() -> float:
-    return asyncio.get_running_loop().time()
+    """Seconds of a clock that stands still while this thread waits for a core that others hold."""
+    waited = int(Path("/proc/thread-self/schedstat").read_text("utf-8").split()[1])
+    return time.monotonic() - waited / 1e9
 
 
 async def timed(service: Service, **body: Any) -> tuple[float, int, dict[str, Any]]:
@@ -40,6 +45,19 @@ async def timed(service: Service, **body: Any) -> tuple[float, int, dict[str, An
     begun = now()
     response = await service.http.post("/complete", json=EAGER | body)
     return now() - begun, response.status_code, response.json()
+
+
+async def comes_back(service: Service, session: str, text: str) -> dict[str, Any]:
+    """The answer to an edit, as there must be one within two seconds."""
+    begun, status = now(), 0
+    while status != 200:
+        assert now() - begun < 2
+        _, _, said = await timed(service, session=session, prefix=text)
+        edit = {"version": said["version"], "keep": len(text), "append": "!"}
+        if not said["degraded"]:
+            _, status, said = await timed(service, session=session, edit=edit)
+        await asyncio.sleep(0.02)
+    return said
 
 
 FAULTS: dict[str, dict[str, Any]] = {
@@ -73,14 +91,7 @@ async def test_no_fault_makes_a_wrong_answer_or_a_long_wait(
         assert comparable(said) == reference(runtime, text)
         answer = said
     proxy.heal()
-    begun = now()
-    while (await timed(service, session="s", prefix=text))[2]["degraded"]:
-        assert now() - begun < 2
-        await asyncio.sleep(0.02)
-    edit = {"version": answer["version"], "keep": len(text), "append": "!"}
-    assert comparable(await service.complete(session="s", edit=edit)) == reference(
-        runtime, text + "!"
-    )
+    assert comparable(await comes_back(service, "s", text)) == reference(runtime, text + "!")
 
 
 async def test_a_network_that_fails_in_any_way_at_any_moment_leaks_no_connection(
@@ -88,15 +99,13 @@ async def test_a_network_that_fails_in_any_way_at_any_moment_leaks_no_connection
 ) -> None:
     drawn = random.Random(7)
     texts = [""] * 6
-    expected: dict[str, dict[str, Any]] = {}
+    answers: list[tuple[str, dict[str, Any]]] = []
 
     async def type_into(number: int) -> None:
-        texts[number] = texts[number][: drawn.randint(0, 40)] + drawn.choice("abc d\n")
-        seconds, status, said = await timed(service, session=f"s{number}", prefix=texts[number])
-        assert (status, seconds < 1.5) == (200, True)
-        if texts[number] not in expected:
-            expected[texts[number]] = reference(runtime, texts[number])
-        assert comparable(said) == expected[texts[number]]
+        text = texts[number] = texts[number][: drawn.randint(0, 40)] + drawn.choice("abc d\n")
+        seconds, status, said = await timed(service, session=f"s{number}", prefix=text)
+        assert (status, seconds < 1) == (200, True)
+        answers.append((text, comparable(said)))
 
     for _ in range(25):
         proxy.heal()
@@ -108,12 +117,11 @@ async def test_a_network_that_fails_in_any_way_at_any_moment_leaks_no_connection
             asked.pop().cancel()
         await asyncio.gather(*asked)
     proxy.heal()
-    begun = now()
-    while (await timed(service, session="s0", prefix=texts[0]))[2]["degraded"]:
-        assert now() - begun < 2
-        await asyncio.sleep(0.02)
+    await comes_back(service, "s0", texts[0])
     await asyncio.gather(*(type_into(number) for number in range(6)))
     await until(lambda: proxy.open_now <= CONNECTIONS)
+    expected = {text: reference(runtime, text) for text, _ in answers}
+    assert all(answer == expected[text] for text, answer in answers)
 
 
 async def test_while_redis_is_away_a_key_waits_no_longer_and_service_comes_back_by_itself(
@@ -135,8 +143,5 @@ async def test_while_redis_is_away_a_key_waits_no_longer_and_service_comes_back_
         assert await median_of_keys(degraded=True) < with_redis + 0.005
         assert (await service.http.get("/readyz")).status_code == 503
         own_redis.start()
-        begun = now()
-        while (await timed(service, session="s", prefix=TEXT))[2]["degraded"]:
-            assert now() - begun < 2
-            await asyncio.sleep(0.02)
+        await comes_back(service, "s", TEXT)
         assert (await service.http.get("/readyz")).status_code == 200

@@ -10,7 +10,7 @@ import pytest
 from model.runtime import Runtime
 from service.turns import Turns
 from tests.redis_server import RedisServer
-from tests.service.running import Service, comparable, listening, reference, running, until
+from tests.service.running import PATIENT, Service, comparable, listening, reference, running, until
 from tests.tiny import save_tiny_checkpoint
 
 # So long, for a network so wide, that to compute it takes three times as long as AT_ONCE or more.
@@ -25,7 +25,7 @@ def wide_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def options(checkpoint: Path, wide_checkpoint: Path) -> dict[str, Any]:
-    return {"checkpoint": (checkpoint, wide_checkpoint)}
+    return {"checkpoint": (checkpoint, wide_checkpoint), "store_timeout_seconds": PATIENT}
 
 
 def taken(service: Service) -> int:
