@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from model.decoding import Options
 from model.outlook import outlooks
 from model.runtime import Runtime
 from model.typist import press
+from training.flicker import flicker, together
 from training.suggestions import Suggestions, best, suggest
 from training.surprise import Progress, Reading, ignore, read, window
 
@@ -94,7 +96,11 @@ class DocumentFigures:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures over all documents, and each document's own."""
+    """The figures over all documents, and each document's own.
+
+    `flicker` is the share of keys at which the shown text changed, though what it said was typed,
+    otherwise than by growing.
+    """
 
     model: str
     fingerprint: str
@@ -102,6 +108,7 @@ class Evaluation:
     options: Options
     bits_per_character: float
     typist: TypistFigures
+    flicker: float | None
     milliseconds_per_suggestion: Milliseconds
     documents: tuple[DocumentFigures, ...]
 
@@ -115,6 +122,7 @@ class Evaluation:
             "min_confidence": self.options.min_confidence,
             **asdict(self.typist),
             "bits_per_character": self.bits_per_character,
+            "flicker": self.flicker,
             "milliseconds_per_suggestion": asdict(self.milliseconds_per_suggestion),
             "documents": [document.to_json() for document in self.documents],
         }
@@ -146,12 +154,22 @@ def evaluate(
         options=options,
         bits_per_character=float(np.concatenate([r.bits for r in readings]).mean()),
         typist=figures(sessions),
+        flicker=together(
+            [
+                flicker(text, partial(_text_at, source, options))
+                for text, source in zip(bodies, suggestions, strict=True)
+            ]
+        ).share,
         milliseconds_per_suggestion=time_suggestions(runtime, bodies, readings, options),
         documents=tuple(
             DocumentFigures(name, float(reading.bits.mean()), figures([session]))
             for name, reading, session in zip(names, readings, sessions, strict=True)
         ),
     )
+
+
+def _text_at(suggestions: Suggestions, options: Options, position: int) -> str:
+    return suggestions.at(position, options).text
 
 
 def sweep(
@@ -242,13 +260,17 @@ def time_suggestions(
     texts: Sequence[str],
     readings: Sequence[Reading],
     options: Options,
+    after: int = 0,
 ) -> Milliseconds:
-    """Times suggestions one at a time, a few keys each at places spread over the texts."""
+    """Times suggestions one at a time, a few keys each at places spread over the texts.
+
+    In each text the places have at least `after` characters before them.
+    """
     places = [
         (text, number * reading.every, state)
         for text, reading in zip(texts, readings, strict=True)
         for number, state in enumerate(reading.snapshots)
-        if number * reading.every < len(text)
+        if after <= number * reading.every < len(text)
     ]
     pool = runtime.pool(2)
     head, tail = pool.acquire(), pool.acquire()

@@ -102,7 +102,9 @@ def _table(evaluation: "Evaluation") -> "Table":
         box=SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
-        caption=f"a suggestion takes {time.median:.2f} ms (median), {time.p95:.2f} ms (95 %)",
+        caption=f"a suggestion takes {time.median:.2f} ms (median), {time.p95:.2f} ms (95 %); "
+        f"{100 * (evaluation.flicker or 0):.1f} % of keys typed through one change it otherwise "
+        "than by growing",
     )
     names = [abspath(document.name) for document in evaluation.documents]
     folder = commonpath([dirname(name) for name in names])
