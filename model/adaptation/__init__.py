@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from model.adaptation import native
-from model.adaptation.engine import Cursor, Engine, Floats, Stale
+from model.adaptation.engine import Cursor, Engine, Floats, Integers, Stale
 from model.adaptation.index import Ids, Symbols
 from model.adaptation.native import NativeEngine
 from model.adaptation.page import Page, window_start
@@ -61,6 +61,10 @@ class Adaptation:
     def page(self) -> Page:
         """A page of the empty text."""
         return Page(self.engine, self.vocabulary)
+
+    def push(self, cursors: Sequence[Cursor], ids: Sequence[int] | Integers) -> None:
+        """Moves each cursor on by one predicted id, or none where one is not in the vocabulary."""
+        self.engine.push(cursors, ids)
 
     def best(self, cursors: Sequence[Cursor], probabilities: Floats) -> tuple[Ids, Floats]:
         """The most probable id at each cursor, ties to the lowest, and its probability.

@@ -22,9 +22,9 @@ enum { LAYOUT = 1 };
 
 enum chain { LONG, SHORT, WORD, WORDS, SKIP, ABOVE, CHAINS };
 enum { HEADS = 2048, PAIRS = 4096, RECENT = 32, MOST = 32 };
-enum { LEVELS = 9, REPEATS = 4, CHECKS = 3, COLUMNS = 12, SPAN = 256, LANES = 16 };
+enum { LEVELS = 9, REPEATS = 4, CHECKS = 3, COLUMNS = 12, SPAN = 256, LANES = 16, PANEL = 16 };
 enum { SHARED = 32, OWN = 32, FLAG = 64 };
-enum { SHORT_ORDER = 2, LONG_ORDER = 4, UNITS_MOST = 128, ACTIVATION = 8191, TRIES = 64 };
+enum { SHORT_ORDER = 2, LONG_ORDER = 4, UNITS_MOST = 128, ACTIVATION = 8191, VISITS = 20 };
 enum fault { NONE, STALE, ID_OUT_OF_RANGE };
 
 /* Probabilities are not taken for smaller than FLOOR; sums of them are counted in 1/UNIT. */
@@ -39,15 +39,13 @@ static const uint8_t LEVEL[RECENT + 1] = {0, 0, 0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 6,
 static const uint8_t GROUP[RECENT + 1] = {0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4,
                                           4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5};
 enum { GROUPS = 6, NEWEST = 6, TALLIES = 7 };
-/* How many occurrences each chain gives at most; TRIES places are looked at for them, since some
-   share a hash by chance. */
-static const int64_t VISITS[CHAINS] = {24, 16, 16, 16, 16, 16};
-
 static const uint32_t MULTIPLIER = 0x9E3779B1u;
+
+enum { NO_ID = UINT16_MAX };
 
 /* What has been read at some place: the last ids and the words they make. */
 struct context {
-    uint16_t recent[RECENT]; /* id + 1, the newest first; 0 before the beginning */
+    uint16_t recent[RECENT]; /* the newest last; NO_ID before the beginning */
     uint32_t word, before, older; /* hashes of the word so far and of the two before it */
     int32_t letters;         /* how many ids the word so far has, with what stands before it */
     int32_t inside;          /* whether the newest id belongs to a word */
@@ -61,9 +59,10 @@ struct model {
     const int16_t *logarithm;     /* (256 + 128): of a float's exponent and of its mantissa */
     const float *exponential;     /* (highest - lowest + 1) */
     int32_t lowest, highest;      /* the range of scores */
-    const int16_t *first_shared, *first_own;   /* (first, SHARED), (first, OWN) */
+    /* Matrices in pairs of inputs: (SHARED / 2, first, 2), (OWN / 2, first, 2). */
+    const int16_t *first_shared, *first_own;
     const int32_t *first_bias;                 /* (first) */
-    const int16_t *second_own, *second_mean;   /* (second, first) */
+    const int16_t *second_own, *second_mean;   /* (first / 2, second, 2) */
     const int32_t *second_bias;                /* (second) */
     const int16_t *output;                     /* (second) */
     const int32_t *output_bias, *shifts;       /* (1), (3) */
@@ -71,13 +70,18 @@ struct model {
     int64_t space;
 };
 
+/* What a page keeps of one place; a quarter of a cache line. */
+struct entry {
+    uint16_t links[CHAINS];  /* the place before with the same context, + 1 */
+    uint8_t checks[CHECKS];  /* a byte of the hashes that the text cannot check */
+    uint8_t outcome;         /* what the index would have said, and whether rightly */
+};
+
 struct page {
     const struct model *model;
     int64_t capacity, length, changes;
     uint16_t *ids;       /* (capacity) */
-    uint16_t *links;     /* (capacity, CHAINS): the place before with this context, + 1 */
-    uint8_t *checks;     /* (capacity, CHECKS): a byte of the hashes that the text cannot check */
-    uint8_t *outcomes;   /* (capacity): what the index would have said, and whether rightly */
+    struct entry *entries; /* (capacity) */
     uint16_t *heads;     /* (CHAINS, HEADS): the last place with a context, + 1 */
     uint16_t *singles;   /* (size): how often an id occurs */
     uint16_t *pairs;     /* (PAIRS): how often a pair does */
@@ -113,8 +117,8 @@ static uint32_t finish(uint32_t x) {
 
 static void push(const struct model *model, struct context *context, uint16_t id) {
     const int32_t inside = model->letters[id];
-    memmove(context->recent + 1, context->recent, sizeof context->recent - sizeof(uint16_t));
-    context->recent[0] = (uint16_t)(id + 1);
+    memmove(context->recent, context->recent + 1, sizeof context->recent - sizeof(uint16_t));
+    context->recent[RECENT - 1] = id;
     if (!inside && context->inside) {
         context->older = context->before;
         context->before = context->word;
@@ -127,6 +131,11 @@ static void push(const struct model *model, struct context *context, uint16_t id
         context->over = context->line;
         context->line = context->place;
     }
+}
+
+/* The id + 1 that was read so many ids ago, 0 before the beginning. */
+static uint32_t back(const struct context *context, int64_t ids) {
+    return (uint16_t)(context->recent[RECENT - 1 - ids] + 1);
 }
 
 static uint32_t hash_of(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
@@ -148,7 +157,7 @@ static uint32_t above(const struct page *page, const struct context *context) {
 /* Where the heads of the chains lie, and what tells contexts apart that share one. */
 static void locate(const struct page *page, const struct context *context, int64_t heads[CHAINS],
                    uint8_t checks[CHECKS]) {
-    const uint16_t *x = context->recent;
+    const uint32_t x[] = {back(context, 0), back(context, 1), back(context, 2), back(context, 3)};
     const int32_t column = context->place - context->line;
     const uint32_t words = words_hash(context->word, context->before, WORDS);
     const uint32_t skip = words_hash(context->word, context->older, SKIP);
@@ -171,13 +180,24 @@ static int64_t pair_of(uint32_t first, uint32_t second) {
 /* How many of the context's newest ids, up to `most`, stand before a place. */
 static int32_t match(const struct page *page, const struct context *context, int64_t place,
                      int64_t most) {
-    const uint16_t *before = page->ids + place - 1;
+    const uint16_t *before = page->ids + place, *newest = context->recent + RECENT;
     int64_t length = 0;
     if (most > place)
         most = place;
-    while (length < most && before[-length] + 1 == context->recent[length])
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    for (; length + 4 <= place && length < most; length += 4) {
+        uint64_t a, b;
+        memcpy(&a, before - length - 4, 8);
+        memcpy(&b, newest - length - 4, 8);
+        if (a != b) {
+            length += __builtin_clzll(a ^ b) / 16;
+            return (int32_t)(length < most ? length : most);
+        }
+    }
+#endif
+    while (length < most && before[-1 - length] == newest[-1 - length])
         length++;
-    return (int32_t)length;
+    return (int32_t)(length < most ? length : most);
 }
 
 static int32_t candidate(const struct findings *found, uint16_t id) {
@@ -209,16 +229,36 @@ static void notice(struct findings *found, int32_t c, int32_t length, int32_t ag
     }
 }
 
-/* Goes along the places that share a hash with a context, the newest first. */
+/* The last places that share a hash with a context, the newest first, at most VISITS. All chains
+   are followed at once, for each step of one waits for the memory. */
+static void gather(const struct page *page, const int64_t heads[CHAINS],
+                   int32_t places[CHAINS][VISITS], int32_t counts[CHAINS]) {
+    int32_t next[CHAINS];
+    for (int chain = 0; chain < CHAINS; chain++) {
+        next[chain] = page->heads[heads[chain]] - 1;
+        counts[chain] = 0;
+    }
+    for (int visit = 0; visit < VISITS; visit++)
+        for (int chain = 0; chain < CHAINS; chain++)
+            if (next[chain] >= 0) {
+                const int64_t place = next[chain];
+                places[chain][counts[chain]++] = (int32_t)place;
+                next[chain] = page->entries[place].links[chain] - 1;
+                __builtin_prefetch(page->ids + place);
+                __builtin_prefetch(page->ids + (place < 8 ? 0 : place - 8));
+            }
+}
+
 #define EACH(chain, place)                                                                         \
-    for (int64_t place = page->heads[heads[chain]] - 1, visits = 0, tries = 0;                     \
-         place >= 0 && visits < VISITS[chain] && tries < TRIES;                                           \
-         place = page->links[place * CHAINS + chain] - 1, tries++)
+    for (int64_t visit = 0, place; visit < counts[chain] && (place = places[chain][visit], 1);     \
+         visit++)
 
 static void find(const struct page *page, const struct context *context, struct findings *found) {
     int64_t heads[CHAINS];
     uint8_t checks[CHECKS];
+    int32_t places[CHAINS][VISITS], counts[CHAINS];
     locate(page, context, heads, checks);
+    gather(page, heads, places, counts);
     found->count = found->match = 0;
     found->best = -1;
     memset(found->all_seen, 0, sizeof found->all_seen);
@@ -229,7 +269,6 @@ static void find(const struct page *page, const struct context *context, struct 
         const int32_t length = match(page, context, place, RECENT);
         if (length < LONG_ORDER)
             continue;
-        visits++;
         found->all_seen[LEVEL[length]]++;
         const int32_t c = admit(found, page->ids[place]);
         if (c < 0)
@@ -249,7 +288,6 @@ static void find(const struct page *page, const struct context *context, struct 
         const int32_t length = match(page, context, place, LONG_ORDER);
         if (length < SHORT_ORDER)
             continue;
-        visits++;
         found->all_seen[length > SHORT_ORDER]++;
         const int32_t c = admit(found, page->ids[place]);
         if (c < 0)
@@ -266,34 +304,30 @@ static void find(const struct page *page, const struct context *context, struct 
             if (match(page, context, place, context->letters) < context->letters)
                 continue;
             const int32_t c = admit(found, page->ids[place]);
-            visits++;
-            found->all_repeats[0]++;
+                found->all_repeats[0]++;
             if (c >= 0)
                 found->repeats[c][0]++;
         }
     EACH(WORDS, place) {
-        if (page->checks[place * CHECKS] != checks[0])
+        if (page->entries[place].checks[0] != checks[0])
             continue;
         const int32_t c = admit(found, page->ids[place]);
-        visits++;
         found->all_repeats[1]++;
         if (c >= 0)
             found->repeats[c][1]++;
     }
     EACH(SKIP, place) {
-        if (page->checks[place * CHECKS + 1] != checks[1])
+        if (page->entries[place].checks[1] != checks[1])
             continue;
         const int32_t c = candidate(found, page->ids[place]);
-        visits++;
         found->all_repeats[2]++;
         if (c >= 0)
             found->repeats[c][2]++;
     }
     EACH(ABOVE, place) {
-        if (page->checks[place * CHECKS + 2] != checks[2])
+        if (page->entries[place].checks[2] != checks[2])
             continue;
         const int32_t c = candidate(found, page->ids[place]);
-        visits++;
         found->all_repeats[3]++;
         if (c >= 0)
             found->repeats[c][3]++;
@@ -328,10 +362,20 @@ static float at_least(float x, float least) { return x > least ? x : least; }
 
 /* The place of the largest number, the first of equals. */
 static int32_t top_of(const float *row, int64_t size) {
+    const int64_t whole = size / LANES * LANES;
+    float most[LANES];
     int32_t top = 0;
-    for (int32_t i = 1; i < size; i++)
-        if (row[i] > row[top])
-            top = i;
+    for (int lane = 0; lane < LANES; lane++)
+        most[lane] = row[0];
+    for (int64_t i = 0; i < whole; i += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            most[lane] = row[i + lane] > most[lane] ? row[i + lane] : most[lane];
+    for (int64_t i = whole; i < size; i++)
+        most[0] = row[i] > most[0] ? row[i] : most[0];
+    for (int lane = 1; lane < LANES; lane++)
+        most[0] = most[lane] > most[0] ? most[lane] : most[0];
+    while (top < size - 1 && row[top] != most[0])
+        top++;
     return top;
 }
 
@@ -340,7 +384,7 @@ static void describe(const struct page *page, const struct context *context,
                      const struct findings *found, const float *p, int16_t shared[SHARED],
                      int16_t own[MOST][OWN]) {
     const struct model *model = page->model;
-    const int32_t last = context->recent[0] - 1;
+    const int32_t last = (int32_t)back(context, 0) - 1;
     const int64_t followed = last < 0 ? 0 : page->singles[last] - (page->length > 0 && page->ids[page->length - 1] == last);
     int64_t distinct[3] = {0, 0, 0}, covered = 0, top = top_of(p, model->size);
     for (int c = 0; c < found->count; c++) {
@@ -402,41 +446,75 @@ static void describe(const struct page *page, const struct context *context,
     }
 }
 
-static int32_t product(const int16_t *a, const int16_t *b, int64_t count) {
-    int32_t sum = 0;
-    for (int64_t i = 0; i < count; i++)
-        sum += (int32_t)a[i] * b[i];
-    return sum;
+/* Adds to the sums of `units` units, a multiple of PANEL, their weights by an even number of inputs.
+   Weights lie in pairs of inputs, all units of a pair together. */
+static void add_products(const int16_t *weights, const int16_t *x, int64_t inputs, int64_t units,
+                         int32_t *sums) {
+    for (int64_t unit = 0; unit < units; unit += PANEL) {
+        const int16_t *w = weights + 2 * unit;
+#if defined(__SSE2__)
+        __m128i *to = (__m128i *)(sums + unit);
+        __m128i a = _mm_loadu_si128(to), b = _mm_loadu_si128(to + 1);
+        __m128i c = _mm_loadu_si128(to + 2), d = _mm_loadu_si128(to + 3);
+        for (int64_t i = 0; i < inputs; i += 2, w += 2 * units) {
+            int32_t pair;
+            memcpy(&pair, x + i, 4);
+            const __m128i both = _mm_set1_epi32(pair), *from = (const __m128i *)w;
+            a = _mm_add_epi32(a, _mm_madd_epi16(both, _mm_loadu_si128(from)));
+            b = _mm_add_epi32(b, _mm_madd_epi16(both, _mm_loadu_si128(from + 1)));
+            c = _mm_add_epi32(c, _mm_madd_epi16(both, _mm_loadu_si128(from + 2)));
+            d = _mm_add_epi32(d, _mm_madd_epi16(both, _mm_loadu_si128(from + 3)));
+        }
+        _mm_storeu_si128(to, a);
+        _mm_storeu_si128(to + 1, b);
+        _mm_storeu_si128(to + 2, c);
+        _mm_storeu_si128(to + 3, d);
+#else
+        for (int64_t i = 0; i < inputs; i += 2, w += 2 * units)
+            for (int j = 0; j < PANEL; j++)
+                sums[unit + j] += x[i] * w[2 * j] + x[i + 1] * w[2 * j + 1];
+#endif
+    }
 }
 
-static int16_t activation(int32_t sum, int32_t shift) {
-    sum >>= shift;
-    return (int16_t)(sum < 0 ? 0 : sum > ACTIVATION ? ACTIVATION : sum);
+static void activate(const int32_t *sums, int64_t units, int32_t shift, int16_t *activations) {
+    for (int64_t j = 0; j < units; j++) {
+        const int32_t sum = sums[j] >> shift;
+        activations[j] = (int16_t)(sum < 0 ? 0 : sum > ACTIVATION ? ACTIVATION : sum);
+    }
 }
 
 /* The score of each candidate: a network of two hidden layers, in integers; its second layer sees
    the mean of the first over all candidates, too. */
 static void score(const struct model *model, const int16_t shared[SHARED],
                   int16_t own[MOST][OWN], int32_t count, int32_t scores[MOST]) {
-    int32_t base[UNITS_MOST];
+    int32_t base[UNITS_MOST], sums[UNITS_MOST], totals[UNITS_MOST] = {0};
     int16_t first[MOST][UNITS_MOST], second[UNITS_MOST], mean[UNITS_MOST];
-    for (int64_t j = 0; j < model->first; j++)
-        base[j] = model->first_bias[j] + product(model->first_shared + j * SHARED, shared, SHARED);
-    for (int32_t c = 0; c < count; c++)
-        for (int64_t j = 0; j < model->first; j++)
-            first[c][j] = activation(base[j] + product(model->first_own + j * OWN, own[c], OWN), model->shifts[0]);
-    for (int64_t j = 0; j < model->first; j++) {
-        int32_t sum = 0;
-        for (int32_t c = 0; c < count; c++)
-            sum += first[c][j];
-        mean[j] = (int16_t)(count ? sum / count : 0);
-    }
-    for (int64_t k = 0; k < model->second; k++)
-        base[k] = model->second_bias[k] + product(model->second_mean + k * model->first, mean, model->first);
+    const size_t first_bytes = (size_t)model->first * sizeof(int32_t);
+    const size_t second_bytes = (size_t)model->second * sizeof(int32_t);
+    if (!count)
+        return;
+    memcpy(base, model->first_bias, first_bytes);
+    add_products(model->first_shared, shared, SHARED, model->first, base);
     for (int32_t c = 0; c < count; c++) {
+        memcpy(sums, base, first_bytes);
+        add_products(model->first_own, own[c], OWN, model->first, sums);
+        activate(sums, model->first, model->shifts[0], first[c]);
+        for (int64_t j = 0; j < model->first; j++)
+            totals[j] += first[c][j];
+    }
+    for (int64_t j = 0; j < model->first; j++)
+        mean[j] = (int16_t)(totals[j] / count);
+    memcpy(base, model->second_bias, second_bytes);
+    add_products(model->second_mean, mean, model->first, model->second, base);
+    for (int32_t c = 0; c < count; c++) {
+        memcpy(sums, base, second_bytes);
+        add_products(model->second_own, first[c], model->first, model->second, sums);
+        activate(sums, model->second, model->shifts[1], second);
+        int32_t sum = model->output_bias[0];
         for (int64_t k = 0; k < model->second; k++)
-            second[k] = activation(base[k] + product(model->second_own + k * model->first, first[c], model->first), model->shifts[1]);
-        const int32_t sum = (model->output_bias[0] + product(model->output, second, model->second)) >> model->shifts[2];
+            sum += model->output[k] * second[k];
+        sum >>= model->shifts[2];
         scores[c] = sum < model->lowest ? model->lowest : sum > model->highest ? model->highest : sum;
     }
 }
@@ -471,7 +549,7 @@ static void mix(const struct cursor *cursor, const float *p, float *mixed) {
 }
 
 static void count_outcome(struct page *page, int64_t place, int64_t by) {
-    const uint8_t outcome = page->outcomes[place];
+    const uint8_t outcome = page->entries[place].outcome;
     page->tried[outcome & 7] += by;
     page->right[outcome & 7] += (outcome >> 3 & 1) * by;
     page->tried[NEWEST] += (outcome >> 4 & 1) * by;
@@ -482,12 +560,12 @@ static void count_outcome(struct page *page, int64_t place, int64_t by) {
    longest match, whether that was right, whether there was a newest after order 2, and it right. */
 static uint8_t outcome_of(const struct page *page, const struct context *context,
                           const int64_t heads[CHAINS], uint16_t id) {
-    int32_t longest = 0, right = 0, newest = 0;
+    int32_t places[CHAINS][VISITS], counts[CHAINS], longest = 0, right = 0, newest = 0;
+    gather(page, heads, places, counts);
     EACH(LONG, place) {
         const int32_t length = match(page, context, place, RECENT);
         if (length < LONG_ORDER)
             continue;
-        visits++;
         if (length > longest) {
             longest = length;
             right = page->ids[place] == id;
@@ -506,18 +584,18 @@ static void absorb_one(struct page *page, uint16_t id) {
     struct context *context = &page->end;
     const int64_t place = page->length;
     int64_t heads[CHAINS];
-    locate(page, context, heads, page->checks + place * CHECKS);
-    page->outcomes[place] = outcome_of(page, context, heads, id);
+    locate(page, context, heads, page->entries[place].checks);
+    page->entries[place].outcome = outcome_of(page, context, heads, id);
     count_outcome(page, place, 1);
     if (place >= SPAN)
         count_outcome(page, place - SPAN, -1);
     for (int chain = 0; chain < CHAINS; chain++) {
-        page->links[place * CHAINS + chain] = page->heads[heads[chain]];
+        page->entries[place].links[chain] = page->heads[heads[chain]];
         page->heads[heads[chain]] = (uint16_t)(place + 1);
     }
     page->singles[id]++;
-    if (context->recent[0])
-        page->pairs[pair_of(context->recent[0] - 1u, id)]++;
+    if (back(context, 0))
+        page->pairs[pair_of(context->recent[RECENT - 1], id)]++;
     page->ids[place] = id;
     page->length++;
     push(page->model, context, id);
@@ -533,6 +611,7 @@ static int32_t line_before(const struct page *page, int64_t place) {
 /* The context before anything is read. */
 static void restart(struct context *context) {
     memset(context, 0, sizeof *context);
+    memset(context->recent, UINT8_MAX, sizeof context->recent);
     context->over = -1;
 }
 
@@ -594,11 +673,11 @@ EXPORT void page_truncate(struct page *page, int64_t length) {
         locate(page, &context, heads, checks);
         /* The first place taken back of each chain knows the last one that stays. */
         for (int chain = 0; chain < CHAINS; chain++)
-            if (page->links[place * CHAINS + chain] <= length)
-                page->heads[heads[chain]] = page->links[place * CHAINS + chain];
+            if (page->entries[place].links[chain] <= length)
+                page->heads[heads[chain]] = page->entries[place].links[chain];
         page->singles[id]--;
-        if (context.recent[0])
-            page->pairs[pair_of(context.recent[0] - 1u, id)]--;
+        if (back(&context, 0))
+            page->pairs[pair_of(context.recent[RECENT - 1], id)]--;
         push(page->model, &context, id);
     }
     page->length = length;
@@ -623,14 +702,14 @@ static int32_t check_cursors(struct cursor *const *cursors, int64_t count) {
     return NONE;
 }
 
-/* Moves a cursor on by one id. */
-EXPORT int32_t cursor_push(struct cursor *cursor, int64_t id) {
-    const struct model *model = cursor->page->model;
-    const int32_t fault = check_cursors(&cursor, 1);
-    if (fault || check_ids(model, &id, 1))
-        return fault ? fault : ID_OUT_OF_RANGE;
-    push(model, &cursor->context, (uint16_t)id);
-    return NONE;
+/* Moves each cursor on by an id. */
+EXPORT int32_t cursors_push(struct cursor *const *cursors, int64_t count, const int64_t *ids) {
+    int32_t fault = check_cursors(cursors, count);
+    for (int64_t i = 0; !fault && i < count; i++)
+        fault = check_ids(cursors[i]->page->model, ids + i, 1);
+    for (int64_t i = 0; !fault && i < count; i++)
+        push(cursors[i]->page->model, &cursors[i]->context, (uint16_t)ids[i]);
+    return fault;
 }
 
 /* The mixed distributions at some cursors, (count, size), from the network's. */

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from model.adaptation.index import Ids, Index, Symbols
 from model.adaptation.parameters import Int16s, Parameters
 
 Floats = NDArray[np.float32]
+Integers = NDArray[np.integer]
 
 
 class Stale(ValueError):
@@ -27,9 +28,12 @@ class Cursor(ABC):
     One that is used after its page has changed raises Stale, a ValueError.
     """
 
-    @abstractmethod
-    def push(self, number: int) -> None:
-        """Goes on by one id. Raises ValueError for one that is not in the vocabulary, and Stale."""
+    def __init__(self, engine: "Engine[Any, Any]") -> None:
+        self.engine = engine
+
+    def push(self, index: int) -> None:
+        """Moves on by one id; raises ValueError for one that is not in the vocabulary."""
+        self.engine.push([self], [index])
 
     @abstractmethod
     def copy(self) -> "Cursor":
@@ -61,6 +65,11 @@ class Engine(ABC, Generic[IndexT, CursorT]):
         self.parameters = parameters
         self.symbols = symbols
 
+    def check_count(self, count: int, ids: Integers) -> None:
+        """Raises ValueError where there is not one id for each cursor."""
+        if ids.shape != (count,):
+            raise ValueError(f"ids: {list(ids.shape)}, not [{count}]")
+
     def check_probabilities(self, count: int, probabilities: Floats) -> Floats:
         """The rows as C reads them; raises ValueError where they are not one for each place."""
         p = np.ascontiguousarray(probabilities, np.float32)
@@ -75,6 +84,13 @@ class Engine(ABC, Generic[IndexT, CursorT]):
     @abstractmethod
     def cursor(self, index: IndexT) -> CursorT:
         """The place at an index's end."""
+
+    @abstractmethod
+    def push(self, cursors: Sequence[CursorT], ids: Sequence[int] | Integers) -> None:
+        """Moves each cursor on by an id.
+
+        Raises ValueError, and moves none, for an id that is not in the vocabulary, and Stale.
+        """
 
     @abstractmethod
     def mix(self, cursors: Sequence[CursorT], probabilities: Floats) -> Floats:

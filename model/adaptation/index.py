@@ -6,7 +6,7 @@ plain.py work on them.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,15 @@ CHECKS: Final = 3
 """Of these, the last three cannot be checked by the text alone."""
 HEADS: Final = 2048
 PAIRS: Final = 4096
-LIMIT: Final = 12288
+LIMIT: Final = 10240
 """The most ids in an index."""
 SMALLEST: Final = 1024
-"""The ids that a new one has room for; then for twice, four, eight, twelve times as many."""
+"""The ids that a new one has room for; then for twice, four, eight, ten times as many."""
+ENTRY: Final = np.dtype(
+    [("links", np.uint16, CHAINS), ("checks", np.uint8, CHECKS), ("outcome", np.uint8)]
+)
+"""What is kept of a place: in `links` the place before with the same context, + 1; in `checks` what
+tells contexts apart that share a hash; whether the index would have foretold its id."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,8 @@ class Index(ABC):
     """Ids one after another, at most LIMIT, found again by what stood before them.
 
     What it holds is a function of its ids alone, not of how they came: `truncate` undoes `absorb`.
-    `ids` (capacity); `links` (capacity, CHAINS), the place before with the same context, + 1;
-    `checks` (capacity); `outcomes` (capacity), whether the index would have foretold an id;
-    `heads` (CHAINS, HEADS), the last place of each context, + 1; `singles` (size) and `pairs`
-    (PAIRS), counts of ids and of pairs.
+    `ids` and `entries` (capacity), what is known of each place; `heads` (CHAINS, HEADS), the last
+    place of each context, + 1; `singles` (size) and `pairs` (PAIRS), counts of ids and of pairs.
     """
 
     def __init__(self, size: int) -> None:
@@ -73,9 +76,7 @@ class Index(ABC):
         self.singles = np.zeros(size, np.uint16)
         self.pairs = np.zeros(PAIRS, np.uint16)
         self.ids = np.zeros(SMALLEST, np.uint16)
-        self.links = np.zeros((SMALLEST, CHAINS), np.uint16)
-        self.checks = np.zeros((SMALLEST, CHECKS), np.uint8)
-        self.outcomes = np.zeros(SMALLEST, np.uint8)
+        self.entries = np.zeros(SMALLEST, ENTRY)
 
     @property
     @abstractmethod
@@ -89,13 +90,13 @@ class Index(ABC):
     @property
     def nbytes(self) -> int:
         """The memory of all arrays."""
-        arrays = (self.heads, self.singles, self.pairs, *self._by_place())
+        arrays = (self.heads, self.singles, self.pairs, self.ids, self.entries)
         return sum(array.nbytes for array in arrays)
 
     def content(self) -> bytes:
         """All that it holds, without the room behind its ids."""
-        arrays = [array[: self.length] for array in self._by_place()]
-        return b"".join(a.tobytes() for a in (self.heads, self.singles, self.pairs, *arrays))
+        by_place = self.ids[: self.length], self.entries[: self.length]
+        return b"".join(a.tobytes() for a in (self.heads, self.singles, self.pairs, *by_place))
 
     @abstractmethod
     def absorb(self, ids: Ids) -> None:
@@ -112,10 +113,6 @@ class Index(ABC):
             capacity = min(2 * capacity, LIMIT)
         if capacity == self.capacity:
             return
-        self.ids, self.links, self.checks, self.outcomes = (
-            np.concatenate([a, np.zeros((capacity - len(a), *a.shape[1:]), a.dtype)])
-            for a in self._by_place()
-        )
-
-    def _by_place(self) -> tuple[NDArray[Any], ...]:
-        return self.ids, self.links, self.checks, self.outcomes
+        more = capacity - self.capacity
+        self.ids = np.concatenate([self.ids, np.zeros(more, np.uint16)])
+        self.entries = np.concatenate([self.entries, np.zeros(more, ENTRY)])

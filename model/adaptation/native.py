@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.adaptation import tables
-from model.adaptation.engine import Collected, Cursor, Engine, Floats, Stale
+from model.adaptation.engine import Collected, Cursor, Engine, Floats, Integers, Stale
 from model.adaptation.index import Ids, Index, Symbols
 from model.adaptation.parameters import OWN, SHARED, Parameters
 
@@ -74,9 +75,7 @@ class CPage(ctypes.Structure):
         ("length", c_int64),
         ("changes", c_int64),
         ("ids", c_void_p),
-        ("links", c_void_p),
-        ("checks", c_void_p),
-        ("outcomes", c_void_p),
+        ("entries", c_void_p),
         ("heads", c_void_p),
         ("singles", c_void_p),
         ("pairs", c_void_p),
@@ -110,7 +109,7 @@ def library() -> ctypes.CDLL | None:
     found.page_collect.restype = c_int64
     found.cursor_start.argtypes = [c_void_p, c_void_p]
     found.cursor_start.restype = None
-    found.cursor_push.argtypes = [c_void_p, c_int64]
+    found.cursors_push.argtypes = [c_void_p, c_int64, c_void_p]
     found.cursors_mix.argtypes = [c_void_p, c_int64, c_void_p, c_void_p]
     found.cursors_best.argtypes = [c_void_p, c_int64, *4 * [c_void_p]]
     return found
@@ -146,26 +145,23 @@ class NativeIndex(Index):
 
     def _point(self) -> None:
         self._structure.capacity = self.capacity
-        for name in ("ids", "links", "checks", "outcomes", "heads", "singles", "pairs"):
+        for name in ("ids", "entries", "heads", "singles", "pairs"):
             setattr(self._structure, name, getattr(self, name).ctypes.data)
 
 
 class NativeCursor(Cursor):
     """A cursor of adapt.c."""
 
-    def __init__(self, index: NativeIndex, structure: CCursor, push: Any) -> None:
+    def __init__(self, engine: "NativeEngine", index: NativeIndex, structure: CCursor) -> None:
+        super().__init__(engine)
+        self.engine: NativeEngine = engine
         self._index = index
         self._structure = structure
-        self._push = push
         self.address = ctypes.addressof(structure)
 
-    def push(self, number: int) -> None:
-        fault = self._push(self.address, number)
-        if fault:
-            check(fault)
-
     def copy(self) -> "NativeCursor":
-        return NativeCursor(self._index, CCursor.from_buffer_copy(self._structure), self._push)
+        structure = CCursor.from_buffer_copy(self._structure)
+        return NativeCursor(self.engine, self._index, structure)
 
 
 class NativeEngine(Engine[NativeIndex, NativeCursor]):
@@ -177,6 +173,7 @@ class NativeEngine(Engine[NativeIndex, NativeCursor]):
         assert found is not None
         self.library = found
         self._tables = tables.logarithm(), tables.exponential()
+        self._weights = [in_pairs(array) for array in vars(parameters).values()]
         self.model = CModel(
             symbols.size,
             len(parameters.first_bias),
@@ -185,7 +182,7 @@ class NativeEngine(Engine[NativeIndex, NativeCursor]):
             *(table.ctypes.data for table in self._tables),
             tables.LOWEST,
             tables.HIGHEST,
-            *(array.ctypes.data for array in vars(parameters).values()),
+            *(array.ctypes.data for array in self._weights),
             symbols.newline,
             symbols.space,
         )
@@ -196,19 +193,27 @@ class NativeEngine(Engine[NativeIndex, NativeCursor]):
     def cursor(self, index: NativeIndex) -> NativeCursor:
         structure = CCursor()
         self.library.cursor_start(ctypes.addressof(structure), index.address)
-        return NativeCursor(index, structure, self.library.cursor_push)
+        return NativeCursor(self, index, structure)
+
+    def push(self, cursors: Sequence[NativeCursor], ids: Sequence[int] | Integers) -> None:
+        wide = np.ascontiguousarray(ids, np.int64)
+        self.check_count(len(cursors), wide)
+        addresses = self._addresses(cursors)
+        check(self.library.cursors_push(addresses.buffer_info()[0], len(wide), wide.ctypes.data))
 
     def mix(self, cursors: Sequence[NativeCursor], probabilities: Floats) -> Floats:
-        addresses, p = self._arguments(cursors, probabilities)
+        p = self.check_probabilities(len(cursors), probabilities)
         mixed = np.empty_like(p)
-        data = addresses.buffer_info()[0]
-        check(self.library.cursors_mix(data, len(p), p.ctypes.data, mixed.ctypes.data))
+        addresses = self._addresses(cursors)
+        where = p.ctypes.data, mixed.ctypes.data
+        check(self.library.cursors_mix(addresses.buffer_info()[0], len(p), *where))
         return mixed
 
     def best(self, cursors: Sequence[NativeCursor], probabilities: Floats) -> tuple[Ids, Floats]:
-        addresses, p = self._arguments(cursors, probabilities)
+        p = self.check_probabilities(len(cursors), probabilities)
         ids, highest = np.empty(len(p), np.int32), np.empty(len(p), np.float32)
         room = np.empty(self.symbols.size, np.float32)
+        addresses = self._addresses(cursors)
         where = (array.ctypes.data for array in (p, room, ids, highest))
         check(self.library.cursors_best(addresses.buffer_info()[0], len(p), *where))
         return ids, highest
@@ -227,11 +232,16 @@ class NativeEngine(Engine[NativeIndex, NativeCursor]):
             check(ID_OUT_OF_RANGE)
         return Collected(counts, found[:total].copy(), shared, own[:total].copy())
 
-    def _arguments(
-        self, cursors: Sequence[NativeCursor], probabilities: Floats
-    ) -> "tuple[array[int], Floats]":
-        p = self.check_probabilities(len(cursors), probabilities)
-        return array("Q", [cursor.address for cursor in cursors]), p
+    def _addresses(self, cursors: Sequence[NativeCursor]) -> "array[int]":
+        return array("Q", [cursor.address for cursor in cursors])
+
+
+def in_pairs(weights: NDArray[Any]) -> NDArray[Any]:
+    """A matrix (units, inputs) as adapt.c reads it, (inputs / 2, units, 2); others as they are."""
+    if weights.ndim == 1:
+        return weights
+    units, inputs = weights.shape
+    return np.ascontiguousarray(weights.reshape(units, inputs // 2, 2).transpose(1, 0, 2))
 
 
 def check(fault: int) -> None:

@@ -6,14 +6,14 @@ from model.adaptation.engine import Cursor, Engine
 from model.adaptation.index import LIMIT, Index
 from model.vocabulary import Vocabulary
 
-BLOCK: Final = 4096
+BLOCK: Final = 2048
 BLOCKS: Final = LIMIT // BLOCK
 
 
 def window_start(length: int) -> int:
     """Where the window of a text of `length` characters begins: at a multiple of BLOCK.
 
-    The window holds the last 8,192 to 12,287 characters, or all of a shorter text.
+    The window holds the last 8,192 to 10,239 characters, or all of a shorter text.
     """
     return max(0, length // BLOCK - (BLOCKS - 1)) * BLOCK
 

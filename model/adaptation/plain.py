@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from model.adaptation import tables
 from model.adaptation.candidates import NEWEST_LEVELS, Candidate, Candidates, group
-from model.adaptation.engine import Collected, Cursor, Engine, Floats, Stale
+from model.adaptation.engine import Collected, Cursor, Engine, Floats, Integers, Stale
 from model.adaptation.index import Ids
 from model.adaptation.parameters import ACTIVATION, OWN, SHARED
 from model.adaptation.plain_index import GROUPS, SPAN, Context, PlainIndex
@@ -24,17 +24,17 @@ LANES: Final = 16
 class PlainCursor(Cursor):
     """A context that goes on from an index's end."""
 
-    def __init__(self, index: PlainIndex, changes: int, context: Context) -> None:
+    def __init__(
+        self, engine: "PlainEngine", index: PlainIndex, changes: int, context: Context
+    ) -> None:
+        super().__init__(engine)
+        self.engine: PlainEngine = engine
         self.index = index
         self.changes = changes
         self.context = context
 
-    def push(self, number: int) -> None:
-        self.check()
-        self.context.push(self.index.symbols, self.index.symbols.check(number))
-
     def copy(self) -> "PlainCursor":
-        return PlainCursor(self.index, self.changes, copy(self.context))
+        return PlainCursor(self.engine, self.index, self.changes, copy(self.context))
 
     def check(self) -> None:
         """Raises Stale where the index has changed."""
@@ -49,7 +49,17 @@ class PlainEngine(Engine[PlainIndex, PlainCursor]):
         return PlainIndex(self.symbols)
 
     def cursor(self, index: PlainIndex) -> PlainCursor:
-        return PlainCursor(index, index.changes, copy(index.end))
+        return PlainCursor(self, index, index.changes, copy(index.end))
+
+    def push(self, cursors: Sequence[PlainCursor], ids: Sequence[int] | Integers) -> None:
+        wide = np.asarray(ids, np.int64)
+        self.check_count(len(cursors), wide)
+        for cursor in cursors:
+            cursor.check()
+        for number in wide.tolist():
+            self.symbols.check(number)
+        for cursor, number in zip(cursors, wide.tolist(), strict=True):
+            cursor.context.push(self.symbols, number)
 
     def mix(self, cursors: Sequence[PlainCursor], probabilities: Floats) -> Floats:
         p = self.check_probabilities(len(cursors), probabilities)

@@ -14,8 +14,8 @@ from model.adaptation.candidates import (
 )
 from model.adaptation.index import CHAINS, HEADS, PAIRS, Ids, Index, Symbols
 
-TRIES: Final = 64
-VISITS: Final = (24, 16, 16, 16, 16, 16)
+VISITS: Final = 20
+"""Places that are looked at, of those that share a hash with a context."""
 SPAN: Final = 256
 COLUMNS: Final = 12
 GROUPS: Final = 6
@@ -105,8 +105,8 @@ class PlainIndex(Index):
             heads, _ = self.locate(context)
             # The first place taken back of each chain knows the last one that stays.
             for chain, head in enumerate(heads):
-                if self.links[place, chain] <= length:
-                    self.heads[chain, head] = self.links[place, chain]
+                if self.entries["links"][place, chain] <= length:
+                    self.heads[chain, head] = self.entries["links"][place, chain]
             self.singles[number] -= 1
             if context.recent[0]:
                 self.pairs[self.pair(context.recent[0] - 1, number)] -= 1
@@ -161,21 +161,19 @@ class PlainIndex(Index):
         return self._places(chain, heads, lambda place: self._match(context, place, order) == order)
 
     def _checks(self, kind: int, checks: Sequence[int]) -> Callable[[int], bool]:
-        return lambda place: bool(self.checks[place, kind] == checks[kind])
+        return lambda place: bool(self.entries["checks"][place, kind] == checks[kind])
 
     def _places(
         self, chain: int, heads: Sequence[int], fits: Callable[[int], bool]
     ) -> Iterator[int]:
         """The places of a chain that share its context, the newest first."""
         place = int(self.heads[chain, heads[chain]]) - 1
-        visits = 0
-        for _ in range(TRIES):
-            if place < 0 or visits == VISITS[chain]:
+        for _ in range(VISITS):
+            if place < 0:
                 return
             if fits(place):
-                visits += 1
                 yield place
-            place = int(self.links[place, chain]) - 1
+            place = int(self.entries["links"][place, chain]) - 1
 
     def _match(self, context: Context, place: int, most: int) -> int:
         """How many of the context's newest ids, up to `most`, stand before a place."""
@@ -194,13 +192,13 @@ class PlainIndex(Index):
 
     def _absorb(self, number: int) -> None:
         place, context = self._length, self.end
-        heads, self.checks[place] = self.locate(context)
-        self.outcomes[place] = self._outcome(context, heads, number)
+        heads, self.entries["checks"][place] = self.locate(context)
+        self.entries["outcome"][place] = self._outcome(context, heads, number)
         self._count_outcome(place, 1)
         if place >= SPAN:
             self._count_outcome(place - SPAN, -1)
         for chain, head in enumerate(heads):
-            self.links[place, chain] = self.heads[chain, head]
+            self.entries["links"][place, chain] = self.heads[chain, head]
             self.heads[chain, head] = place + 1
         self.singles[number] += 1
         if context.recent[0]:
@@ -226,7 +224,7 @@ class PlainIndex(Index):
         return group(longest) | right << 3 | newest << 4
 
     def _count_outcome(self, place: int, by: int) -> None:
-        outcome = int(self.outcomes[place])
+        outcome = int(self.entries["outcome"][place])
         self.tried[outcome & 7] += by
         self.right[outcome & 7] += (outcome >> 3 & 1) * by
         self.tried[GROUPS] += (outcome >> 4 & 1) * by
