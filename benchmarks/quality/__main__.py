@@ -75,11 +75,10 @@ def measure(
     bits: Annotated[
         int, typer.Option(help="Bits a character over so many characters of each document.")
     ] = 8000,
-    documents: Annotated[int, typer.Option(min=1, help="At most so many documents a set.")] = 24,
+    documents: Annotated[int, typer.Option(min=1, help="At most so many documents a set.")] = 16,
     max_chars: Annotated[
         int, typer.Option(min=2, help="The longest suggestion.")
     ] = Options().max_chars,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of a transformer.")] = 1,
     only: Annotated[
         str, typer.Option(help="Systems whose names hold one of these words, with commas between.")
     ] = "",
@@ -96,12 +95,11 @@ def measure(
 ) -> None:
     """Measures the networks of this repository and their peers."""
     try:
-        settings = Settings(_span(characters, bits), max_chars, threads)
+        settings = Settings(_span(characters, bits), max_chars)
         folders = {"packages": packages, "prose": prose}
         found = [t for name in _names(sets) if (t := _texts(name, folders, settings, documents))]
         jobs = [
-            *network_jobs("plain LSTM", plain or [], found, settings),
-            *network_jobs("network", checkpoint or CHECKPOINTS, found, settings),
+            *network_jobs(checkpoint or CHECKPOINTS, plain or [], found, settings),
             *peer_jobs(found, settings),
         ]
         words = [word.casefold() for word in only.split(",") if word]
@@ -111,15 +109,16 @@ def measure(
             if words and not any(word in job.system.casefold() for word in words):
                 continue
             digest = job.texts.digest(settings.span)
-            row = known.get((digest, job.system))
-            if row is None:
+            if (digest, job.system) in known:
+                rows = [known[digest, job.system]]
+            else:
                 with _advance(f"{job.texts.name}: {job.system}", job.characters) as advance:
                     try:
-                        row = job.measure(advance)
+                        rows = job.measure(advance)
                     except Missing as missing:
                         _say(f"{job.texts.name}: {job.system} is left out: {missing}")
                         continue
-            measured.append(Measured(digest, row))
+            measured += [Measured(digest, row) for row in rows]
             if json_file is not None:
                 write(Figures(processor(), settings, tuple(measured)), json_file)
     except (CorpusError, ModelError, ValueError, OSError) as error:

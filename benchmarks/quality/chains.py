@@ -11,8 +11,10 @@ from training.evaluation import Milliseconds
 
 @dataclass(frozen=True)
 class Step:
-    """One token: how many characters there were after it, how likely all of them are right, and
-    how many seconds all had taken by then, the reading of the text included."""
+    """One token: how many characters there were after it, and how likely all of them are right.
+
+    `seconds` of the processor had been spent by then, those of reading the text included.
+    """
 
     length: int
     right: float

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,17 +21,19 @@ class Settings:
 
     span: Span
     max_chars: int
-    threads: int
 
 
 @dataclass(frozen=True)
 class Job:
-    """One system on one set; `characters` is what the progress of its measurement counts to."""
+    """One system on one set; `characters` is what the progress of its measurement counts to.
+
+    A network has more than one row: its suggestions are cut in more than one way.
+    """
 
     system: str
     texts: TextSet
     characters: int
-    measure: Callable[[peers.Progress], Row]
+    measure: Callable[[peers.Progress], list[Row]]
 
 
 @dataclass(frozen=True)
@@ -64,37 +67,37 @@ def for_sets(named: Sequence[str]) -> dict[str, list[Path]]:
 
 
 def network_jobs(
-    kind: str, named: Sequence[str], sets: Sequence[TextSet], settings: Settings
+    named: Sequence[str], plain: Sequence[str], sets: Sequence[TextSet], settings: Settings
 ) -> Iterator[Job]:
-    """The jobs of checkpoints; each is called by its folder where a set has more than one."""
-    folders = for_sets(named)
+    """The jobs of checkpoints; each is called by its folder where a set has more than one.
+
+    Raises ModelError for a folder that is no checkpoint.
+    """
+    options = Options(max_chars=settings.max_chars)
     for texts in sets:
-        for directory in folders[texts.name]:
-            system = f"{kind} {directory}" if len(folders[texts.name]) > 1 else kind
-
-            def run(
-                progress: peers.Progress,
-                directory: Path = directory,
-                system: str = system,
-                texts: TextSet = texts,
-            ) -> Row:
-                options = Options(max_chars=settings.max_chars)
-                return networks.measure(directory, system, texts, settings.span, options, progress)
-
-            yield Job(system, texts, networks.characters(texts, settings.span), run)
+        characters = networks.characters(texts, settings.span)
+        for system, directory in _called("plain LSTM", for_sets(plain)[texts.name]):
+            run = partial(networks.measure_plain, directory, system, texts, settings.span, options)
+            yield Job(system, texts, characters, run)
+        for kind, directory in _called("network", for_sets(named)[texts.name]):
+            for adapt in networks.ways(directory):
+                system = f"{kind}{' adapted' if adapt else ''}"
+                run = partial(
+                    networks.measure, directory, kind, adapt, texts, settings.span, options
+                )
+                yield Job(system, texts, characters, run)
 
 
 def peer_jobs(sets: Sequence[TextSet], settings: Settings) -> Iterator[Job]:
     """The jobs of all peers."""
     for texts in sets:
         for system in peers.NAMES:
-
-            def run(progress: peers.Progress, system: str = system, texts: TextSet = texts) -> Row:
-                return peers.measure(
-                    system, texts, settings.span, settings.max_chars, settings.threads, progress
-                )
-
+            run = partial(peers.measure, system, texts, settings.span, settings.max_chars)
             yield Job(system, texts, peers.characters(system, texts, settings.span), run)
+
+
+def _called(kind: str, folders: Sequence[Path]) -> list[tuple[str, Path]]:
+    return [(f"{kind} {f}" if len(folders) > 1 else kind, f) for f in folders]
 
 
 def write(figures: Figures, file: Path) -> None:

@@ -3,83 +3,138 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 
-from benchmarks.quality.rows import Row, type_spans, typed
+from benchmarks.quality.rows import Row, Typed, type_spans, typed
 from benchmarks.quality.texts import Span, TextSet
+from model.adaptation import is_primed
 from model.checkpoint import load
 from model.decoding import Options
-from model.runtime import Ids, Runtime
-from training.evaluation import STRETCH, time_suggestions
-from training.suggestions import suggest
-from training.surprise import read
+from model.outlook import outlooks
+from model.runtime import Runtime
+from training.evaluation import time_suggestions
+from training.suggestions import best, suggest
+from training.surprise import read, window
 
 Progress = Callable[[int], None]
 """Called with a number of characters that are done."""
 
-BOUNDS = (0.02, 0.1, 0.2, 0.3, 0.4)
-TIMED_STEPS = 2000
+BOUNDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+TIMED_STEPS = 24
 
 
 def characters(texts: TextSet, span: Span) -> int:
-    """How many characters the progress of a measurement counts to."""
+    """How many characters the progress of one way of running a network counts to."""
     return sum(len(text[: span.bits]) + 2 * span.end for text in texts.texts)
 
 
-def measure(
-    directory: Path, system: str, texts: TextSet, span: Span, options: Options, progress: Progress
-) -> Row:
-    """The row of one checkpoint, under options and, to compare, under other bounds.
+def ways(directory: Path) -> list[bool]:
+    """Without adaptation and, where the checkpoint is primed for it, with it.
 
     Raises ModelError for a folder that is no checkpoint.
     """
-    runtime = Runtime(load(directory))
-    bits = np.concatenate(
-        [r.bits for r in read(runtime, [t[: span.bits] for t in texts.texts], 0, progress)]
-    )
-    bodies = [text[: span.end] for text in texts.texts]
-    readings = read(runtime, bodies, STRETCH, progress)
-    loosest = replace(options, min_confidence=0.0, by_value=False)
-    found = suggest(runtime, bodies, readings, loosest, progress)
-    times = time_suggestions(runtime, bodies, readings, options)
-    tried = []
-    for choice in (options, *(replace(options, min_confidence=bound) for bound in BOUNDS)):
-        sessions = type_spans(
-            texts,
-            span,
-            lambda number, position, choice=choice: found[number].at(position, choice),  # type: ignore[misc]
+    return [False, True] if is_primed(load(directory)) else [False]
+
+
+def measure_plain(
+    directory: Path, system: str, texts: TextSet, span: Span, options: Options, progress: Progress
+) -> list[Row]:
+    """The row of a network alone, shown up to the bound."""
+    runtime = Runtime(load(directory), adapt=False)
+    return [_Measured(runtime, texts, span, options, progress).row(system, by_value=False)]
+
+
+def measure(
+    directory: Path,
+    kind: str,
+    adapt: bool,
+    texts: TextSet,
+    span: Span,
+    options: Options,
+    progress: Progress,
+) -> list[Row]:
+    """Two rows of a network, with what the text repeats mixed in or without.
+
+    In the one suggestions are shown up to the bound, in the other they are cut by value.
+    """
+    measured = _Measured(Runtime(load(directory), adapt=adapt), texts, span, options, progress)
+    names = ("with counts", "all") if adapt else ("alone", "by value")
+    return [
+        measured.row(f"{kind}, {name}", by_value)
+        for name, by_value in zip(names, (False, True), strict=True)
+    ]
+
+
+class _Measured:
+    """One way of running a network, and what it said about the texts."""
+
+    def __init__(
+        self, runtime: Runtime, texts: TextSet, span: Span, options: Options, progress: Progress
+    ) -> None:
+        self._runtime, self._texts, self._span, self._options = runtime, texts, span, options
+        counted = read(runtime, [text[: span.bits] for text in texts.texts], 0, progress)
+        self._bits = float(np.concatenate([reading.bits for reading in counted]).mean())
+        self._bodies = [text[: span.end] for text in texts.texts]
+        self._readings = read(runtime, self._bodies, span.begin, progress)
+        loosest = replace(options, min_confidence=0.0, by_value=False)
+        self._found = suggest(runtime, self._bodies, self._readings, loosest, progress)
+        self._read, self._step, self._state = self._costs()
+
+    def row(self, system: str, by_value: bool) -> Row:
+        """The row under the options, and all that were tried beside them."""
+        options = replace(self._options, by_value=by_value)
+        bounds = [replace(options, min_confidence=bound) for bound in BOUNDS]
+        tried = tuple(self._typed(choice) for choice in bounds)
+        return Row(
+            self._texts.name,
+            system,
+            self._runtime.fingerprint,
+            bits_per_character=self._bits,
+            shown=self._typed(options),
+            tried=tried,
+            microseconds_per_character_read=self._read,
+            microseconds_per_step=self._step,
+            state_bytes=self._state,
         )
-        gate = f"bound ≥ {choice.min_confidence:g}"
-        tried.append(typed(gate, sessions, times))
-    read_seconds, step_seconds = _seconds(runtime, runtime.vocabulary.encode(bodies[0]))
-    return Row(
-        texts.name,
-        system,
-        runtime.fingerprint,
-        bits_per_character=float(bits.mean()),
-        shown=tried[0],
-        tried=tuple(tried),
-        microseconds_per_character_read=read_seconds * 1e6,
-        microseconds_per_step=step_seconds * 1e6,
-        state_bytes=runtime.state_size,
-    )
 
+    def _typed(self, options: Options) -> Typed:
+        sessions = type_spans(
+            self._texts,
+            self._span,
+            lambda number, position: self._found[number].at(position, options),
+        )
+        gate = f"{'by value' if options.by_value else 'whole'}, bound {options.min_confidence:g}"
+        times = time_suggestions(
+            self._runtime, self._bodies, self._readings, options, self._span.begin
+        )
+        return typed(gate, sessions, times)
 
-def _seconds(runtime: Runtime, ids: Ids) -> tuple[float, float]:
-    """What one session's state costs: a character read, and a step along a suggestion."""
-    pool = runtime.pool(1)
-    slots = [pool.acquire()]
-    pool.start(slots[0])
-    reading, following = [], []
-    for number in range(TIMED_STEPS):
-        begun = perf_counter()
-        pool.step(slots, ids[[number % len(ids)]])
-        reading.append(perf_counter() - begun)
-    best, _ = pool.best(slots)
-    for _ in range(TIMED_STEPS):
-        begun = perf_counter()
-        best, _ = pool.follow(slots, best)
-        following.append(perf_counter() - begun)
-    return float(np.median(reading)), float(np.median(following))
+    def _costs(self) -> tuple[float, float, int]:
+        """Microseconds a character read and a step of a suggestion, and bytes of a session."""
+        runtime, text, span = self._runtime, self._bodies[0], self._span
+        pool = runtime.pool(2)
+        head, tail = pool.acquire(), pool.acquire()
+        pool.write(head, self._readings[0].snapshots[1])
+        page = runtime.adaptation.page() if runtime.adaptation else None
+        reading, stepping = [], []
+        for position in range(span.begin, span.end):
+            begun = process_time()
+            for index in runtime.vocabulary.spell(text[position]):
+                pool.step([head], [index])
+            if page is not None:
+                page.follow(window(text, position + 1))
+            reading.append(process_time() - begun)
+            pool.write(tail, pool.read(head))
+            cursor = page.cursor() if page is not None else None
+            begun = process_time()
+            for _ in range(TIMED_STEPS):
+                (outlook,) = outlooks(pool, [tail], cursor is not None, [None])
+                index, _ = best(runtime.adaptation, cursor, outlook)
+                pool.step([tail], [index])
+                if cursor is not None:
+                    cursor.push(index)
+            stepping.append((process_time() - begun) / TIMED_STEPS)
+        state = runtime.state_size + (page.nbytes if page is not None else 0)
+        return float(np.median(reading)) * 1e6, float(np.median(stepping)) * 1e6, state

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 
@@ -20,8 +20,8 @@ Progress = Callable[[int], None]
 """Called with a number of characters that are done."""
 
 WEIGHTS: dict[str, Callable[[], Path]] = {
-    "SmolLM2-135M Q4_1": smollm2,
-    "Gemma 3 270M Q4_K_M": gemma,
+    "SmolLM2-135M": smollm2,
+    "Gemma 3 270M": gemma,
 }
 PPMD = f"PPMd order {ORDER}"
 NAMES = (PPMD, *WEIGHTS)
@@ -43,12 +43,12 @@ def characters(system: str, texts: TextSet, span: Span) -> int:
 
 
 def measure(
-    system: str, texts: TextSet, span: Span, max_chars: int, threads: int, progress: Progress
-) -> Row:
+    system: str, texts: TextSet, span: Span, max_chars: int, progress: Progress
+) -> list[Row]:
     """One peer's row. Raises Missing where it is not installed."""
     if system == PPMD:
-        return _measure_ppmd(texts, span, progress)
-    return _measure_transformer(system, texts, span, max_chars, threads, progress)
+        return [_measure_ppmd(texts, span, progress)]
+    return [_measure_transformer(system, texts, span, max_chars, progress)]
 
 
 def _measure_ppmd(texts: TextSet, span: Span, progress: Progress) -> Row:
@@ -67,9 +67,9 @@ def _measure_ppmd(texts: TextSet, span: Span, progress: Progress) -> Row:
 
 
 def _measure_transformer(
-    system: str, texts: TextSet, span: Span, max_chars: int, threads: int, progress: Progress
+    system: str, texts: TextSet, span: Span, max_chars: int, progress: Progress
 ) -> Row:
-    model = Transformer(WEIGHTS[system](), threads)
+    model = Transformer(WEIGHTS[system]())
     read = [text[: span.bits] for text in texts.texts]
     bits, seconds, state_bytes = 0.0, [], []
     chains: list[list[Chain]] = []
@@ -80,9 +80,9 @@ def _measure_transformer(
     model.step_seconds.clear()
     for text in texts.texts:
         model.reset()
-        begun = perf_counter()
+        begun = process_time()
         model.after(model.tokens(text[: span.begin]))
-        seconds.append(perf_counter() - begun)
+        seconds.append(process_time() - begun)
         for position in range(span.begin, min(span.end, span.begin + TIMED_KEYS)):
             model.forget_suggestions(text[: position - 1])
             timed.append(model.chain(text[:position], max_chars))

@@ -90,7 +90,9 @@ def _cells(row: Row) -> list[str]:
 
 
 def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else f"{value:{form}}"
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:{form}}"
 
 
 def _size(count: int) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -61,9 +61,9 @@ def _needs(name: str) -> Path:
 
 
 class Transformer:
-    """One model in one context, on one thread unless more are asked for."""
+    """One model in one context, on one thread."""
 
-    def __init__(self, weights: Path, threads: int = 1) -> None:
+    def __init__(self, weights: Path) -> None:
         """Raises ValueError for weights that llama.cpp cannot load."""
         self._llama: Any = importlib.import_module("llama_cpp")
         self._quiet = self._llama.llama_log_callback(lambda level, text, data: None)
@@ -75,7 +75,7 @@ class Transformer:
             raise ValueError(f"{weights}: llama.cpp cannot load it")
         options = self._llama.llama_context_default_params()
         options.n_ctx, options.n_batch, options.n_ubatch = CONTEXT, CONTEXT, 512
-        options.n_threads = options.n_threads_batch = threads
+        options.n_threads = options.n_threads_batch = 1
         self._context = self._llama.llama_init_from_model(self._model, options)
         self._vocabulary = self._llama.llama_model_get_vocab(self._model)
         self._size: int = self._llama.llama_vocab_n_tokens(self._vocabulary)
@@ -83,7 +83,7 @@ class Transformer:
         self._past: list[int] = []
         self._known: OrderedDict[Tokens, Probabilities] = OrderedDict()
         self.step_seconds: list[float] = []
-        """How long each reading of a single token took."""
+        """How long each single token took, of the processor's time."""
 
     def tokens(self, text: str) -> Tokens:
         """The text as the model's own tokenizer cuts it, behind the token that begins a document.
@@ -106,13 +106,13 @@ class Transformer:
         if found is not None:
             self._known.move_to_end(tokens)
             return found
-        begun = perf_counter()
+        begun = process_time()
         common = _common(self._past, tokens[:-1])
         self._forget(common)
         self._read(tokens[common:])
         given = self._probabilities()
         if common == len(tokens) - 1:
-            self.step_seconds.append(perf_counter() - begun)
+            self.step_seconds.append(process_time() - begun)
         self._known[tokens] = given
         if len(self._known) > KEPT:
             self._known.popitem(last=False)
@@ -124,7 +124,7 @@ class Transformer:
         Its first tokens are the likeliest that begin with the characters taken away. Where the text
         goes on as was predicted, earlier suggestions are used again.
         """
-        begun = perf_counter()
+        begun = process_time()
         tokens = self.tokens(text)
         away = taken_away([self.pieces[token] for token in tokens[1:]])
         trunk = tokens[: len(tokens) - away]
@@ -132,7 +132,7 @@ class Transformer:
         line = _Line(max_chars)
         while not line.ended:
             choice = choose(self.pieces, start, partial(self._after_both, trunk))
-            line.push(choice, perf_counter() - begun)
+            line.push(choice, process_time() - begun)
             if choice is not None:
                 trunk, start = trunk + choice.tokens, b""
         return line.chain()

@@ -48,11 +48,11 @@ def test_it_measures_and_writes_all_that_is_there(
     assert done.returncode == 0, done.stderr
     figures = json.loads(file.read_text())
     rows = {one["row"]["system"]: one["row"] for one in figures["rows"]}
-    assert set(rows) == {"plain LSTM", "network", "PPMd order 16"}
-    assert rows["network"]["bits_per_character"] > 0
-    assert rows["network"]["shown"]["typist"]["characters"] == 2 * 20
-    assert len(rows["network"]["shown"]["saved"]) == 2
-    assert rows["network"]["state_bytes"] > 0
+    assert set(rows) == {"plain LSTM", "network, alone", "network, by value", "PPMd order 16"}
+    assert rows["network, alone"]["bits_per_character"] > 0
+    assert rows["network, alone"]["shown"]["typist"]["characters"] == 2 * 20
+    assert len(rows["network, alone"]["shown"]["saved"]) == 2
+    assert rows["network, alone"]["state_bytes"] > 0
     assert rows["PPMd order 16"]["bits_per_character"] > 0
     assert rows["PPMd order 16"]["shown"] is None
     assert picture.read_bytes().startswith(b"\x89PNG")
