@@ -121,7 +121,7 @@ def _branches(path: Path, count: int) -> list[Branch]:
 def _follow(branches: list[Branch]) -> Turns[list[Path]]:
     """Goes on greedily from each branch, all side by side."""
     paths: list[Path] = []
-    writes: list[tuple[int, bytes]] = []
+    writes: list[tuple[int, Outlook]] = []
     moves: list[tuple[int, int]] = []
     for number, (right, place, index) in enumerate(branches):
         candidate = place.candidate.fork()
@@ -129,8 +129,7 @@ def _follow(branches: list[Branch]) -> Turns[list[Path]]:
         paths.append(path)
         candidate.from_here = right
         if candidate.choose(place.outlook, index):
-            assert place.outlook.state is not None
-            writes.append((number, place.outlook.state))
+            writes.append((number, place.outlook))
             moves.append((number, index))
     while moves:
         asks = [number for number, _ in moves]

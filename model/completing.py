@@ -6,9 +6,11 @@ equal this one's, bit for bit.
 
 from dataclasses import dataclass
 
+from model.adaptation import window_start
+from model.branches import Branches
 from model.decoder import Decoder
 from model.decoding import BEFORE, Completion, Options
-from model.outlook import next_characters, outlooks
+from model.outlook import next_characters, predicted
 from model.runtime import Runtime
 
 
@@ -24,22 +26,29 @@ class Answer:
 def complete(runtime: Runtime, prefix: str, options: Options | None = None, top: int = 0) -> Answer:
     """The completion of a prefix; raises TextError where the vocabulary cannot spell it."""
     options = options or Options()
-    vocabulary = runtime.vocabulary
+    vocabulary, adaptation = runtime.vocabulary, runtime.adaptation
     ids = vocabulary.encode(prefix)
-    decoder = Decoder(vocabulary, options, runtime.calibration, prefix[-BEFORE:], len(prefix))
+    decoder = Decoder(
+        vocabulary, options, runtime.calibration, prefix[-BEFORE:], len(prefix), top > 0
+    )
     pool = runtime.pool(decoder.width)
     slots = [pool.acquire() for _ in range(decoder.width)]
     pool.start(slots[0])
     pool.absorb(slots[:1], [ids])
-    following: tuple[tuple[str, float], ...] = ()
-    if top:
-        following = next_characters(vocabulary, pool.probabilities(slots[:1])[0], top)
+    branches = Branches()
+    branches.slots = slots
+    if adaptation is not None:
+        page = adaptation.page()
+        page.follow(prefix[window_start(len(prefix)) :])
+        branches.begin(page.cursor())
     while turn := decoder.turn:
-        for branch, state in turn.writes:
-            pool.write(slots[branch], state)
-        if turn.moves:
-            pool.step([slots[branch] for branch, _ in turn.moves], [i for _, i in turn.moves])
+        if steps := branches.move(pool, turn):
+            pool.step([slot for slot, _ in steps], [index for _, index in steps])
         asked = [slots[branch] for branch in turn.asks]
         states = [pool.read(slot) if decoder.shares else None for slot in asked]
-        decoder.take(outlooks(pool, asked, turn.whole, states))
+        cursors = branches.cursors(turn.asks, decoder.shares)
+        decoder.take(predicted(pool, adaptation, asked, cursors, turn.whole, states))
+    following: tuple[tuple[str, float], ...] = ()
+    if decoder.next is not None:
+        following = next_characters(vocabulary, decoder.next, top)
     return Answer(decoder.completion, decoder.alternatives, following)

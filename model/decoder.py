@@ -12,6 +12,7 @@ from model.candidate import Candidate, Rules
 from model.decoding import CharProbability, Completion, Options
 from model.fitting import best_fit
 from model.outlook import Outlook, Turn, Turns
+from model.runtime.arithmetic import Floats
 from model.sampling import Sampler, Sampling
 from model.vocabulary import Vocabulary
 
@@ -33,8 +34,13 @@ class Decoder:
         calibration: Calibration,
         before: str,
         length: int,
+        top: bool = False,
     ) -> None:
-        """`before` is the last BEFORE characters of a text of `length` characters, or all."""
+        """`before` is the last BEFORE characters of a text of `length` characters, or all.
+
+        With `top` the `next` distribution is wanted, too.
+        """
+        self._top = top
         self._options = options
         self._vocabulary = vocabulary
         self._length = length
@@ -71,6 +77,11 @@ class Decoder:
         self._show(self._paths)
 
     @property
+    def next(self) -> Floats | None:
+        """The distribution after the text, shape (ids,), where it was wanted."""
+        return self._root.distribution if self._root is not None and self._top else None
+
+    @property
     def certain(self) -> tuple[CharProbability, ...]:
         """The characters that are sure to be suggested, where there is one candidate."""
         if self._options.n > 1:
@@ -96,6 +107,8 @@ class Decoder:
 
     def _decode(self) -> Turns[None]:
         if self._options.max_chars == 0:
+            if self._top:
+                (self._root,) = yield Turn((), (), (0,), whole=True)
             return
         if self._options.temperature > 0:
             yield from self._draw()
@@ -108,17 +121,14 @@ class Decoder:
             self._show([self._paths[0], *others])
         if self._options.suffix and len(self._shown) > 1:
             assert self._root is not None
-            assert self._root.state is not None
             shown = [(path.text, path.right) for path in self._shown]
-            best = yield from best_fit(
-                self._vocabulary, shown, self._options.suffix, self._root.state
-            )
+            best = yield from best_fit(self._vocabulary, shown, self._options.suffix, self._root)
             self._shown.insert(0, self._shown.pop(best))
 
     def _greedy(self, path: Path) -> Turns[None]:
         manual = self._options.trigger == "manual"
         whole = self.shares or self._options.top_each > 0
-        (outlook,) = yield Turn((), (), (0,), whole or manual)
+        (outlook,) = yield Turn((), (), (0,), whole or manual or self._top)
         self._root = outlook
         index = self._first(path.candidate, outlook) if manual else outlook.id
         choose = path.push if self.shares else path.candidate.choose
@@ -166,7 +176,7 @@ class Decoder:
                 if going:
                     moves.append((branch, index))
             asks = [branch for branch, _ in moves]
-            writes = [] if begun else [(b, root.state) for b in asks if b and root.state]
+            writes = [] if begun else [(branch, root) for branch in asks if branch]
             begun = True
             if asks:
                 outlooks = yield Turn(writes, moves, asks, whole=True)

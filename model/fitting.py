@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import frexp
 
 from model.errors import TextError
-from model.outlook import Turn, Turns
+from model.outlook import Outlook, Turn, Turns
 from model.vocabulary import Vocabulary
 
 READ = 32
@@ -17,11 +17,11 @@ LEAST = 1e-45
 
 
 def best_fit(
-    vocabulary: Vocabulary, candidates: Sequence[tuple[str, float]], suffix: str, state: bytes
+    vocabulary: Vocabulary, candidates: Sequence[tuple[str, float]], suffix: str, cursor: Outlook
 ) -> Turns[int]:
     """The number of the candidate that fits best, given their texts and probabilities.
 
-    `state` is the one at the cursor. A suffix that the vocabulary cannot spell tells nothing.
+    They all begin at the `cursor`. A suffix that the vocabulary cannot spell tells nothing.
     """
     try:
         behind = vocabulary.encode(suffix[:READ]).tolist()
@@ -33,7 +33,7 @@ def best_fit(
     for at in range(max(map(len, ids))):
         going = [n for n in range(len(ids)) if at < len(ids[n])]
         asks = [n for n in going if at >= len(own[n])]
-        writes = [] if at else [(n, state) for n in going]
+        writes = [] if at else [(n, cursor) for n in going]
         moves = [(n, ids[n][at - 1]) for n in going] if at else []
         outlooks = yield Turn(writes, moves, asks, whole=True)
         for n, outlook in zip(asks, outlooks, strict=True):

@@ -1,7 +1,8 @@
 """What is predicted to come next in a place: the one seam between decoding and what predicts.
 
 Decoding asks for the outlook of some places, chooses, and steps on; whether it runs alone or in a
-batch of many requests, it gets its answers here.
+batch of many requests, it gets its answers here. With adaptation these are the network's, mixed
+with what the page of the text knows of the place.
 """
 
 from collections.abc import Generator, Sequence
@@ -9,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from model.adaptation import Adaptation, Cursor
 from model.runtime import Pool
 from model.runtime.arithmetic import Floats
 from model.vocabulary import Vocabulary
@@ -19,19 +21,23 @@ Result = TypeVar("Result")
 class Outlook(NamedTuple):
     """The most probable id that comes next, ties to the lowest, and its probability.
 
-    `distribution`, shape (ids,), and `state`, the network's there, are None where not asked for.
+    The rest is None where not asked for: the whole `distribution`, shape (ids,); how to come back
+    to the place, the network's `state` there and the page's `cursor`; and, where a page is mixed
+    in, the distribution of the `network` alone.
     """
 
     id: int
     probability: float
     distribution: Floats | None = None
     state: bytes | None = None
+    cursor: Cursor | None = None
+    network: Floats | None = None
 
 
 def outlooks(
     pool: Pool, slots: Sequence[int], whole: bool, states: Sequence[bytes | None]
 ) -> list[Outlook]:
-    """The outlook of each slot's state, with the `whole` distribution or without it.
+    """The network's outlook at each slot's state, with the `whole` distribution or without it.
 
     `states` go along: what was read of each slot, or None.
     """
@@ -40,6 +46,38 @@ def outlooks(
     ids, given = pool.best(slots)
     distributions = pool.probabilities(slots) if whole else [None] * len(slots)
     return list(map(Outlook, ids.tolist(), given.tolist(), distributions, states))
+
+
+def adapted(
+    adaptation: Adaptation,
+    cursors: Sequence[Cursor],
+    network: Floats,
+    whole: bool,
+    states: Sequence[bytes | None],
+) -> list[Outlook]:
+    """The outlook at each cursor, from the distributions of the `network` there, (cursors, ids).
+
+    Each has its cursor, which its caller may go on with.
+    """
+    ids, given = adaptation.best(cursors, network)
+    mixed = adaptation.distribution(cursors, network) if whole else [None] * len(cursors)
+    return list(map(Outlook, ids.tolist(), given.tolist(), mixed, states, cursors, network))
+
+
+def predicted(
+    pool: Pool,
+    adaptation: Adaptation | None,
+    slots: Sequence[int],
+    cursors: Sequence[Cursor],
+    whole: bool,
+    states: Sequence[bytes | None],
+) -> list[Outlook]:
+    """The outlook at each slot's state, with what is known at each cursor where that counts."""
+    if not slots:
+        return []
+    if adaptation is None:
+        return outlooks(pool, slots, whole, states)
+    return adapted(adaptation, cursors, pool.probabilities(slots), whole, states)
 
 
 def next_characters(
@@ -57,11 +95,11 @@ def next_characters(
 class Turn(NamedTuple):
     """What decoding wants: first `writes`, then `moves`, then the outlooks of `asks`.
 
-    States are put into branches, branches step by ids. Branch 0 is at the end of the text when
+    Branches are put back to places, branches step by ids. Branch 0 is at the end of the text when
     decoding begins. `whole` outlooks have a distribution.
     """
 
-    writes: Sequence[tuple[int, bytes]]
+    writes: Sequence[tuple[int, Outlook]]
     moves: Sequence[tuple[int, int]]
     asks: Sequence[int]
     whole: bool

@@ -10,10 +10,10 @@ from hashlib import blake2b
 
 from service.digests import BLOCK, DIGEST_SIZE
 from service.sessions import Record, Snapshot
-from service.tails import pack, unpack
+from service.tails import unpack
 
 MAGIC = b"nextchar"
-FORMAT = 2
+FORMAT = 3
 TOKEN_SIZE = 8
 CHECKSUM_SIZE = 8
 
@@ -29,7 +29,6 @@ def token_of(version: int) -> bytes:
 
 def encode(record: Record) -> bytes:
     """The record as bytes."""
-    tail = pack(record.tail)
     state_size = len(record.snapshots[0].state) if record.snapshots else 0
     fingerprint = bytes.fromhex(record.fingerprint)
     body = b"".join(
@@ -42,11 +41,11 @@ def encode(record: Record) -> bytes:
                 record.head,
                 record.base_version,
                 record.base_keep,
-                len(tail),
+                len(record.packed),
                 len(record.snapshots),
                 state_size,
             ),
-            tail,
+            record.packed,
             *(_SNAPSHOT.pack(s.position, s.digest) + s.state for s in record.snapshots),
         )
     )
@@ -57,7 +56,7 @@ def decode(data: bytes) -> Record | None:
     """The record, or None where the bytes are damaged, foreign, or of another format."""
     try:
         return _decode(data)
-    except (struct.error, zlib.error, UnicodeDecodeError, ValueError):
+    except (struct.error, zlib.error, OSError, ValueError):
         return None
 
 
@@ -71,7 +70,8 @@ def _decode(data: bytes) -> Record | None:
     )
     tail_size, count, state_size = sizes
     at = _FIELDS.size
-    tail = unpack(body[at : at + tail_size])
+    packed = body[at : at + tail_size]
+    tail = unpack(packed)
     at += tail_size
     snapshots = []
     for _ in range(count):
@@ -88,6 +88,7 @@ def _decode(data: bytes) -> Record | None:
         tail_start=tail_start,
         head=head,
         tail=tail,
+        packed=packed,
         snapshots=tuple(snapshots),
         base_version=base_version,
         base_keep=base_keep,

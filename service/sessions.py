@@ -9,9 +9,10 @@ expired, restarted or overwritten in between.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
+from model.adaptation import window_start
 from service.digests import BLOCK, EMPTY, Digests
 from service.errors import Resync
 from service.tails import pack
@@ -23,8 +24,12 @@ RECORD_LIMIT = 16_384
 # what sealing adds.
 RECORD_OVERHEAD = 160
 SNAPSHOT_OVERHEAD = 24
-# The end, and two places to go back to, however large a state is.
+# The end, and two places to go back to, however large a state is; one of them is given up where
+# otherwise the window of the text would not fit.
 FEWEST_SNAPSHOTS = 3
+FEWEST_WITH_WINDOW = 2
+# So far at least an edit may shorten a text: the window that it then has is kept, too.
+BACK = 1024
 # Going back fewer characters than this costs so little that nearer snapshots are not worth room.
 NEAR = 32
 # Who goes back d characters soon goes back some more: where that is a long way, the states on the
@@ -45,10 +50,10 @@ class Snapshot:
 class Record:
     """All that is kept of a session. Snapshots stand newest first.
 
-    `tail` is the text from `tail_start`, a multiple of BLOCK, to the end; `head` is the link of
-    the chain of digests there. The first `base_keep` characters are those of the text of
-    `base_version`, too: so a client's edits of that version, sent again or sent ahead of the
-    answers, can still be applied.
+    `tail` is the text from `tail_start`, a multiple of BLOCK, to the end, and `packed` the same as
+    bytes; `head` is the link of the chain of digests there. The first `base_keep` characters are
+    those of the text of `base_version`, too: so a client's edits of that version, sent again or
+    sent ahead of the answers, can still be applied.
     """
 
     fingerprint: str
@@ -60,6 +65,7 @@ class Record:
     snapshots: tuple[Snapshot, ...]
     base_version: int
     base_keep: int
+    packed: bytes = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ class Plan:
     version: int
     length: int
     tail_start: int
-    head: bytes
+    digests: Digests
     tail: str
     start: Snapshot | None
     absorb: str
@@ -114,6 +120,11 @@ class Plan:
     def origin(self) -> bytes:
         """The digest of the text that absorbing begins from."""
         return self.start.digest if self.start else Digests("").at(0)
+
+    @property
+    def window(self) -> str:
+        """The end of the text that bears on what is suggested."""
+        return self.tail[window_start(self.length) - self.tail_start :]
 
     @property
     def pieces(self) -> tuple[str, ...]:
@@ -132,7 +143,8 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
     """What to compute for `change`, with states of `state_size` bytes made by `fingerprint`.
 
     A Prefix never fails. Raises Resync, with the version held, for an Edit of a text that is not
-    held, or that goes back further than the record's tail and states reach.
+    held, or that goes back further than the record's tail and states reach, or so far that not all
+    of the resulting text's window is held.
     """
     if isinstance(change, Prefix):
         known, start, head = change.text, 0, EMPTY
@@ -143,6 +155,14 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
     digests = Digests(known, start, head)
     length = start + len(known)
     version = version_of(digests.at(length))
+    if start > window_start(length):
+        assert record is not None
+        raise Resync(
+            f"the text is kept from character {start} on, which is too little to go on from; send "
+            "the whole text as prefix",
+            record.version,
+            "edit.keep",
+        )
 
     kept = tuple(
         s
@@ -165,7 +185,7 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
         version=version,
         length=length,
         tail_start=tail_start,
-        head=digests.link(tail_start),
+        digests=digests,
         tail=known[tail_start - start :],
         start=nearest,
         absorb=known[begin - start :],
@@ -183,17 +203,19 @@ def settle(plan: Plan, states: Sequence[bytes]) -> Record:
         for mark, state in zip(plan.marks, states, strict=True)
     ]
     snapshots = sorted((*plan.kept, *read), key=lambda s: s.position, reverse=True)
+    each = SNAPSHOT_OVERHEAD + len(snapshots[0].state) if snapshots else 0
+    tail_start, packed = _packed(plan, each)
     if snapshots:
-        room = RECORD_LIMIT - RECORD_OVERHEAD - len(pack(plan.tail))
-        count = max(FEWEST_SNAPSHOTS, room // (SNAPSHOT_OVERHEAD + len(snapshots[0].state)))
-        snapshots = _thin(snapshots, count)
+        room = RECORD_LIMIT - RECORD_OVERHEAD - len(packed)
+        snapshots = _thin(snapshots, max(FEWEST_WITH_WINDOW, room // each))
     return Record(
         fingerprint=plan.fingerprint,
         version=plan.version,
         length=plan.length,
-        tail_start=plan.tail_start,
-        head=plan.head,
-        tail=plan.tail,
+        tail_start=tail_start,
+        head=plan.digests.link(tail_start),
+        tail=plan.tail[tail_start - plan.tail_start :],
+        packed=packed,
         snapshots=tuple(snapshots),
         base_version=plan.base_version,
         base_keep=plan.base_keep,
@@ -206,8 +228,8 @@ def version_of(digest: bytes) -> int:
 
 
 def tail_start_of(length: int) -> int:
-    """Where the kept tail of a text begins: one to two blocks before the end, at a block."""
-    return max(0, length // BLOCK - 1) * BLOCK
+    """Where the kept tail of a text begins: with the window that it had when it was shorter."""
+    return window_start(max(0, length - BACK))
 
 
 def marks_between(begin: int, end: int) -> Iterable[int]:
@@ -220,6 +242,32 @@ def marks_between(begin: int, end: int) -> Iterable[int]:
         distances.append(distance)
         distance *= 2
     return (end - d for d in reversed(distances))
+
+
+def _packed(plan: Plan, each: int) -> tuple[int, bytes]:
+    """Where the kept tail begins and its bytes, beside snapshots that take `each` so many.
+
+    All of the plan's tail where it fits, else the window, else what is left room for: then an edit
+    goes on only where its text's window is at hand.
+    """
+
+    def pack_from(start: int) -> bytes:
+        return pack(plan.tail[start - plan.tail_start :])
+
+    room = RECORD_LIMIT - RECORD_OVERHEAD
+    least = room - FEWEST_SNAPSHOTS * each
+    start = plan.tail_start
+    packed = pack_from(start)
+    if len(packed) > least and start < window_start(plan.length):
+        start = window_start(plan.length)
+        packed = pack_from(start)
+    if len(packed) > room - FEWEST_WITH_WINDOW * each:
+        while len(packed) > least and start + BLOCK <= plan.length:
+            over = (len(packed) - least) / len(packed)
+            blocks = max(1, int(over * (plan.length - start)) // BLOCK)
+            start += blocks * BLOCK
+            packed = pack_from(start)
+    return start, packed
 
 
 def _holding(record: Record | None, edit: Edit) -> Record:

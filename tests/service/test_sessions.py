@@ -20,7 +20,7 @@ from tests.service.recurrence import (
     state_of,
 )
 
-TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(4 * BLOCK))
+TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(16 * BLOCK))
 SMALL_TEXTS = st.text(alphabet="ab é😀\r\n", max_size=12)
 
 
@@ -199,7 +199,7 @@ def test_a_record_takes_at_most_16_kb(length: int, alphabet: str) -> None:
     record = settle(planned, states)
     assert len(encode(record)) <= RECORD_LIMIT
     assert decode(encode(record)) == record
-    assert len(record.snapshots) >= min(3, len(planned.marks))
+    assert len(record.snapshots) >= min(2, len(planned.marks))
 
 
 @given(texts=st.lists(SMALL_TEXTS, max_size=8), sizes=st.data())
