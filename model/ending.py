@@ -110,6 +110,8 @@ def trimmed(text: str) -> int:
 def repeated(text: str) -> int:
     """How many characters at the end of a text only repeat the piece before them, or 0."""
     for unit in range(1, min(len(text) // 3, LONGEST_PIECE) + 1):
+        if text[-1] != text[-1 - unit]:
+            continue
         copies = max(3, -(-REPEATED // unit))
         length = copies * unit
         if length <= len(text) and text[-length:] == text[-unit:] * copies:
