@@ -14,7 +14,8 @@ from service.clients import unless_gone
 from service.complete import STREAM, complete, events
 from service.errors import NotReady, StoreUnavailable
 from service.faults import Faults
-from service.parts import Parts
+from service.parts import TENANT, Parts
+from service.protocols import infill, openai
 from service.schema import (
     SESSION_PATTERN,
     CompleteRequest,
@@ -28,9 +29,6 @@ from service.stores import StoreError
 from service.streaming import OnChars, Stream, answering, streams
 from service.websocket import PATH as WEBSOCKET_PATH
 from service.websocket import Connection
-
-# Without access keys, everybody is this one tenant.
-TENANT = "default"
 
 DESCRIPTION = """Text autocompletion by a character-level recurrent network.
 
@@ -71,6 +69,8 @@ def create_app(settings: Settings, started: Callable[[], None] | None = None) ->
     app.add_middleware(Faults)
     error_format.install(app)
     _add_routes(app, settings)
+    for protocol in (infill, openai):
+        app.include_router(protocol.routes(lambda: app.state.parts))
     return app
 
 
@@ -93,7 +93,6 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
             "too_large",
             "unsupported_media_type",
             "invalid_request",
-            "not_supported",
             "overloaded",
             "store_unavailable",
         ),

@@ -9,8 +9,16 @@ from service.errors import TooLarge
 
 # The texts that can be long, as they begin in a body that was not read to its end. A quote inside
 # a JSON string has a backslash before it.
-_LONG_TEXT = re.compile(rb'(?<!\\)"(prefix|append|suffix)"\s*:\s*"')
-_FIELDS = {b"prefix": "prefix", b"append": "edit.append", b"suffix": "suffix"}
+_FIELDS = {
+    b"prefix": "prefix",
+    b"append": "edit.append",
+    b"suffix": "suffix",
+    b"prompt": "prompt",
+    b"input_prefix": "input_prefix",
+    b"input_suffix": "input_suffix",
+    b"text": "input_extra",
+}
+_LONG_TEXT = re.compile(rb'(?<!\\)"(%s)"\s*:\s*"' % b"|".join(_FIELDS))
 # How much more of a body over the limit is read, and dropped, before it is answered.
 _DROPPED = 128 * 2**20
 

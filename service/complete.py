@@ -4,12 +4,13 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 
-from model.completing import next_characters
 from model.decoding import CharProbability
+from model.outlook import next_characters
 from service import error_format
 from service.completions import Answer, Ask, Completions
 from service.faults import problem_of
 from service.schema import (
+    Alternative,
     Character,
     Characters,
     CompleteRequest,
@@ -62,7 +63,7 @@ def _asked(request: CompleteRequest, on_chars: OnChars | None = None) -> Ask:
         edit = request.edit
         return Ask(
             change=Edit(edit.version, edit.keep, edit.append),
-            options=request.options,
+            options=(request.options,),
             model=request.model,
             top=request.top,
             on_chars=on_chars,
@@ -70,7 +71,7 @@ def _asked(request: CompleteRequest, on_chars: OnChars | None = None) -> Ask:
         )
     return Ask(
         change=Prefix(request.prefix or ""),
-        options=request.options,
+        options=(request.options,),
         model=request.model,
         top=request.top,
         on_chars=on_chars,
@@ -79,7 +80,7 @@ def _asked(request: CompleteRequest, on_chars: OnChars | None = None) -> Ask:
 
 def _answered(session: str, answer: Answer, top: int) -> CompleteResponse:
     """The answer to a request that asked for `top` next characters."""
-    computed = answer.computed
+    (computed,) = answer.computed
     completion = computed.completion
     vocabulary = answer.runtime.vocabulary
     following = next_characters(vocabulary, computed.next, top) if computed.next is not None else ()
@@ -90,6 +91,10 @@ def _answered(session: str, answer: Answer, top: int) -> CompleteResponse:
         completion=completion.text,
         confidence=completion.confidence,
         chars=characters(completion.chars),
+        alternatives=tuple(
+            Alternative(completion=other.text, confidence=other.confidence)
+            for other in computed.alternatives
+        ),
         next=tuple(NextCharacter(character=c, probability=p) for c, p in following),
         finish_reason=completion.finish_reason,
         model=answer.runtime.checkpoint.name,

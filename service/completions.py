@@ -1,7 +1,10 @@
 """One request from end to end: read the session, plan, compute, and write what was made of it."""
 
+import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from model.decoding import Options
 from model.errors import TextError
@@ -15,7 +18,7 @@ from service.scheduler import Scheduler
 from service.sealing import Seal
 from service.sessions import Change, Edit, Plan, Prefix, Record, plan, settle
 from service.stores import BatchedStore, Patience, Read, StoreError, Write, session_key, token
-from service.streaming import OnChars
+from service.streaming import Chars, OnChars
 from service.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -26,25 +29,27 @@ ATTEMPTS = 4
 
 @dataclass(frozen=True)
 class Ask:
-    """What is asked: a text, whole or as a change, and how to go on from it.
+    """What is asked: a text, whole or as a change, and the ways in which to go on from it.
 
     `model` is a loaded model's name, None for the default. `on_chars` hears of characters as soon
-    as they are certain. `text_field` and `suffix_field` are what the client calls its text and its
-    suffix.
+    as they are certain, with the number of their way. `predict_seconds` after its first choice
+    decoding ends, once there is a line end. `text_field` and `suffix_field` are what the client
+    calls its text and its suffix.
     """
 
     change: Change
-    options: Options
+    options: tuple[Options, ...]
     model: str | None = None
     top: int = 0
     on_chars: OnChars | None = None
+    predict_seconds: float | None = None
     text_field: str = "prefix"
     suffix_field: str = "suffix"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came out, for a text of `length` characters of which `absorbed` were new.
+    """What came out in each of the ways, for a text of `length` characters, `absorbed` of them new.
 
     `stored` tells whether the session was kept.
     """
@@ -53,7 +58,7 @@ class Answer:
     version: int
     length: int
     absorbed: int
-    computed: Computed
+    computed: tuple[Computed, ...]
     stored: bool
 
 
@@ -129,7 +134,7 @@ class Completions:
             planned = plan(held.record, ask.change, runtime.fingerprint, runtime.state_size)
             self._check(planned.length, ask.text_field)
             computed = await self._compute(key, runtime, planned, ask)
-            made = settle(planned, computed.states)
+            made = settle(planned, computed[0].states)
             lost, stored = await self._write(key, held, made, patience)
             if lost is None:
                 break
@@ -172,7 +177,10 @@ class Completions:
             )
         return _Held(record, token(value), stored=True)
 
-    async def _compute(self, key: str, runtime: Runtime, planned: Plan, ask: Ask) -> Computed:
+    async def _compute(
+        self, key: str, runtime: Runtime, planned: Plan, ask: Ask
+    ) -> tuple[Computed, ...]:
+        """What comes out; the states are the first one's."""
         job = Job(
             runtime=runtime,
             session=key,
@@ -180,13 +188,51 @@ class Completions:
             origin=planned.origin,
             end=planned.end,
             pieces=planned.pieces,
-            options=ask.options,
+            options=ask.options[0],
             top=ask.top,
+            length=planned.length,
+            window=planned.window,
+            on_chars=_hearing(ask, 0),
+            predict_seconds=ask.predict_seconds,
         )
         try:
-            return await self._scheduler.compute(job)
+            if len(ask.options) == 1:
+                return (await self._scheduler.compute(job),)
+            return await self._branch(job, ask)
         except TextError as error:
             raise InvalidRequest(str(error), ask.text_field) from error
+
+    async def _branch(self, job: Job, ask: Ask) -> tuple[Computed, ...]:
+        """The text is absorbed once, and all ways go on from its end together."""
+        absorbing = replace(job, options=Options(max_chars=0), on_chars=None)
+        absorbed = await self._scheduler.compute(absorbing)
+        end = absorbed.states[-1] if absorbed.states else job.start
+        branches = [
+            replace(
+                job,
+                start=end,
+                origin=job.end,
+                pieces=(),
+                options=options,
+                top=0,
+                on_chars=_hearing(ask, number),
+            )
+            for number, options in enumerate(ask.options)
+        ]
+        tasks = [asyncio.create_task(self._scheduler.compute(branch)) for branch in branches]
+        try:
+            first, *others = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+        whole = replace(
+            first,
+            states=absorbed.states,
+            next=absorbed.next,
+            steps_computed=absorbed.steps_computed + first.steps_computed,
+            seconds_absorbing=absorbed.seconds_absorbing,
+        )
+        return (whole, *others)
 
     async def _write(
         self, key: str, held: _Held, made: Record, patience: Patience
@@ -209,7 +255,7 @@ class Completions:
     def _check_ask(self, ask: Ask) -> None:
         given = ask.change.text if isinstance(ask.change, Prefix) else ask.change.append
         self._check(len(given), ask.text_field)
-        self._check(len(ask.options.suffix), ask.suffix_field)
+        self._check(len(ask.options[0].suffix), ask.suffix_field)
 
     def _check(self, characters: int, field: str) -> None:
         if characters > self._max_prefix_characters:
@@ -218,3 +264,7 @@ class Completions:
                 f"at most {self._max_prefix_characters} are taken",
                 field,
             )
+
+
+def _hearing(ask: Ask, number: int) -> Callable[[Chars], None] | None:
+    return partial(ask.on_chars, number) if ask.on_chars else None

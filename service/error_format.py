@@ -129,7 +129,7 @@ def invalid(error: Mapping[str, Any]) -> Problem:
         said = "the body is declared as something else than JSON; send application/json"
         return Problem("unsupported_media_type", said, "body")
     field = context.get("field") or _dotted(error["loc"])
-    code = "not_supported" if error["type"] == "not_supported" else "invalid_request"
+    code = "not_supported" if error["type"] == "neutral" else "invalid_request"
     return Problem(code, f"{field}: {_MESSAGES.get(error['type'], error['msg'])}", field)
 
 
@@ -150,6 +150,7 @@ _MESSAGES = {
     "string_unicode": "expected text without lone surrogates",
     "string_pattern_mismatch": "expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -",
     "model_attributes_type": "expected a JSON object",
+    "model_type": "expected a JSON object",
     "missing": "expected, but missing",
 }
 

@@ -19,7 +19,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
     {
         "invalid_json": Code(400, "The body is not JSON in UTF-8."),
         "invalid_request": Code(422, "A field has a wrong type or value, or is unknown."),
-        "not_supported": Code(422, "The field is part of the API, but this version lacks it."),
+        "not_supported": Code(
+            422, "A field of another protocol asks for what does not exist here."
+        ),
         "unsupported_media_type": Code(415, "The body is declared as something else than JSON."),
         "too_large": Code(413, "The body, or one of its texts, is over the service's limit."),
         "forbidden_origin": Code(403, "A web page of another origin may not open a WebSocket."),

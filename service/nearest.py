@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from service.digests import BLOCK, EMPTY, Digests
-from service.sessions import tail_start_of
 
 # Who deletes so many characters at most still types; who goes back further may come again.
 NEAR = 32
@@ -54,7 +53,7 @@ class _Text:
 
         Before the first of them it can be compared only while that lies in the tail.
         """
-        first = (EMPTY,) if tail_start_of(self.length) == 0 and self.length else ()
+        first = (EMPTY,) if _tail_start(self.length) == 0 and self.length else ()
         return {(self.owner, link) for link in (*first, *self.links)}
 
 
@@ -104,19 +103,23 @@ class Nearest:
     def _nearest(self, owner: Owner, text: str, digests: Digests) -> tuple[str | None, int]:
         """The session whose text has the longest beginning in common with this one, and how long.
 
-        Of several the one that is not busy, and of these the latest.
+        Of several the one that goes on here, else one that is not busy, and of these the latest.
         """
         for block in range(len(text) // BLOCK, -1, -1):
             start = block * BLOCK
             sharing = self._found.get((owner, digests.link(start)), {})
             candidates = [
-                (self._common(session, start, text), not self._texts[session].busy, session)
+                (self._common(session, start, text), session)
                 for session in islice(reversed(sharing), COMPARED)
             ]
             if candidates:
-                common, _, session = max(candidates, key=lambda c: c[:2])
+                common, session = max(candidates, key=lambda c: self._rank(c[0], c[1], len(text)))
                 return (session, common) if common else (None, 0)
         return None, 0
+
+    def _rank(self, common: int, session: str, length: int) -> tuple[int, bool, bool]:
+        kept = self._texts[session]
+        return common, _goes_on(kept, common, length), not kept.busy
 
     def _common(self, session: str, start: int, text: str) -> int:
         """How many characters the texts have in common, where they have the first `start`."""
@@ -160,6 +163,11 @@ class Nearest:
             sessions[session] = None
 
 
+def _tail_start(length: int) -> int:
+    """Where what is kept of a text begins: one to two blocks before its end."""
+    return max(0, length // BLOCK - 1) * BLOCK
+
+
 def _goes_on(kept: _Text, common: int, length: int) -> bool:
     """Whether a text of this length, with so much in common, is the kept one as it is typed on."""
     lost = kept.length - common
@@ -171,7 +179,7 @@ def _described(
 ) -> _Text:
     ends = range(BLOCK, len(text) + 1, BLOCK)
     links = tuple(digests.link(end) for end in ends)
-    return _Text(owner, len(text), links, text[tail_start_of(len(text)) :], aside, asked)
+    return _Text(owner, len(text), links, text[_tail_start(len(text)) :], aside, asked)
 
 
 def _shared(one: str, other: str) -> int:

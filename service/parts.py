@@ -1,6 +1,7 @@
 """What the routes of a process stand on: models, the sessions' store, the thread that computes."""
 
 import asyncio
+import time
 
 from service.completions import Completions
 from service.copies import Copies
@@ -8,9 +9,12 @@ from service.errors import StartupError
 from service.models import Models
 from service.scheduler import Scheduler
 from service.sealing import Plain, Seal, Sealed, keys_of
+from service.sessionless import Sessionless
 from service.settings import Settings
 from service.stores import BatchedStore, Store, open_store, scheme_of, shown
 
+# Without access keys, everybody is this one tenant.
+TENANT = "default"
 # Where a session was deleted through another worker, this one's copy is gone after this.
 LONGEST_COPY_SECONDS = 600
 SWEEP_SECONDS = 30
@@ -37,6 +41,7 @@ class Parts:
             batch_limit=settings.batch_limit,
             queue_limit=settings.queue_limit,
             kept_predictions=settings.kept_predictions,
+            kept_page_bytes=settings.kept_pages_megabytes * 2**20,
             kept_seconds=LONGEST_COPY_SECONDS,
         )
         in_memory = scheme_of(settings.store) == "memory://"
@@ -52,6 +57,10 @@ class Parts:
             self.scheduler,
             settings.max_prefix_characters,
         )
+        self.sessionless = Sessionless(
+            self.completions, self.models, most=max(1, settings.kept_predictions)
+        )
+        self.loaded = int(time.time())
 
     async def sweep(self) -> None:
         """Lets go, for as long as it runs, what a worker has kept of sessions for long enough."""

@@ -1,17 +1,17 @@
 """The bodies of HTTP requests and responses, with the examples that OpenAPI shows."""
 
-from typing import Annotated, Any, NoReturn, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from model.decoding import FinishReason, Options
+from model.decoding import MOST_ALTERNATIVES, MOST_LINES, FinishReason, Options
 
 SESSION_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
 # The largest integer that every JSON reader keeps exactly (RFC 8259, section 6).
 LARGEST_EXACT_INTEGER = 2**53 - 1
 MAX_CHARS = 1000
+MAX_LINES = MOST_LINES
 MAX_TOP = 256
 MAX_STOPS = 16
 MAX_STOP_CHARACTERS = 64
@@ -19,11 +19,7 @@ MAX_STOP_CHARACTERS = 64
 _DEFAULTS = Options()
 
 
-def _not_yet(value: Any) -> NoReturn:
-    raise PydanticCustomError("not_supported", "this version does not have this field yet")
-
-
-def _utf8(value: str) -> str:
+def utf8(value: str) -> str:
     """Refuses lone surrogates, which JSON can escape and no UTF-8 text can hold."""
     if not value.isascii():
         try:
@@ -37,8 +33,7 @@ def _utf8(value: str) -> str:
     return value
 
 
-Text = Annotated[str, AfterValidator(_utf8)]
-NotYet = SkipJsonSchema[Annotated[None, BeforeValidator(_not_yet)]]
+Text = Annotated[str, AfterValidator(utf8)]
 Session = Annotated[
     str,
     Field(
@@ -47,7 +42,7 @@ Session = Annotated[
         examples=["editor-1"],
     ),
 ]
-Stop = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS), AfterValidator(_utf8)]
+Stop = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS), AfterValidator(utf8)]
 
 
 class Strict(BaseModel):
@@ -56,7 +51,21 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Edit(Strict):
+class WholeNumbers(BaseModel):
+    """Takes integers as JSON has them, where 1.0 is one, too (JSON Schema, section 6.1.1)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole(cls, sent: Any) -> Any:
+        if not isinstance(sent, dict):
+            return sent
+        return {
+            name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in sent.items()
+        }
+
+
+class Edit(WholeNumbers, Strict):
     """A change of the text that the service holds at `version`."""
 
     version: int = Field(ge=0, le=LARGEST_EXACT_INTEGER, description="The last answer's version.")
@@ -66,7 +75,7 @@ class Edit(Strict):
     append: Text = Field(description="What then follows them, up to the cursor.")
 
 
-class CompleteRequest(Strict):
+class CompleteRequest(WholeNumbers, Strict):
     """One keystroke: the text before the cursor, whole or as a change, and what is wanted."""
 
     model_config = ConfigDict(
@@ -78,7 +87,19 @@ class CompleteRequest(Strict):
                     "session": "editor-1",
                     "edit": {"version": 2702159776422298, "keep": 11, "append": " # the st"},
                 },
-            ]
+                {"prefix": "for name in ", "n": 3, "trigger": "manual"},
+                {"prefix": "def main():\n", "max_lines": 8, "max_chars": 200, "stream": True},
+            ],
+            "oneOf": [
+                {
+                    "properties": {"prefix": {"type": "string"}, "edit": {"type": "null"}},
+                    "required": ["prefix"],
+                },
+                {
+                    "properties": {"edit": {"type": "object"}, "prefix": {"type": "null"}},
+                    "required": ["edit"],
+                },
+            ],
         }
     )
 
@@ -103,11 +124,45 @@ class CompleteRequest(Strict):
         0, ge=0, le=MAX_TOP, description="How many of the most probable next characters to return."
     )
     model: str | None = Field(None, description="A name of GET /models; the first when absent.")
-    n: NotYet = None
-    temperature: NotYet = None
-    top_k: NotYet = None
-    top_p: NotYet = None
-    seed: NotYet = None
+    n: int = Field(
+        _DEFAULTS.n, ge=1, le=MOST_ALTERNATIVES, description="How many suggestions to look for."
+    )
+    temperature: float = Field(
+        _DEFAULTS.temperature,
+        ge=0,
+        le=100,
+        description="0 takes the most probable; above it suggestions are drawn.",
+    )
+    top_k: int = Field(
+        _DEFAULTS.top_k, ge=0, description="Draws from so many characters; 0 is all."
+    )
+    top_p: float = Field(
+        _DEFAULTS.top_p,
+        gt=0,
+        le=1,
+        description="Draws from the fewest characters that together are so probable.",
+    )
+    min_p: float = Field(
+        _DEFAULTS.min_p,
+        ge=0,
+        le=1,
+        description="Draws from characters that are at least so many times as probable as the "
+        "most probable one.",
+    )
+    seed: int = Field(
+        _DEFAULTS.seed, ge=0, le=LARGEST_EXACT_INTEGER, description="The same seed draws the same."
+    )
+    max_lines: int = Field(
+        _DEFAULTS.max_lines,
+        ge=1,
+        le=MAX_LINES,
+        description="The most lines of a suggestion; above 1 it ends where the indentation falls "
+        "back.",
+    )
+    trigger: Literal["automatic", "manual"] = Field(
+        _DEFAULTS.trigger,
+        description="`manual` shows the best there is, whatever the confidence.",
+    )
     stream: bool = Field(
         False, description="Whether to answer with server-sent events as the answer is made."
     )
@@ -130,6 +185,14 @@ class CompleteRequest(Strict):
             min_confidence=self.min_confidence,
             stop=tuple(self.stop),
             suffix=self.suffix,
+            n=self.n,
+            max_lines=self.max_lines,
+            temperature=self.temperature,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            min_p=self.min_p,
+            seed=self.seed,
+            trigger=self.trigger,
         )
 
 

@@ -80,6 +80,8 @@ _OPENAI_CODES = {
     "invalid_json": None,
     "invalid_request": None,
     "not_supported": "unsupported_parameter",
+    "too_large": "context_length_exceeded",
+    "unsupported_media_type": None,
     "unknown_model": "model_not_found",
     "not_found": "unknown_url",
 }
@@ -87,14 +89,16 @@ _OPENAI_CODES = {
 
 def llama_cpp(problem: Problem) -> tuple[int, dict[str, Any]]:
     """The status and body of an error of llama.cpp's server."""
-    status = 400 if problem.status == 422 else problem.status
+    status = _status(problem)
     kind = _LLAMA_CPP_TYPES.get(status, "invalid_request_error")
+    if problem.code == "too_large":
+        kind = "exceed_context_size_error"
     return status, {"error": {"code": status, "message": problem.message, "type": kind}}
 
 
 def openai(problem: Problem) -> tuple[int, dict[str, Any]]:
     """The status and body of an error of OpenAI's API."""
-    status = 400 if problem.status == 422 else problem.status
+    status = _status(problem)
     return status, {
         "error": {
             "message": problem.message,
@@ -103,3 +107,8 @@ def openai(problem: Problem) -> tuple[int, dict[str, Any]]:
             "code": _OPENAI_CODES.get(problem.code, problem.code),
         }
     }
+
+
+def _status(problem: Problem) -> int:
+    """Both know one status for all that is wrong in a body."""
+    return 400 if problem.status in (413, 415, 422) else problem.status

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.errors import CODES
+from service.schema import CompleteRequest
 from tests.service.running import Service, running
 
 EDIT = {"version": 1, "keep": 0, "append": ""}
@@ -43,11 +44,17 @@ SURROGATE = "ab\ud83dcd"
         ({"prefix": "a", "session": "a\n"}, 422, "invalid_request", "session"),
         ({"prefix": "a", "model": "no such"}, 404, "unknown_model", "model"),
         ({"prefix": "a", "model": SURROGATE}, 404, "unknown_model", "model"),
-        ({"prefix": "a", "n": 2}, 422, "not_supported", "n"),
-        ({"prefix": "a", "temperature": 1}, 422, "not_supported", "temperature"),
-        ({"prefix": "a", "top_k": 1}, 422, "not_supported", "top_k"),
-        ({"prefix": "a", "top_p": 0.5}, 422, "not_supported", "top_p"),
-        ({"prefix": "a", "seed": 1}, 422, "not_supported", "seed"),
+        ({"prefix": "a", "n": 0}, 422, "invalid_request", "n"),
+        ({"prefix": "a", "n": 17}, 422, "invalid_request", "n"),
+        ({"prefix": "a", "temperature": -1}, 422, "invalid_request", "temperature"),
+        ({"prefix": "a", "top_k": -1}, 422, "invalid_request", "top_k"),
+        ({"prefix": "a", "top_p": 0}, 422, "invalid_request", "top_p"),
+        ({"prefix": "a", "min_p": 2}, 422, "invalid_request", "min_p"),
+        ({"prefix": "a", "seed": 2**53}, 422, "invalid_request", "seed"),
+        ({"prefix": "a", "max_lines": 0}, 422, "invalid_request", "max_lines"),
+        ({"prefix": "a", "max_lines": 1.5}, 422, "invalid_request", "max_lines"),
+        ({"prefix": "a", "trigger": "always"}, 422, "invalid_request", "trigger"),
+        ({"prefix": "a", "stream": 1}, 422, "invalid_request", "stream"),
         ({"prefix": "a" * 200_001}, 413, "too_large", "prefix"),
         ({"edit": EDIT | {"append": "a" * 200_001}}, 413, "too_large", "edit.append"),
         ({"prefix": "a", "suffix": "a" * 200_001}, 413, "too_large", "suffix"),
@@ -159,7 +166,7 @@ async def test_every_code_is_in_the_description(memory_service: Service) -> None
     assert set(responses) == {"200", "400", "404", "409", "413", "415", "422", "503"}
     schema = description["components"]["schemas"]["CompleteRequest"]
     assert schema["examples"]
-    assert "temperature" not in schema["properties"]
+    assert {"n", "temperature", "trigger", "stream"} < set(schema["properties"])
 
 
 JSON = st.recursive(
@@ -167,9 +174,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=5,
 )
-FIELDS = st.sampled_from(
-    ["session", "prefix", "edit", "suffix", "max_chars", "min_confidence", "stop", "top", "model"]
-)
+FIELDS = st.sampled_from(sorted(CompleteRequest.model_fields))
 
 
 @settings(

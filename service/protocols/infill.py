@@ -1,0 +1,241 @@
+"""llama.cpp's `POST /infill` and `GET /health` over the same core: llama.vim, llama.vscode."""
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse
+
+from model.decoding import Completion, Options
+from service import error_format
+from service.clients import unless_gone
+from service.completions import Answer, Ask
+from service.errors import NotReady
+from service.faults import problem_of
+from service.parts import TENANT, Parts
+from service.protocols.infill_schema import ANY_SEED, Health, InfillRequest, InfillResponse
+from service.protocols.windows import text_before
+from service.schema import MAX_CHARS, MAX_LINES
+from service.sessions import Prefix
+from service.streaming import Chars, OnChars, Stream, answering, event, streams
+
+PATH = "/infill"
+HEALTH = "/health"
+ERRORS = (
+    "invalid_json",
+    "unknown_model",
+    "too_large",
+    "unsupported_media_type",
+    "invalid_request",
+    "not_supported",
+    "overloaded",
+)
+Told = InfillResponse | dict[str, Any]
+STOP_TYPES = {"stop": "word", "max_chars": "limit", "time": "limit", "indentation": "limit"}
+
+
+def routes(parts: Callable[[], Parts]) -> APIRouter:
+    """The routes, whose parts are there once the application has started."""
+    router = APIRouter(tags=["llama.cpp"])
+
+    @router.post(
+        PATH,
+        summary="llama.cpp: what stands at the cursor",
+        response_model=Told | list[Told],
+        responses=streams({"type": "object", "properties": {"data": {"type": "string"}}})
+        | error_format.responses(PATH, *ERRORS),
+    )
+    async def infill(body: InfillRequest, request: Request) -> Any:
+        """Characters are the tokens. A text is found again by itself, so that only what is new of
+        it is read; `timings` tells how much that was.
+        """
+        infilling = Infilling(parts(), body)
+        if not body.stream:
+            return JSONResponse(await unless_gone(request, infilling.respond()))
+        return await answering(request, Stream(infilling.answer), infilling.events)
+
+    @router.get(
+        HEALTH,
+        summary="llama.cpp: whether it can answer",
+        responses=error_format.responses(HEALTH, "not_ready"),
+    )
+    async def health() -> Health:
+        """The models are loaded, and their thread runs."""
+        if not parts().scheduler.alive:
+            raise NotReady("the scheduler's thread has ended; restart the service")
+        return Health()
+
+    return router
+
+
+class Infilling:
+    """One request: what is asked, and the answer as llama.cpp's server tells it."""
+
+    def __init__(self, parts: Parts, body: InfillRequest) -> None:
+        """Raises UnknownModel."""
+        self._parts = parts
+        self._body = body
+        self._model = parts.models.choose(body.model or None).checkpoint.name
+        extra = [piece.text for piece in body.input_extra]
+        self._text, self._truncated = text_before(extra, body.input_prefix, body.prompt)
+        self._options = _options(body)
+
+    async def respond(self) -> Any:
+        """The answer, or with `n_cmpl` above 1 an array of them."""
+        told = self._told(await self.answer(None))
+        return told[0] if (self._body.n_cmpl or 1) == 1 else told
+
+    async def answer(self, on_chars: OnChars | None) -> Answer:
+        """What the core makes of it."""
+        limit = self._body.t_max_predict_ms / 1000
+        ask = Ask(
+            change=Prefix(self._text),
+            options=(self._options,),
+            model=self._body.model or None,
+            on_chars=on_chars,
+            predict_seconds=limit if limit > 0 else None,
+            text_field="input_prefix",
+            suffix_field="input_suffix",
+        )
+        return await self._parts.sessionless.answer(TENANT, ask)
+
+    async def events(self, stream: Stream[Answer]) -> AsyncIterator[bytes]:
+        """The stream as llama.cpp sends it: pieces, then the answer, or what went wrong."""
+        told = 0
+        async for _, chars in stream.pieces():
+            told += len(chars)
+            yield event(_dumped(self._piece(chars, told)))
+        try:
+            answer = stream.result()
+        except Exception as error:
+            yield event(_dumped(error_format.body(problem_of(error), PATH)[1]))
+            return
+        rest = answer.computed[0].completion.chars[told:]
+        if rest:
+            yield event(_dumped(self._piece(rest, told + len(rest))))
+        for final in self._told(answer, streamed=True):
+            yield event(_dumped(final))
+
+    def _piece(self, chars: Chars, told: int) -> dict[str, Any]:
+        return {
+            "index": 0,
+            "content": "".join(c.text for c in chars),
+            "tokens": [],
+            "stop": False,
+            "id_slot": self._slot,
+            "tokens_predicted": told,
+            "tokens_evaluated": len(self._text),
+        }
+
+    @property
+    def _slot(self) -> int:
+        given = self._body.id_slot
+        return given if isinstance(given, int) and given >= 0 else 0
+
+    def _told(self, answer: Answer, streamed: bool = False) -> list[dict[str, Any]]:
+        (computed,) = answer.computed
+        found = (computed.completion, *computed.alternatives)
+        return [self._final(i, c, answer, streamed) for i, c in enumerate(found)]
+
+    def _final(
+        self, index: int, completion: Completion, answer: Answer, streamed: bool
+    ) -> dict[str, Any]:
+        text = completion.text
+        told = {
+            "index": index,
+            # What has been streamed is not said again.
+            "content": text if index or not streamed else "",
+            "tokens": [],
+            "id_slot": self._slot,
+            "stop": True,
+            "model": self._model,
+            "tokens_predicted": len(text),
+            "tokens_evaluated": answer.length,
+            "generation_settings": self._settings,
+            "prompt": self._text,
+            "has_new_line": "\n" in text,
+            "truncated": self._truncated,
+            "stop_type": STOP_TYPES.get(completion.finish_reason, "eos"),
+            "stopping_word": completion.stopped_by,
+            "tokens_cached": answer.length - answer.absorbed,
+            "timings": _timings(answer),
+        }
+        wanted = self._body.response_fields
+        return _unnested(told, wanted) if wanted else told
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        options = self._options
+        return {
+            "n_predict": options.max_chars,
+            "max_tokens": options.max_chars,
+            "n_indent": options.indent or 0,
+            "temperature": options.temperature,
+            "top_k": options.top_k,
+            "top_p": options.top_p,
+            "min_p": options.min_p,
+            "seed": options.seed,
+            "stop": list(options.stop),
+            "stream": self._body.stream,
+        }
+
+
+def _options(body: InfillRequest) -> Options:
+    options = Options(
+        max_chars=MAX_CHARS if body.n_predict < 0 else min(body.n_predict, MAX_CHARS),
+        stop=tuple(text for text in body.stop if text),
+        suffix=body.input_suffix,
+        n=body.n_cmpl or 1,
+        max_lines=MAX_LINES,
+        indent=body.n_indent or None,
+    )
+    temperature = body.temperature or 0.0
+    if temperature <= 0:
+        return options
+    return replace(
+        options,
+        temperature=temperature,
+        # None of the probability is what the most probable character has.
+        top_k=1 if body.top_p <= 0 else max(0, body.top_k),
+        top_p=min(body.top_p, 1.0) if body.top_p > 0 else 1.0,
+        min_p=max(0.0, body.min_p),
+        seed=secrets.randbits(32) if body.seed in ANY_SEED else body.seed,
+    )
+
+
+def _timings(answer: Answer) -> dict[str, float]:
+    (computed,) = answer.computed
+    read, predicted = answer.absorbed, len(computed.completion.chars)
+    return {
+        "cache_n": answer.length - read,
+        **_rates("prompt", read, computed.seconds_absorbing),
+        **_rates("predicted", predicted, computed.seconds_predicting),
+    }
+
+
+def _rates(name: str, count: int, seconds: float) -> dict[str, float]:
+    return {
+        f"{name}_n": count,
+        f"{name}_ms": seconds * 1000,
+        f"{name}_per_token_ms": seconds * 1000 / count if count else 0.0,
+        f"{name}_per_second": count / seconds if seconds else 0.0,
+    }
+
+
+def _unnested(told: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
+    """The wanted fields under the names that they are wanted by; what is not there is left out."""
+    found = {}
+    for name in wanted:
+        value: Any = told
+        for part in name.split("/"):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

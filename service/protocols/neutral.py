@@ -1,0 +1,27 @@
+"""Fields of other protocols that have no meaning here: taken where they change nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from annotated_types import GroupedMetadata
+from pydantic import PlainValidator
+from pydantic.json_schema import WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+
+@dataclass(frozen=True)
+class Neutral(GroupedMetadata):
+    """Marks a field that may only have one of these values, JSON's true and 1 kept apart."""
+
+    values: tuple[Any, ...]
+
+    def __iter__(self) -> Iterator[object]:
+        yield PlainValidator(self._check)
+        yield WithJsonSchema({"enum": list(self.values)})
+
+    def _check(self, value: Any) -> Any:
+        for each in self.values:
+            if value == each and isinstance(value, bool) == isinstance(each, bool):
+                return value
+        raise PydanticCustomError("neutral", "this does not exist here; leave it out")

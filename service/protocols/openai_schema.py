@@ -1,0 +1,193 @@
+"""The bodies of OpenAI's completions and models, as its documentation has them.
+
+https://platform.openai.com/docs/api-reference/completions, read in November 2026. Characters are
+the tokens. Every documented field is taken; what would change the text and is not there is refused
+where it is not neutral: penalties, `logit_bias`, prompts of token numbers.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic.json_schema import WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from service.protocols.neutral import Neutral
+from service.schema import MAX_STOP_CHARACTERS, Text, WholeNumbers, utf8
+
+MOST_PROMPTS = 16
+MOST_CHOICES = 16
+MOST_CHARACTERS = 4_000
+"""All candidates of a request together have so many at most, in equal shares."""
+MOST_STOPS = 4
+MOST_LOGPROBS = 5
+DEFAULT_MAX_TOKENS = 16
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_STOP: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARACTERS}
+
+
+def _one_or_many(schema: dict[str, Any], most: int) -> WithJsonSchema:
+    array = {"type": "array", "items": schema, "maxItems": most}
+    return WithJsonSchema({"anyOf": [schema, array, {"type": "null"}]})
+
+
+def _texts(value: Any, most: int) -> tuple[str, ...]:
+    given = [value] if isinstance(value, str) else [] if value is None else value
+    if not isinstance(given, list) or not all(isinstance(text, str) for text in given):
+        raise PydanticCustomError("texts", "expected a text, or an array of texts")
+    if len(given) > most:
+        raise PydanticCustomError("texts", "expected at most {most} texts", {"most": most})
+    return tuple(utf8(text) for text in given)
+
+
+def _prompts(value: Any) -> tuple[str, ...]:
+    return _texts(value, MOST_PROMPTS) or ("",)
+
+
+def _stops(value: Any) -> tuple[str, ...]:
+    texts = _texts(value, MOST_STOPS)
+    if not all(1 <= len(text) <= MAX_STOP_CHARACTERS for text in texts):
+        raise PydanticCustomError(
+            "stops", "expected texts of 1 to {most} characters", {"most": MAX_STOP_CHARACTERS}
+        )
+    return texts
+
+
+Prompts = Annotated[tuple[str, ...], PlainValidator(_prompts), _one_or_many(_TEXT, MOST_PROMPTS)]
+Stops = Annotated[tuple[str, ...], PlainValidator(_stops), _one_or_many(_STOP, MOST_STOPS)]
+Count = Annotated[int, Field(ge=0)]
+Choices = Annotated[int, Field(ge=1, le=MOST_CHOICES)]
+Penalty = Annotated[Any, Neutral((0, None))]
+
+
+class _Body(WholeNumbers):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class StreamOptions(_Body):
+    """What a stream has beside the text."""
+
+    include_usage: bool | None = Field(
+        None, description="Whether an event before the end gives the usage."
+    )
+    include_obfuscation: bool | None = Field(
+        None, description="Nothing is hidden by the length of events here; it changes nothing."
+    )
+
+
+class CompletionRequest(_Body):
+    """What follows a prompt."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"model": "python", "prompt": "import nu", "max_tokens": 16, "temperature": 0}
+            ],
+            # What the two together ask for, the probabilities of the prompt, is not there.
+            "not": {
+                "properties": {"echo": {"const": True}, "logprobs": {"type": "integer"}},
+                "required": ["echo", "logprobs"],
+            },
+        }
+    )
+
+    model: Text | None = Field(None, description="A name of GET /v1/models; else the first one.")
+    prompt: Prompts = Field(("",), description="A text to go on from, or up to 16 of them.")
+    suffix: Text | None = Field(None, description="The text that follows; it is never repeated.")
+    max_tokens: Count | None = Field(
+        DEFAULT_MAX_TOKENS,
+        description="The most characters that follow; over 1,000 are 1,000, and all choices "
+        "together have 4,000 in equal shares.",
+    )
+    temperature: float | None = Field(1, ge=0, le=2, description="0 takes the most probable.")
+    top_p: float | None = Field(1, ge=0, le=1)
+    top_k: Count | None = Field(0, description="Not of OpenAI; 0 keeps every character.")
+    min_p: float | None = Field(0, ge=0, le=1, description="Not of OpenAI.")
+    n: Choices | None = Field(1, description="Choices for each prompt.")
+    best_of: Choices | None = Field(
+        None, description="Of so many the n most probable are returned."
+    )
+    stop: Stops = Field((), description="A text that ends a choice, or up to 4 of them.")
+    seed: int | None = Field(
+        None,
+        description="With the same one, modulo 2⁶⁴, the same text; without one another each time.",
+    )
+    echo: bool | None = Field(False, description="Whether choices begin with the prompt.")
+    logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
+    stream: bool | None = False
+    stream_options: StreamOptions | None = None
+    presence_penalty: Penalty = 0
+    frequency_penalty: Penalty = 0
+    logit_bias: Annotated[Any, Neutral(({}, None))] = None
+    user: str | None = Field(None, description="It changes nothing.")
+
+    @model_validator(mode="after")
+    def _no_prompt_logprobs(self) -> Self:
+        if self.echo and self.logprobs is not None:
+            raise PydanticCustomError(
+                "prompt_logprobs",
+                "the probabilities of the prompt, which echo would show, are not there",
+                {"field": "logprobs"},
+            )
+        return self
+
+
+class Logprobs(BaseModel):
+    """The probabilities of a choice's characters, as logarithms; offsets count from the prompt."""
+
+    tokens: list[str]
+    token_logprobs: list[float]
+    top_logprobs: list[dict[str, float]]
+    text_offset: list[int]
+
+
+class Choice(BaseModel):
+    """One text that may follow."""
+
+    text: str
+    index: int
+    logprobs: Logprobs | None
+    finish_reason: Literal["stop", "length"]
+
+
+class PromptTokensDetails(BaseModel):
+    """What the prompt cost: `cached_tokens` of it were known already."""
+
+    cached_tokens: int
+
+
+class CompletionUsage(BaseModel):
+    """How many characters went in and came out."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptTokensDetails
+
+
+class CompletionResponse(BaseModel):
+    """The choices for all prompts."""
+
+    id: str
+    object: Literal["text_completion"] = "text_completion"
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: list[Choice]
+    usage: CompletionUsage
+
+
+class ModelObject(BaseModel):
+    """One loaded model."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(description="When this process loaded it, in seconds of Unix time.")
+    owned_by: str = "nextchar"
+
+
+class ModelObjects(BaseModel):
+    """All loaded models, the default first."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelObject]

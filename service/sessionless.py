@@ -1,0 +1,38 @@
+"""Answers for clients that know no sessions, who all the same pay for what is new alone."""
+
+import asyncio
+
+from service.completions import Answer, Ask, Completions
+from service.errors import StoreUnavailable
+from service.models import Models
+from service.nearest import Nearest
+from service.sessions import Prefix
+
+
+class Sessionless:
+    """Finds for each text the nearest kept one, and keeps `most` of them."""
+
+    def __init__(self, completions: Completions, models: Models, most: int) -> None:
+        self._completions = completions
+        self._models = models
+        self._nearest = Nearest(most, self._forget)
+        self._forgetting: set[asyncio.Task[None]] = set()
+
+    async def answer(self, tenant: str, ask: Ask) -> Answer:
+        """What is asked of a whole text; raises a ServiceError where it cannot be answered."""
+        assert isinstance(ask.change, Prefix)
+        fingerprint = self._models.choose(ask.model).fingerprint
+        with self._nearest.place((tenant, fingerprint), ask.change.text) as place:
+            return await self._completions.answer(tenant, place.session, ask, place.source)
+
+    def _forget(self, tenant: str, session: str) -> None:
+        task = asyncio.create_task(self._delete(tenant, session))
+        self._forgetting.add(task)
+        task.add_done_callback(self._forgetting.discard)
+
+    async def _delete(self, tenant: str, session: str) -> None:
+        try:
+            await self._completions.delete(tenant, session)
+        except StoreUnavailable:
+            # The store lets go of it by itself, when its time is over.
+            return
