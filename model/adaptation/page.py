@@ -1,5 +1,6 @@
 """A session's page: the window of its text, indexed, and cursors that go on from its end."""
 
+from sys import getsizeof
 from typing import Any, Final
 
 from model.adaptation.engine import Cursor, Engine
@@ -40,8 +41,7 @@ class Page:
     @property
     def nbytes(self) -> int:
         """The bytes of memory that it holds, its text included."""
-        widest = max(self._text, default="")
-        return self._index.nbytes + len(self._text) * (1 if widest < "\u0100" else 4)
+        return self._index.nbytes + getsizeof(self._text)
 
     @property
     def index(self) -> Index:

@@ -72,8 +72,8 @@ class Parameters:
     @classmethod
     def neutral(cls) -> "Parameters":
         """Those that score all candidates with 0, so that the network's distribution stays."""
-        shapes = _shapes(UNIT_STEP, UNIT_STEP)
-        return cls(**{name: np.zeros(shape, kind) for name, (shape, kind) in shapes.items()})
+        kinds = shapes(UNIT_STEP, UNIT_STEP)
+        return cls(**{name: np.zeros(shape, kind) for name, (shape, kind) in kinds.items()})
 
     def to_arrays(self) -> dict[str, Int32s]:
         """The arrays of a checkpoint, by name."""
@@ -91,16 +91,16 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Parameters:
         arrays[name].size if name in arrays else 0
         for name in (f"{PREFIX}first_bias", f"{PREFIX}second_bias")
     )
-    shapes = _shapes(first, second)
-    odd = {n for n in arrays if n.startswith(PREFIX)} ^ {PREFIX + name for name in shapes}
+    expected = shapes(first, second)
+    odd = {n for n in arrays if n.startswith(PREFIX)} ^ {PREFIX + name for name in expected}
     if odd:
         raise ModelError(f"arrays missing or not expected: {', '.join(sorted(odd))}")
     return Parameters(
-        **{name: _checked(name, arrays[PREFIX + name], *shapes[name]) for name in shapes}
+        **{name: _checked(name, arrays[PREFIX + name], *kind) for name, kind in expected.items()}
     )
 
 
-def _shapes(first: int, second: int) -> dict[str, tuple[tuple[int, ...], type]]:
+def shapes(first: int, second: int) -> dict[str, tuple[tuple[int, ...], type]]:
     """The shape of each array, and what its numbers fit in."""
     return {
         "first_shared": ((first, SHARED), np.int16),
