@@ -8,17 +8,21 @@ from itertools import islice
 
 import numpy as np
 
+from model.adaptation import Page
 from model.decoding import MOST_ALTERNATIVES
 from model.errors import TextError
-from model.outlook import outlooks
+from model.outlook import predicted
 from model.runtime import Runtime
 from service.errors import ComputationFailed
 from service.faults import log_fault
+from service.pages import Pages
 from service.predictions import Predictions
 from service.rows import Computed, Job, Row
 
 log = logging.getLogger(__name__)
 
+# Characters of windows that pages read before the next step: below a millisecond.
+LONGEST_READING = 1024
 # Steps of sessions that may be taken before another one can join: below a millisecond.
 LONGEST_RUN = 64
 # Fewer steps of each than this take longer at once than one by one.
@@ -32,6 +36,8 @@ class Request:
         self.job = job
         self.done = done
         self.abandoned = False
+        # The session is deleted, so that nothing of it may be kept.
+        self.forgotten = False
 
 
 class Lane:
@@ -42,9 +48,14 @@ class Lane:
     known any more, so that none of them may go on: `advance` raises, and `fail_all` ends them.
     """
 
-    def __init__(self, runtime: Runtime, capacity: int, predictions: Predictions) -> None:
+    def __init__(
+        self, runtime: Runtime, capacity: int, predictions: Predictions, pages: Pages
+    ) -> None:
+        """`predictions` and `pages` are what is kept of sessions between their requests."""
         self._capacity = capacity
         self._predictions = predictions
+        self._pages = pages
+        self._adaptation = runtime.adaptation
         # Room for the widest row beside all others, so that none waits for ever.
         self._pool = runtime.pool(capacity + MOST_ALTERNATIVES - 1)
         self._free = self._pool.capacity
@@ -68,11 +79,11 @@ class Lane:
     def advance(self) -> None:
         """One step for all rows; requests join before it, and leave after it when done."""
         for row in [row for row, request in self._rows.items() if request.abandoned]:
-            self._leave(row)
+            self._put_back(row, self._leave(row))
         while self._waiting and self._has_room(self._waiting[0]):
             self._join(self._waiting.popleft())
+        self._read_pages([row for row in self._rows if row.page_lacks])
         self._step(list(self._rows))
-        self._read_next([row for row in self._rows if row.wants_next])
         self._ask(list(self._rows))
         for row in [row for row in self._rows if row.finished]:
             self._finish(row, self._leave(row))
@@ -84,14 +95,21 @@ class Lane:
         while self._waiting:
             self._waiting.popleft().done(error)
 
+    def forget(self, session: str) -> None:
+        """Lets nothing of the session be kept that is being computed or waits."""
+        for request in (*self._rows.values(), *self._waiting):
+            if request.job.session == session:
+                request.forgotten = True
+
     def _has_room(self, request: Request) -> bool:
         return len(self._rows) < self._capacity and request.job.options.n <= self._free
 
     def _join(self, request: Request) -> None:
         if request.abandoned:
             return
+        job = request.job
         try:
-            row = Row(request.job, self._predictions.get(request.job.session))
+            row = Row(job, self._predictions.get(job.session), self._page(job))
         except Exception as error:
             request.done(error if isinstance(error, TextError) else _failed(error))
             return
@@ -103,6 +121,24 @@ class Lane:
         self._rows[row] = request
         self._alone(row, self._begin)
 
+    def _page(self, job: Job) -> Page | None:
+        """A page for a job: no other row moves it, nor does this one another's."""
+        if self._adaptation is None:
+            return None
+        for row in self._rows:
+            # Ways to go on from one text share its page, which all of them only read.
+            mine = row.job.session == job.session and row.job.window == job.window
+            if mine and not row.page_lacks:
+                return row.page
+        return self._pages.take(job.session, job.runtime.fingerprint) or self._adaptation.page()
+
+    def _read_pages(self, rows: Sequence[Row]) -> None:
+        left = LONGEST_READING
+        for row in rows:
+            most, left = left, max(0, left - row.page_lacks)
+            if most:
+                self._alone(row, partial(Row.read_page, most=most))
+
     def _begin(self, row: Row) -> None:
         if row.state is None:
             self._pool.start(row.slots[0])
@@ -112,12 +148,14 @@ class Lane:
     def _step(self, rows: Sequence[Row]) -> None:
         stepping: list[Row] = []
         steps: list[tuple[int, int]] = []
-        for row in rows:
-            for slot, state in row.writes:
-                self._pool.write(slot, state)
-            if own := row.steps:
+
+        def move(row: Row) -> None:
+            if own := row.move(self._pool):
                 stepping.append(row)
-                steps += own
+                steps.extend(own)
+
+        for row in rows:
+            self._alone(row, move)
         if not steps:
             return
         run = min(LONGEST_RUN // len(steps), *(row.run for row in stepping))
@@ -133,13 +171,6 @@ class Lane:
     def _stepped(self, row: Row, count: int) -> None:
         row.stepped(self._pool.read(row.slots[0]) if row.reads(count) else None, count)
 
-    def _read_next(self, rows: Sequence[Row]) -> None:
-        if not rows:
-            return
-        slots = [row.slots[0] for row in rows]
-        for row, probabilities in zip(rows, self._pool.probabilities(slots), strict=True):
-            row.next = probabilities
-
     def _ask(self, rows: Sequence[Row]) -> None:
         asking = [row for row in rows if row.asking]
         self._tell([row for row in asking if not row.whole], whole=False)
@@ -153,7 +184,8 @@ class Lane:
             for slot in slots
         ]
         slots = [slot for own in asks for slot in own]
-        found = iter(outlooks(self._pool, slots, whole, states))
+        cursors = [cursor for row in rows for cursor in row.cursors]
+        found = iter(predicted(self._pool, self._adaptation, slots, cursors, whole, states))
         for row, own in zip(rows, asks, strict=True):
             self._alone(row, partial(Row.take, outlooks=list(islice(found, len(own)))))
 
@@ -164,10 +196,17 @@ class Lane:
         return self._rows.pop(row)
 
     def _finish(self, row: Row, request: Request) -> None:
-        self._predictions.keep(request.job.session, row.prediction)
+        if not request.forgotten:
+            self._predictions.keep(request.job.session, row.prediction)
+        self._put_back(row, request)
         request.done(row.result())
 
-    def _alone(self, row: Row, call: Callable[[Row], None]) -> None:
+    def _put_back(self, row: Row, request: Request) -> None:
+        shared = any(other.page is row.page for other in self._rows)
+        if row.page is not None and not shared and not request.forgotten:
+            self._pages.put(request.job.session, request.job.runtime.fingerprint, row.page)
+
+    def _alone(self, row: Row, call: Callable[[Row], object]) -> None:
         try:
             call(row)
         except Exception as error:

@@ -9,11 +9,17 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
+from model.adaptation import Cursor, Page
+from model.adaptation.page import common_length
+from model.branches import Branches
 from model.decoder import Decoder
-from model.decoding import CharProbability, Completion, Options
-from model.outlook import Outlook
-from model.runtime import Runtime
+from model.decoding import BEFORE, CharProbability, Completion, Options
+from model.outlook import Outlook, adapted
+from model.runtime import Pool, Runtime
 from service.predictions import KEPT_STEPS, Prediction, Step
+
+# A page that lacks no more characters than this is brought to its text at once.
+NEAR = 16
 
 
 @dataclass(frozen=True)
@@ -22,8 +28,8 @@ class Job:
 
     `start` is the state to begin from, None for that of the empty text; `origin` and `end` are
     the digests of the text before and after absorbing. `top` asks for the probabilities of what
-    comes next, too. The whole text has `length` characters, and `before` is its last ones, as many
-    as model.decoding.BEFORE, or all.
+    comes next, too. The whole text has `length` characters, and `window` is what it ends in: all
+    from model.adaptation's window_start on.
 
     `on_chars` is called, on the thread that computes, with further characters of the suggestion as
     soon as they are certain. After `predict_seconds` from the first choice on, decoding ends with
@@ -39,7 +45,7 @@ class Job:
     options: Options
     top: int
     length: int
-    before: str
+    window: str
     on_chars: Callable[[tuple[CharProbability, ...]], None] | None = None
     predict_seconds: float | None = None
 
@@ -70,10 +76,10 @@ class Row:
     Raises TextError for a character that the model's vocabulary cannot spell.
     """
 
-    def __init__(self, job: Job, prediction: Prediction | None) -> None:
+    def __init__(self, job: Job, prediction: Prediction | None, page: Page | None) -> None:
+        """`page` is one that nobody else uses, whatever it holds; None without adaptation."""
         self.job = job
-        self.slots: list[int] = []
-        self.next: NDArray[np.float32] | None = None
+        self.page = page
         self._ids: list[int] = []
         self._cuts: list[int] = []
         for piece in job.pieces:
@@ -82,8 +88,14 @@ class Row:
         self._absorbed = 0
         self._states: list[bytes] = []
         self._decoder = Decoder(
-            job.runtime.vocabulary, job.options, job.runtime.calibration, job.before, job.length
+            job.runtime.vocabulary,
+            job.options,
+            job.runtime.calibration,
+            job.window[-BEFORE:],
+            job.length,
+            job.top > 0,
         )
+        self._branches = Branches()
         self._moved = False
         self._told = 0
         self._computed = 0
@@ -91,6 +103,13 @@ class Row:
         self._joined = time.monotonic()
         self._predicting: float | None = None
         self.state = job.start
+        self._cursor: Cursor | None = None
+        # Of the window, so many characters are on the page.
+        self._paged = len(job.window)
+        if page is not None:
+            self._paged = common_length(page.text, job.window)
+            if self.page_lacks <= NEAR:
+                self.read_page(NEAR)
         if prediction is not None:
             self._follow(prediction.after(job.runtime.fingerprint, job.origin))
 
@@ -100,48 +119,50 @@ class Row:
         return self._decoder.width
 
     @property
+    def slots(self) -> Sequence[int]:
+        """The slots of its branches, the first of which absorbs the text."""
+        return self._branches.slots
+
+    @slots.setter
+    def slots(self, slots: Sequence[int]) -> None:
+        self._branches.slots = slots
+
+    @property
     def absorbing(self) -> bool:
         """Whether ids of the text are left, so that nothing is to be chosen yet."""
         return self._absorbed < len(self._ids)
 
     @property
+    def page_lacks(self) -> int:
+        """How many characters of the window are not on the page yet."""
+        return len(self.job.window) - self._paged
+
+    @property
+    def ready(self) -> bool:
+        """Whether the text is absorbed and the page is at its end, so that decoding can go on."""
+        return not self.absorbing and (self.page is None or self._cursor is not None)
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
-        return self._decoder.turn is None and not self.absorbing and not self.wants_next
-
-    @property
-    def wants_next(self) -> bool:
-        """Whether the probabilities after the text are to be read now."""
-        return self.job.top > 0 and self.next is None and not self.absorbing
-
-    @property
-    def writes(self) -> list[tuple[int, bytes]]:
-        """States to be put into slots before the next steps."""
-        turn = self._decoder.turn
-        if self.absorbing or self._moved or turn is None:
-            return []
-        return [(self.slots[branch], state) for branch, state in turn.writes]
-
-    @property
-    def steps(self) -> list[tuple[int, int]]:
-        """Slots, and the ids to step them by next."""
-        if self.absorbing:
-            return [(self.slots[0], self._ids[self._absorbed])]
-        turn = self._decoder.turn
-        if self._moved or turn is None:
-            return []
-        return [(self.slots[branch], index) for branch, index in turn.moves]
+        return self.ready and self._decoder.turn is None
 
     @property
     def asking(self) -> bool:
         """Whether outlooks are wanted when the steps are done, be it none for now."""
-        return not self.absorbing and self._decoder.turn is not None
+        return self.ready and self._decoder.turn is not None
 
     @property
     def asks(self) -> list[int]:
         """The slots whose outlook is wanted."""
         turn = self._decoder.turn
         return [self.slots[branch] for branch in turn.asks] if turn is not None else []
+
+    @property
+    def cursors(self) -> list[Cursor]:
+        """The places on the page of what is asked, where there is a page."""
+        turn = self._decoder.turn
+        return self._branches.cursors(turn.asks, self._decoder.shares) if turn is not None else []
 
     @property
     def whole(self) -> bool:
@@ -160,6 +181,29 @@ class Row:
         if not self.absorbing:
             return 1
         return self._cuts[bisect_right(self._cuts, self._absorbed)] - self._absorbed
+
+    def read_page(self, most: int) -> int:
+        """Brings the page on by so many characters at most; returns how many there were."""
+        assert self.page is not None
+        reading = min(most, self.page_lacks)
+        self._paged += reading
+        text = self.job.window[: self._paged]
+        # Another row may be at the end of the same text: where nothing changes, its places stay.
+        if self.page.text != text:
+            self.page.follow(text)
+        if not self.page_lacks:
+            self._cursor = self.page.cursor()
+            self._branches.begin(self._cursor)
+        return reading
+
+    def move(self, pool: Pool) -> list[tuple[int, int]]:
+        """Slots, and the ids to step them by next; puts branches back to where they begin."""
+        if self.absorbing:
+            return [(self.slots[0], self._ids[self._absorbed])]
+        turn = self._decoder.turn
+        if self._moved or turn is None or not self.ready:
+            return []
+        return self._branches.move(pool, turn)
 
     def ahead(self, count: int) -> NDArray[np.int32]:
         """The next ids of the text."""
@@ -203,7 +247,7 @@ class Row:
             states=tuple(self._states),
             completion=self._decoder.completion,
             alternatives=self._decoder.alternatives,
-            next=self.next,
+            next=self._decoder.next,
             steps_computed=self._computed,
             steps_reused=self._reused,
             steps_predicted=len(self._decoder.chain),
@@ -214,8 +258,11 @@ class Row:
     @property
     def prediction(self) -> Prediction:
         """The steps beyond the text, for the session's next request."""
-        steps = tuple(Step(*step) for step in self._decoder.chain[:KEPT_STEPS])
-        return Prediction(self.job.runtime.fingerprint, self.job.end, steps)
+        return Prediction(
+            self.job.runtime.fingerprint,
+            self.job.end,
+            tuple(Step.of(outlook, index) for outlook, index in self._decoder.chain[:KEPT_STEPS]),
+        )
 
     def _absorb(self, state: bytes | None, count: int = 1) -> None:
         self._absorbed += count
@@ -226,14 +273,10 @@ class Row:
     def _follow(self, steps: tuple[Step, ...]) -> None:
         """Goes along a prediction as far as the text does, and then as far as decoding does."""
         for step, after in zip_longest(steps, steps[1:]):
-            if self.absorbing:
-                index = self._ids[self._absorbed]
-            else:
-                chosen = self._choose(step.outlook)
-                if chosen is None:
-                    return
-                index = chosen
-            if index != step.id or after is None or after.outlook.state is None:
+            if not self.absorbing and not self.ready:
+                return
+            index = self._ids[self._absorbed] if self.absorbing else self._choose(step.outlook)
+            if index is None or index != step.id or after is None or after.outlook.state is None:
                 return
             self._reused += 1
             self.state = after.outlook.state
@@ -241,13 +284,25 @@ class Row:
                 self._absorb(self.state)
             else:
                 self._moved = True
+                if self._cursor is not None:
+                    self._cursor.push(index)
 
-    def _choose(self, outlook: Outlook) -> int | None:
-        """The id that decoding steps by after an outlook, if that is all that it asks for."""
-        if self.wants_next:
-            self.next = outlook.distribution
+    def _choose(self, kept: Outlook) -> int | None:
+        """The id that decoding steps by where this was kept, if it asks for that alone."""
         turn = self._decoder.turn
-        if self.wants_next or turn is None or (turn.whole and outlook.distribution is None):
+        if turn is None:
+            return None
+        if self._decoder.shares and kept.state is None:
+            return None
+        outlook = kept
+        if self._cursor is not None:
+            if kept.network is None:
+                return None
+            adaptation = self.job.runtime.adaptation
+            assert adaptation is not None
+            cursor = self._cursor.copy() if self._decoder.shares else self._cursor
+            (outlook,) = adapted(adaptation, [cursor], kept.network[None], turn.whole, [kept.state])
+        if turn.whole and outlook.distribution is None:
             return None
         self.take([outlook])
         turn = self._decoder.turn

@@ -11,6 +11,7 @@ from model.runtime import Runtime
 from service.errors import ComputationFailed, Overloaded
 from service.faults import log_fault
 from service.lane import Lane, Request
+from service.pages import Pages
 from service.predictions import Predictions
 from service.rows import Computed, Job
 
@@ -31,10 +32,12 @@ class Scheduler:
         batch_limit: int,
         queue_limit: int,
         kept_predictions: int,
+        kept_page_bytes: int,
         kept_seconds: float = float("inf"),
     ) -> None:
         self._predictions = Predictions(kept_predictions, kept_seconds)
-        self._lanes = {r: Lane(r, batch_limit, self._predictions) for r in runtimes}
+        self._pages = Pages(kept_page_bytes, kept_seconds)
+        self._lanes = {r: Lane(r, batch_limit, self._predictions, self._pages) for r in runtimes}
         self._queue_limit = queue_limit
         self._unfinished = 0
         self._calls: deque[Callable[[], None]] = deque()
@@ -75,12 +78,24 @@ class Scheduler:
             self._unfinished -= 1
 
     async def forget(self, session: str) -> None:
-        """Returns when nothing of the session's prediction is left."""
-        await self._made(lambda: self._predictions.forget(session))
+        """Returns when nothing is left of the session, and nothing will be kept of it."""
+
+        def forget() -> None:
+            for lane in self._lanes.values():
+                lane.forget(session)
+            self._predictions.forget(session)
+            self._pages.forget(session)
+
+        await self._made(forget)
 
     async def expire(self) -> None:
-        """Returns when the predictions that were kept for long enough are gone."""
-        await self._made(self._predictions.expire)
+        """Returns when what was kept for long enough is gone."""
+
+        def expire() -> None:
+            self._predictions.expire()
+            self._pages.expire()
+
+        await self._made(expire)
 
     async def _made(self, call: Callable[[], None]) -> None:
         """Returns once the thread has made the call."""

@@ -72,6 +72,13 @@ class Settings(BaseSettings):
         description="Sessions whose running prediction a worker keeps, so that typing what was "
         "predicted computes nothing again.",
     )
+    kept_pages_megabytes: int = Field(
+        128,
+        ge=0,
+        le=1_048_576,
+        description="Memory for what a worker keeps of the texts of the sessions that it served "
+        "last, so that suggestions are adapted to them without reading them again.",
+    )
     session_key: SecretStr | None = Field(
         None,
         description="Seals sessions in Redis: keys of 32 bytes in base64, separated by commas; the "

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
-from model.decoding import BEFORE, Options
+from model.adaptation import window_start
+from model.decoding import Options
 from model.runtime import Runtime
 from service.digests import Digests
 from service.lane import Lane, Request
@@ -36,7 +37,7 @@ def job(
         options=options,
         top=top,
         length=len(text),
-        before=text[-BEFORE:],
+        window=text[window_start(len(text)) :],
     )
 
 
@@ -54,13 +55,18 @@ def text_of(seed: int, longest: int = 40) -> str:
 
 @asynccontextmanager
 async def scheduling(
-    runtime: Runtime, batch_limit: int = 128, queue_limit: int = 1024, kept_predictions: int = 0
+    runtime: Runtime,
+    batch_limit: int = 128,
+    queue_limit: int = 1024,
+    kept_predictions: int = 0,
+    kept_page_bytes: int = 0,
 ) -> AsyncIterator[Scheduler]:
     scheduler = Scheduler(
         [runtime],
         batch_limit=batch_limit,
         queue_limit=queue_limit,
         kept_predictions=kept_predictions,
+        kept_page_bytes=kept_page_bytes,
     )
     scheduler.start()
     yield scheduler

@@ -93,7 +93,10 @@ def reference(runtime: Runtime, prefix: str, top: int = 0, **options: Any) -> di
         "completion": completion.text,
         "confidence": completion.confidence,
         "chars": [{"text": c.text, "probability": c.probability} for c in completion.chars],
-        "alternatives": [],
+        "alternatives": [
+            {"completion": other.text, "confidence": other.confidence}
+            for other in answer.alternatives
+        ],
         "next": [{"character": c, "probability": p} for c, p in answer.next],
         "finish_reason": completion.finish_reason,
         "model": runtime.checkpoint.name,

@@ -15,6 +15,7 @@ from model.runtime.numpy_backend import NumpyPool
 from service.digests import Digests
 from service.errors import ComputationFailed
 from service.lane import Lane
+from service.pages import Pages
 from service.predictions import KEPT_STEPS, Predictions
 from tests.service.batch import (
     ALPHABET,
@@ -34,13 +35,13 @@ def test_a_row_among_64_to_128_that_join_and_leave_gives_the_same_bytes_as_alone
     texts = [text_of(1000 * seed + i) for i in range(160)]
     alone = []
     for text in texts:
-        lane = Lane(runtime, 1, Predictions(0))
+        lane = Lane(runtime, 1, Predictions(0), Pages(0))
         waiter = Waiter(lane, job(runtime, text))
         drive(lane)
         alone.append(bits(waiter.result))
 
     drawn = random.Random(seed)
-    lane = Lane(runtime, 128, Predictions(0))
+    lane = Lane(runtime, 128, Predictions(0), Pages(0))
     waiting = list(range(len(texts)))
     drawn.shuffle(waiting)
     waiters: dict[int, Waiter] = {}
@@ -61,7 +62,7 @@ def test_a_row_among_64_to_128_that_join_and_leave_gives_the_same_bytes_as_alone
 def test_the_needle_is_noticed_where_a_row_depends_on_its_batch(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lane = Lane(Runtime(runtime.checkpoint, "numpy"), 64, Predictions(0))
+    lane = Lane(Runtime(runtime.checkpoint, "numpy"), 64, Predictions(0), Pages(0))
     step = lane._pool.step
 
     def uneven(slots: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
@@ -83,7 +84,7 @@ def test_the_needle_is_noticed_where_a_row_depends_on_its_batch(
 
 def test_states_are_read_where_the_job_says(runtime: Runtime) -> None:
     text = "abc é😀 def"
-    lane = Lane(runtime, 4, Predictions(0))
+    lane = Lane(runtime, 4, Predictions(0), Pages(0))
     whole = Waiter(lane, job(runtime, text, cuts=(4, 5, 6, 9)))
     parts = [Waiter(lane, job(runtime, text[:cut])) for cut in (4, 5, 6, 9, len(text))]
     drive(lane)
@@ -92,7 +93,7 @@ def test_states_are_read_where_the_job_says(runtime: Runtime) -> None:
 
 def test_going_on_from_a_state_equals_absorbing_from_the_start(runtime: Runtime) -> None:
     text = "abc def xyz"
-    lane = Lane(runtime, 2, Predictions(0))
+    lane = Lane(runtime, 2, Predictions(0), Pages(0))
     whole = Waiter(lane, job(runtime, text, cuts=(6,)))
     drive(lane)
     rest = replace(
@@ -109,7 +110,10 @@ def test_going_on_from_a_state_equals_absorbing_from_the_start(runtime: Runtime)
 
 def test_a_prediction_is_followed_with_the_same_bits_as_without_it(runtime: Runtime) -> None:
     drawn = random.Random(5)
-    kept, fresh = Lane(runtime, 4, Predictions(8)), Lane(runtime, 4, Predictions(0))
+    kept, fresh = (
+        Lane(runtime, 4, Predictions(8), Pages(0)),
+        Lane(runtime, 4, Predictions(0), Pages(0)),
+    )
     text, reused = "abc ", 0
     before = Waiter(kept, job(runtime, text, top=0))
     drive(kept)
@@ -156,7 +160,7 @@ def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_a_process_o
     runtime: Runtime,
 ) -> None:
     texts = [text_of(i) for i in range(64)]
-    lane = Lane(runtime, 64, Predictions(0))
+    lane = Lane(runtime, 64, Predictions(0), Pages(0))
     works = [job(runtime, text, options=WAYS[i % len(WAYS)]) for i, text in enumerate(texts)]
     waiters = [Waiter(lane, work) for work in works]
     most = 0
@@ -166,7 +170,7 @@ def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_a_process_o
     assert most >= 64
     assert lane.taken == 0
     for text, work, waiter in zip(texts, works, waiters, strict=True):
-        one = Lane(runtime, 1, Predictions(0))
+        one = Lane(runtime, 1, Predictions(0), Pages(0))
         alone = Waiter(one, work)
         drive(one)
         assert bits(alone.result) == bits(waiter.result)
@@ -179,7 +183,7 @@ def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_a_process_o
 def test_typing_on_gives_the_same_with_what_was_kept_and_without(
     runtime: Runtime, options: Options
 ) -> None:
-    lane, session = Lane(runtime, 4, Predictions(8)), "s"
+    lane, session = Lane(runtime, 4, Predictions(8), Pages(0)), "s"
     text = typed = "abc "
     origin, state, reused = Digests("").at(0), None, 0
     for _ in range(30):
@@ -200,7 +204,7 @@ def test_typing_on_gives_the_same_with_what_was_kept_and_without(
 
 def test_certain_characters_are_told_before_the_end(runtime: Runtime) -> None:
     for i in range(20):
-        lane = Lane(runtime, 1, Predictions(0))
+        lane = Lane(runtime, 1, Predictions(0), Pages(0))
         told: list[CharProbability] = []
         waiter = Waiter(lane, replace(job(runtime, text_of(i)), on_chars=told.extend))
         early = 0
@@ -216,7 +220,7 @@ def test_decoding_ends_in_time_once_there_is_a_line_end(runtime: Runtime) -> Non
     options = replace(EAGER, max_lines=100, max_chars=300, temperature=1.3, indent=0)
     ended = 0
     for i in range(20):
-        lane = Lane(runtime, 1, Predictions(0))
+        lane = Lane(runtime, 1, Predictions(0), Pages(0))
         waiter = Waiter(lane, replace(job(runtime, text_of(i), options=options), predict_seconds=0))
         drive(lane)
         whole = complete(runtime, text_of(i), options).completion
@@ -231,14 +235,14 @@ def test_decoding_ends_in_time_once_there_is_a_line_end(runtime: Runtime) -> Non
 
 
 def test_a_wide_row_gets_its_slots_even_where_the_batch_is_small(runtime: Runtime) -> None:
-    lane = Lane(runtime, 1, Predictions(0))
+    lane = Lane(runtime, 1, Predictions(0), Pages(0))
     waiters = [Waiter(lane, job(runtime, "abc", options=replace(EAGER, n=16))) for _ in range(3)]
     drive(lane)
     assert len({bits(waiter.result) for waiter in waiters}) == 1
 
 
 def test_an_abandoned_beam_frees_all_its_slots_at_the_next_step(runtime: Runtime) -> None:
-    lane = Lane(runtime, 4, Predictions(0))
+    lane = Lane(runtime, 4, Predictions(0), Pages(0))
     waiters = [Waiter(lane, job(runtime, "abc " * 50, options=replace(EAGER, n=8))) for _ in "ab"]
     lane.advance()
     assert lane.taken == 16
@@ -251,7 +255,7 @@ def test_an_abandoned_beam_frees_all_its_slots_at_the_next_step(runtime: Runtime
 
 def test_a_kept_prediction_is_bounded(runtime: Runtime) -> None:
     predictions = Predictions(2)
-    lane = Lane(runtime, 4, predictions)
+    lane = Lane(runtime, 4, predictions, Pages(0))
     for session in ("a", "b", "c"):
         Waiter(lane, job(runtime, "abc", session, replace(EAGER, max_chars=500)))
         drive(lane)
@@ -264,7 +268,7 @@ def test_a_kept_prediction_is_bounded(runtime: Runtime) -> None:
 def test_an_abandoned_row_leaves_at_the_next_step_and_one_that_waits_never_joins(
     runtime: Runtime,
 ) -> None:
-    lane = Lane(runtime, 1, Predictions(0))
+    lane = Lane(runtime, 1, Predictions(0), Pages(0))
     first, second, third = (Waiter(lane, job(runtime, "abc " * n)) for n in (50, 50, 1))
     lane.advance()
     first.request.abandoned = second.request.abandoned = True
@@ -276,7 +280,7 @@ def test_an_abandoned_row_leaves_at_the_next_step_and_one_that_waits_never_joins
 
 
 def test_a_row_that_fails_does_so_alone(runtime: Runtime) -> None:
-    lane = Lane(runtime, 8, Predictions(0))
+    lane = Lane(runtime, 8, Predictions(0), Pages(0))
     good = [Waiter(lane, job(runtime, text_of(i))) for i in range(3)]
     bad = Waiter(lane, replace(job(runtime, "abc"), start=b"of another size"))
     drive(lane)

@@ -1,0 +1,173 @@
+"""Pages between requests: bounded, one owner each, and nothing left of a session that is gone."""
+
+import random
+
+import pytest
+
+from model.adaptation import Page, window_start
+from model.checkpoint import load
+from model.decoding import Options
+from model.runtime import Runtime
+from service.lane import LONGEST_READING, Lane
+from service.pages import Pages
+from service.predictions import Predictions
+from tests.service.batch import EAGER, Waiter, bits, drive, job, scheduling
+from tests.tiny import save_primed_checkpoint
+
+TEXT = "def main(ab):\n    for x in names.items():\n        print(x, 'é😀')\n" * 200
+
+
+@pytest.fixture(scope="module")
+def adapting(tmp_path_factory: pytest.TempPathFactory) -> Runtime:
+    return Runtime(load(save_primed_checkpoint(tmp_path_factory.mktemp("checkpoints") / "primed")))
+
+
+def page_of(runtime: Runtime, text: str) -> Page:
+    assert runtime.adaptation is not None
+    page = runtime.adaptation.page()
+    page.follow(text)
+    return page
+
+
+def test_a_page_belongs_to_who_took_it(adapting: Runtime) -> None:
+    pages, page = Pages(2**30), page_of(adapting, "abc")
+    pages.put("s", "model", page)
+    assert pages.nbytes == page.nbytes
+    assert pages.take("s", "other model") is pages.take("other", "model") is None
+    assert pages.take("s", "model") is page
+    assert pages.take("s", "model") is None
+    assert pages.nbytes == 0
+
+
+def test_the_least_recent_pages_go_where_all_take_too_much_memory(adapting: Runtime) -> None:
+    each = page_of(adapting, "abc").nbytes
+    pages = Pages(3 * each)
+    for name in ("a", "b", "c"):
+        pages.put(name, "model", page_of(adapting, "abc"))
+    pages.put("a", "model", page_of(adapting, "abd"))
+    pages.put("d", "model", page_of(adapting, "abc"))
+    assert pages.nbytes == 3 * each
+    assert [n for n in "abcd" if pages.take(n, "model")] == ["a", "c", "d"]
+
+
+def test_a_page_of_the_longest_window_takes_a_quarter_of_a_megabyte_at_most(
+    adapting: Runtime,
+) -> None:
+    longest = max(n - window_start(n) for n in range(9_000, 20_000))
+    assert page_of(adapting, "😀" * longest).nbytes <= 2**18
+
+
+def test_nothing_is_left_of_what_is_forgotten_or_has_been_kept_for_long_enough(
+    adapting: Runtime,
+) -> None:
+    now = 0.0
+    pages = Pages(2**30, 10, lambda: now)
+    pages.put("a", "model", page_of(adapting, "a"))
+    pages.put("a", "other", page_of(adapting, "a"))
+    now = 5.0
+    pages.put("b", "model", page_of(adapting, "b"))
+    pages.forget("a")
+    assert pages.take("a", "model") is pages.take("a", "other") is None
+    now = 14.9
+    pages.expire()
+    assert pages.nbytes > 0
+    now = 15.0
+    pages.expire()
+    assert pages.nbytes == 0
+
+
+def test_a_request_reads_only_what_is_new_on_its_sessions_page(
+    adapting: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    follow = Page.follow
+
+    def counting(page: Page, text: str) -> int:
+        read.append(follow(page, text))
+        return read[-1]
+
+    monkeypatch.setattr(Page, "follow", counting)
+    lane = Lane(adapting, 4, Predictions(8), Pages(2**30))
+    for length in (1000, 1001, 990, 991):
+        waiter = Waiter(lane, job(adapting, TEXT[:length]))
+        drive(lane)
+        fresh = Lane(adapting, 1, Predictions(0), Pages(0))
+        alone = Waiter(fresh, job(adapting, TEXT[:length]))
+        with monkeypatch.context() as unseen:
+            unseen.setattr(Page, "follow", follow)
+            drive(fresh)
+        assert bits(waiter.result) == bits(alone.result)
+    assert sum(read) == 1000 + 1 + 0 + 1
+
+
+def test_a_page_is_read_a_part_at_a_time_so_that_others_go_on(
+    adapting: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = Lane(adapting, 4, Predictions(8), Pages(2**30))
+    read: list[int] = []
+    follow = Page.follow
+
+    def counting(page: Page, text: str) -> int:
+        read.append(follow(page, text))
+        return read[-1]
+
+    monkeypatch.setattr(Page, "follow", counting)
+    text = TEXT.replace("😀", "")
+    # The window of the second begins elsewhere.
+    for length in (10_239, 10_240):
+        Waiter(lane, job(adapting, text[:length]))
+        while lane.busy:
+            read.clear()
+            lane.advance()
+            assert sum(read) <= LONGEST_READING
+
+
+def test_ways_to_go_on_from_one_text_and_requests_that_race_disturb_none(
+    adapting: Runtime,
+) -> None:
+    drawn = random.Random(3)
+    options = [EAGER, Options(n=3), Options(n=2, temperature=1.0, seed=5)]
+    lane = Lane(adapting, 16, Predictions(8), Pages(2**30))
+    asked = [
+        job(adapting, TEXT[: drawn.choice([40, 60, 60, 60, 700])], options=drawn.choice(options))
+        for _ in range(60)
+    ]
+    waiters = []
+    for work in asked:
+        waiters.append(Waiter(lane, work))
+        if drawn.random() < 0.2:
+            gone = Waiter(lane, job(adapting, TEXT[: drawn.randint(0, 700)]))
+            lane.advance()
+            gone.request.abandoned = True
+        for _ in range(drawn.choice([0, 0, 1, 5, 40])):
+            lane.advance()
+    drive(lane)
+    for work, waiter in zip(asked, waiters, strict=True):
+        fresh = Lane(adapting, 1, Predictions(0), Pages(0))
+        alone = Waiter(fresh, work)
+        drive(fresh)
+        assert bits(waiter.result) == bits(alone.result)
+    assert lane.taken == 0
+
+
+@pytest.mark.parametrize("abandoned", [False, True])
+def test_nothing_is_kept_of_a_session_that_is_deleted_while_it_computes(
+    adapting: Runtime, abandoned: bool
+) -> None:
+    predictions, pages = Predictions(8), Pages(2**30)
+    lane = Lane(adapting, 4, predictions, pages)
+    waiter = Waiter(lane, job(adapting, TEXT[:500]))
+    lane.advance()
+    lane.forget("s")
+    waiter.request.abandoned = abandoned
+    drive(lane)
+    assert pages.nbytes == 0
+    assert predictions.get("s") is None
+
+
+async def test_forgetting_a_session_leaves_nothing_of_its_page(adapting: Runtime) -> None:
+    async with scheduling(adapting, kept_page_bytes=2**30) as scheduler:
+        await scheduler.compute(job(adapting, TEXT[:500]))
+        assert scheduler._pages.nbytes > 0
+        await scheduler.forget("s")
+        assert scheduler._pages.nbytes == 0
