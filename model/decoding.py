@@ -43,7 +43,7 @@ class Options:
     """
 
     max_chars: int = 24
-    min_confidence: float = 0.3
+    min_confidence: float = 0.05
     stop: tuple[str, ...] = ()
     suffix: str = ""
     n: int = 1
