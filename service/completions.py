@@ -16,7 +16,7 @@ from service.record import decode, encode
 from service.rows import Computed, Job
 from service.scheduler import Scheduler
 from service.sealing import Seal
-from service.sessions import Change, Edit, Plan, Prefix, Record, plan, settle
+from service.sessions import Change, Edit, Plan, Prefix, Record, as_stored, plan, settle
 from service.stores import BatchedStore, Patience, Read, StoreError, Write, session_key, token
 from service.streaming import Chars, OnChars
 from service.turns import Turns
@@ -242,7 +242,7 @@ class Completions:
         What was read without the store is not written to it either: whoever holds the session by
         now is not known.
         """
-        value = self._seal.close(key, encode(made))
+        value = self._seal.close(key, encode(as_stored(made)))
         self._copies.put(key, Copy(token(value), made))
         if not held.stored:
             return None, False

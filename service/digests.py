@@ -32,6 +32,11 @@ class Digests:
         """The link of the chain at a multiple of BLOCK, which a later chain can begin with."""
         return self._links[(position - self.start) // BLOCK]
 
+    @property
+    def last(self) -> bytes:
+        """The link at the last multiple of BLOCK."""
+        return self._links[-1]
+
     def at(self, position: int) -> bytes:
         """The digest of the text's first `position` characters, from `start` on."""
         block, rest = divmod(position - self.start, BLOCK)

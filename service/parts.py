@@ -11,7 +11,7 @@ from service.scheduler import Scheduler
 from service.sealing import Plain, Seal, Sealed, keys_of
 from service.sessionless import Sessionless
 from service.settings import Settings
-from service.stores import BatchedStore, Store, open_store, scheme_of, shown
+from service.stores import BatchedStore, Store, open_store, shown
 
 # Without access keys, everybody is this one tenant.
 TENANT = "default"
@@ -44,10 +44,8 @@ class Parts:
             kept_page_bytes=settings.kept_pages_megabytes * 2**20,
             kept_seconds=LONGEST_COPY_SECONDS,
         )
-        in_memory = scheme_of(settings.store) == "memory://"
         self.copies = Copies(
-            0 if in_memory else settings.kept_predictions,
-            min(settings.session_ttl_seconds, LONGEST_COPY_SECONDS),
+            settings.kept_predictions, min(settings.session_ttl_seconds, LONGEST_COPY_SECONDS)
         )
         self.completions = Completions(
             self.models,

@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from service.digests import BLOCK, DIGEST_SIZE
 from service.sessions import Record, Snapshot
-from service.tails import unpack
+from service.tails import pack, unpack
 
 MAGIC = b"nextchar"
 FORMAT = 3
@@ -29,6 +29,7 @@ def token_of(version: int) -> bytes:
 
 def encode(record: Record) -> bytes:
     """The record as bytes."""
+    packed = record.packed or pack(record.tail)
     state_size = len(record.snapshots[0].state) if record.snapshots else 0
     fingerprint = bytes.fromhex(record.fingerprint)
     body = b"".join(
@@ -41,11 +42,11 @@ def encode(record: Record) -> bytes:
                 record.head,
                 record.base_version,
                 record.base_keep,
-                len(record.packed),
+                len(packed),
                 len(record.snapshots),
                 state_size,
             ),
-            record.packed,
+            packed,
             *(_SNAPSHOT.pack(s.position, s.digest) + s.state for s in record.snapshots),
         )
     )
@@ -56,7 +57,7 @@ def decode(data: bytes) -> Record | None:
     """The record, or None where the bytes are damaged, foreign, or of another format."""
     try:
         return _decode(data)
-    except (struct.error, zlib.error, OSError, ValueError):
+    except (struct.error, zlib.error, UnicodeDecodeError, ValueError):
         return None
 
 
@@ -70,8 +71,7 @@ def _decode(data: bytes) -> Record | None:
     )
     tail_size, count, state_size = sizes
     at = _FIELDS.size
-    packed = body[at : at + tail_size]
-    tail = unpack(packed)
+    tail = unpack(body[at : at + tail_size])
     at += tail_size
     snapshots = []
     for _ in range(count):
@@ -88,7 +88,6 @@ def _decode(data: bytes) -> Record | None:
         tail_start=tail_start,
         head=head,
         tail=tail,
-        packed=packed,
         snapshots=tuple(snapshots),
         base_version=base_version,
         base_keep=base_keep,

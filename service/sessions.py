@@ -9,27 +9,27 @@ expired, restarted or overwritten in between.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from model.adaptation import window_start
 from service.digests import BLOCK, EMPTY, Digests
 from service.errors import Resync
-from service.tails import pack
+from service.tails import fit, pack
 
 RECORD_LIMIT = 16_384
-"""The bytes that a record may take, for any text, when a state takes up to 2.5 KB."""
+"""The bytes that a record may take, for any text, when a state takes up to STATE_LIMIT."""
+STATE_LIMIT = 2_600
 
 # What a record takes beside its tail and states: header, digests, positions (see record.py), and
 # what sealing adds.
 RECORD_OVERHEAD = 160
 SNAPSHOT_OVERHEAD = 24
-# The end, and two places to go back to, however large a state is; one of them is given up where
-# otherwise the window of the text would not fit.
+# A worker keeps so many; a store, as many of them as fit, though the end and two places to go back
+# to however large a state is, of which one is given up where the text's window would not fit else.
+MOST_SNAPSHOTS = 8
 FEWEST_SNAPSHOTS = 3
 FEWEST_WITH_WINDOW = 2
-# So far at least an edit may shorten a text: the window that it then has is kept, too.
-BACK = 1024
 # Going back fewer characters than this costs so little that nearer snapshots are not worth room.
 NEAR = 32
 # Who goes back d characters soon goes back some more: where that is a long way, the states on the
@@ -50,10 +50,10 @@ class Snapshot:
 class Record:
     """All that is kept of a session. Snapshots stand newest first.
 
-    `tail` is the text from `tail_start`, a multiple of BLOCK, to the end, and `packed` the same as
-    bytes; `head` is the link of the chain of digests there. The first `base_keep` characters are
-    those of the text of `base_version`, too: so a client's edits of that version, sent again or
-    sent ahead of the answers, can still be applied.
+    `tail` is the text from `tail_start`, a multiple of BLOCK, to the end; `head` is the link of
+    the chain of digests there. The first `base_keep` characters are those of the text of
+    `base_version`, too: so a client's edits of that version, sent again or sent ahead of the
+    answers, can still be applied. `packed` is the tail as bytes, of a record made for a store.
     """
 
     fingerprint: str
@@ -65,7 +65,7 @@ class Record:
     snapshots: tuple[Snapshot, ...]
     base_version: int
     base_keep: int
-    packed: bytes = field(compare=False, repr=False)
+    packed: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Plan:
     version: int
     length: int
     tail_start: int
-    digests: Digests
+    head: bytes
     tail: str
     start: Snapshot | None
     absorb: str
@@ -123,7 +123,7 @@ class Plan:
 
     @property
     def window(self) -> str:
-        """The end of the text that bears on what is suggested."""
+        """The end of the text that bears on what is suggested: from its `window_start` on."""
         return self.tail[window_start(self.length) - self.tail_start :]
 
     @property
@@ -185,7 +185,7 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
         version=version,
         length=length,
         tail_start=tail_start,
-        digests=digests,
+        head=digests.link(tail_start),
         tail=known[tail_start - start :],
         start=nearest,
         absorb=known[begin - start :],
@@ -197,28 +197,37 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
 
 
 def settle(plan: Plan, states: Sequence[bytes]) -> Record:
-    """The record to write, given the states at the plan's marks."""
+    """The record that a worker keeps, given the states at the plan's marks."""
     read = [
         Snapshot(mark.position, mark.digest, state)
         for mark, state in zip(plan.marks, states, strict=True)
     ]
     snapshots = sorted((*plan.kept, *read), key=lambda s: s.position, reverse=True)
-    each = SNAPSHOT_OVERHEAD + len(snapshots[0].state) if snapshots else 0
-    tail_start, packed = _packed(plan, each)
-    if snapshots:
-        room = RECORD_LIMIT - RECORD_OVERHEAD - len(packed)
-        snapshots = _thin(snapshots, max(FEWEST_WITH_WINDOW, room // each))
     return Record(
         fingerprint=plan.fingerprint,
         version=plan.version,
         length=plan.length,
-        tail_start=tail_start,
-        head=plan.digests.link(tail_start),
-        tail=plan.tail[tail_start - plan.tail_start :],
-        packed=packed,
-        snapshots=tuple(snapshots),
+        tail_start=plan.tail_start,
+        head=plan.head,
+        tail=plan.tail,
+        snapshots=_thin(snapshots, MOST_SNAPSHOTS),
         base_version=plan.base_version,
         base_keep=plan.base_keep,
+    )
+
+
+def as_stored(record: Record) -> Record:
+    """The record as a store keeps it: with what fits of its tail and its snapshots."""
+    left_out, packed = _fitting(record)
+    each = SNAPSHOT_OVERHEAD + (len(record.snapshots[0].state) if record.snapshots else 0)
+    room = RECORD_LIMIT - RECORD_OVERHEAD - len(packed)
+    return replace(
+        record,
+        tail_start=record.tail_start + left_out,
+        head=Digests(record.tail[:left_out], record.tail_start, record.head).last,
+        tail=record.tail[left_out:],
+        snapshots=_thin(record.snapshots, max(FEWEST_WITH_WINDOW, room // each)),
+        packed=packed,
     )
 
 
@@ -228,46 +237,41 @@ def version_of(digest: bytes) -> int:
 
 
 def tail_start_of(length: int) -> int:
-    """Where the kept tail of a text begins: with the window that it had when it was shorter."""
-    return window_start(max(0, length - BACK))
+    """Where the kept tail of a text begins, if it packs well enough.
+
+    It holds the windows of all texts that are up to a block shorter, so that an edit may go back
+    over the edge of one.
+    """
+    return window_start(max(0, length - BLOCK))
 
 
 def marks_between(begin: int, end: int) -> Iterable[int]:
-    """Positions after `begin` up to `end`, ascending, at distances from the end that double."""
-    if begin >= end:
-        return ()
-    distances = [0]
-    distance = NEAR
-    while end - distance > begin:
-        distances.append(distance)
-        distance *= 2
-    return (end - d for d in reversed(distances))
+    """Positions after `begin` up to `end`, ascending: as many as are kept of a whole text.
 
-
-def _packed(plan: Plan, each: int) -> tuple[int, bytes]:
-    """Where the kept tail begins and its bytes, beside snapshots that take `each` so many.
-
-    All of the plan's tail where it fits, else the window, else what is left room for: then an edit
-    goes on only where its text's window is at hand.
+    Their distances from the end, counted from NEAR, grow by one factor, up to the empty text.
     """
+    growth = max(2, (1 + end / NEAR) ** (1 / MOST_SNAPSHOTS))
+    distances = {round(NEAR * (growth**i - 1)) for i in range(MOST_SNAPSHOTS)}
+    return sorted(end - d for d in distances if end - d > begin)
 
-    def pack_from(start: int) -> bytes:
-        return pack(plan.tail[start - plan.tail_start :])
 
-    room = RECORD_LIMIT - RECORD_OVERHEAD
-    least = room - FEWEST_SNAPSHOTS * each
-    start = plan.tail_start
-    packed = pack_from(start)
-    if len(packed) > least and start < window_start(plan.length):
-        start = window_start(plan.length)
-        packed = pack_from(start)
-    if len(packed) > room - FEWEST_WITH_WINDOW * each:
-        while len(packed) > least and start + BLOCK <= plan.length:
-            over = (len(packed) - least) / len(packed)
-            blocks = max(1, int(over * (plan.length - start)) // BLOCK)
-            start += blocks * BLOCK
-            packed = pack_from(start)
-    return start, packed
+def _fitting(record: Record) -> tuple[int, bytes]:
+    """How many characters of the tail are left out, at its beginning, and the rest packed.
+
+    None where all of it fits, else those before the text's window, else as many as must be: then
+    an edit goes on only in a worker that keeps the session.
+    """
+    beside_two, beside_three = (
+        RECORD_LIMIT - RECORD_OVERHEAD - count * (SNAPSHOT_OVERHEAD + STATE_LIMIT)
+        for count in (FEWEST_WITH_WINDOW, FEWEST_SNAPSHOTS)
+    )
+    left_out, packed = 0, pack(record.tail)
+    before_window = window_start(record.length) - record.tail_start
+    if len(packed) > beside_three and before_window > 0:
+        left_out, packed = before_window, pack(record.tail[before_window:])
+    if len(packed) > beside_two:
+        return fit(record.tail, BLOCK, beside_three)
+    return left_out, packed
 
 
 def _holding(record: Record | None, edit: Edit) -> Record:
@@ -318,7 +322,7 @@ def _agrees(snapshot: Snapshot, digests: Digests, length: int) -> bool:
     return snapshot.position <= length and digests.at(snapshot.position) == snapshot.digest
 
 
-def _thin(snapshots: list[Snapshot], count: int) -> list[Snapshot]:
+def _thin(snapshots: Sequence[Snapshot], count: int) -> tuple[Snapshot, ...]:
     """At most `count` of the snapshots, newest first, at growing distances from the end.
 
     Again and again, the one goes whose neighbours' distances are closest in proportion, since
@@ -326,7 +330,7 @@ def _thin(snapshots: list[Snapshot], count: int) -> list[Snapshot]:
     text counts as the last neighbour: its state is always at hand.
     """
     kept = list(snapshots)
-    end = kept[0].position
+    end = kept[0].position if kept else 0
 
     def proportion(i: int) -> float:
         older = kept[i + 1].position if i + 1 < len(kept) else 0
@@ -334,4 +338,4 @@ def _thin(snapshots: list[Snapshot], count: int) -> list[Snapshot]:
 
     while len(kept) > count:
         del kept[min(range(1, len(kept)), key=proportion)]
-    return kept
+    return tuple(kept)

@@ -1,23 +1,27 @@
 """The kept end of a text, packed."""
 
-import bz2
 import zlib
-
-# What zlib packs into more than this is worth another try, ten times as long.
-LARGE = 6000
 
 
 def pack(tail: str) -> bytes:
-    """The text as bytes, compressed: the first one says how."""
-    data = tail.encode()
-    packed = b"z" + zlib.compress(data, level=6)
-    return min(packed, b"b" + bz2.compress(data), key=len) if len(packed) > LARGE else packed
+    """The text as bytes, compressed."""
+    return zlib.compress(tail.encode(), level=6)
+
+
+def fit(text: str, step: int, room: int) -> tuple[int, bytes]:
+    """How many characters are left out for the rest to pack into `room` bytes, and it packed.
+
+    They are missing at the beginning, a multiple of `step`, and none where all of it fits.
+    """
+    left_out = 0
+    packed = pack(text)
+    while len(packed) > room and left_out < len(text):
+        excess = (len(text) - left_out) * (1 - room / len(packed))
+        left_out += step * max(1, round(excess / step))
+        packed = pack(text[left_out:])
+    return left_out, packed
 
 
 def unpack(data: bytes) -> str:
-    """The text; raises ValueError, zlib.error or OSError for what `pack` did not make."""
-    if data[:1] == b"z":
-        return zlib.decompress(data[1:]).decode()
-    if data[:1] == b"b":
-        return bz2.decompress(data[1:]).decode()
-    raise ValueError("bytes of no known compression")
+    """The text; raises zlib.error or UnicodeDecodeError for what `pack` did not make."""
+    return zlib.decompress(data).decode()

@@ -173,7 +173,7 @@ async def test_each_model_answers_for_itself_in_one_session(
 
 
 async def test_a_long_text_is_typed_on_at_its_end(memory_service: Service) -> None:
-    text = (TEXT * 40)[:9000]
+    text = (TEXT * 90)[:20_000]
     answer = await memory_service.complete(session="s", prefix=text)
     for character in "xyz":
         text += character
@@ -185,7 +185,7 @@ async def test_a_long_text_is_typed_on_at_its_end(memory_service: Service) -> No
     edit = {"version": answer["version"], "keep": 10, "append": ""}
     status, error = await memory_service.refused(session="s", edit=edit)
     assert (status, error["code"], error["field"]) == (409, "resync", "edit.keep")
-    back = await memory_service.complete(session="s", prefix=text[:8000])
+    back = await memory_service.complete(session="s", prefix=text[:19_000])
     assert back["usage"]["characters_absorbed"] < 4200
 
 

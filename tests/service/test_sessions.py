@@ -2,25 +2,42 @@
 
 import random
 import string
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.adaptation import window_start
 from service.digests import BLOCK
 from service.errors import Resync
 from service.record import decode, encode
-from service.sessions import NEAR, RECORD_LIMIT, Edit, Prefix, Record, plan, settle
+from service.sealing import Sealed
+from service.sessions import (
+    NEAR,
+    RECORD_LIMIT,
+    STATE_LIMIT,
+    Edit,
+    Prefix,
+    Record,
+    as_stored,
+    plan,
+    settle,
+)
+from service.tails import fit, pack, unpack
 from tests.service.recurrence import (
     FINGERPRINT,
     OTHER_FINGERPRINT,
     STATE_SIZE,
+    advance,
     follow,
     request,
     state_of,
 )
 
-TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(16 * BLOCK))
+WINDOW_BLOCK = 4096
+TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(4 * BLOCK))
+LONG = TEXT * 3
 SMALL_TEXTS = st.text(alphabet="ab é😀\r\n", max_size=12)
 
 
@@ -33,6 +50,20 @@ def typed_text(length: int) -> str:
     drawn = random.Random(1)
     words = ["".join(drawn.choices(string.ascii_lowercase, k=n % 8 + 2)) for n in range(300)]
     return " ".join(drawn.choices(words, k=length))[:length]
+
+
+def random_text(length: int) -> str:
+    """Text that packs as badly as ASCII can."""
+    return "".join(random.Random(2).choices(string.printable, k=length))
+
+
+def astral_text(length: int) -> str:
+    """Text that packs as badly as any."""
+    drawn = random.Random(3)
+    return "".join(chr(drawn.randrange(0x10000, 0x10FFFF)) for _ in range(length))
+
+
+PACKING_WELL = typed_text(30_000)
 
 
 def steps(record: Record | None, text: str) -> int:
@@ -108,9 +139,55 @@ def test_an_edit_keeps_no_more_than_is_held() -> None:
 
 
 def test_an_edit_before_the_tail_asks_for_the_text() -> None:
-    record = request(None, Prefix(TEXT))
+    record = request(None, Prefix(LONG))
     with pytest.raises(Resync):
         plan(record, Edit(record.version, record.tail_start - 1, ""), FINGERPRINT, STATE_SIZE)
+
+
+def lengths_near_the_edges_of_windows() -> st.SearchStrategy[int]:
+    edges = st.integers(0, 6).map(lambda block: block * WINDOW_BLOCK)
+    return st.builds(lambda edge, off: max(0, edge + off), edges, st.integers(-1500, 1500))
+
+
+@given(
+    length=lengths_near_the_edges_of_windows(),
+    back=st.one_of(st.integers(0, BLOCK), st.integers(0, 16_000)),
+    append=st.integers(0, 3 * BLOCK),
+)
+def test_a_plan_has_the_window_and_an_edit_is_refused_only_where_it_goes_back_a_block_or_more(
+    length: int, back: int, append: int
+) -> None:
+    text = PACKING_WELL[:length]
+    planned = plan(None, Prefix(text), FINGERPRINT, STATE_SIZE)
+    assert planned.window == text[window_start(length) :]
+    record = settle(planned, [NO_STATE] * len(planned.marks))
+    keep = max(0, length - back)
+    after = text[:keep] + "x" * append
+    try:
+        planned = plan(record, Edit(record.version, keep, "x" * append), FINGERPRINT, STATE_SIZE)
+    except Resync:
+        assert back > BLOCK
+        planned = plan(record, Prefix(after), FINGERPRINT, STATE_SIZE)
+    assert planned.window == after[window_start(len(after)) :]
+    assert planned.tail == after[planned.tail_start :]
+    assert planned.tail_start <= window_start(len(after))
+
+
+def test_an_edit_of_a_stored_text_whose_window_packs_too_badly_asks_for_the_text() -> None:
+    text = astral_text(10_000)
+    record = request(None, Prefix(text))
+    stored = as_stored(record)
+    assert record.tail == text
+    assert stored.tail == text[stored.tail_start :] != text
+    edit = Edit(record.version, len(text), "x")
+    with pytest.raises(Resync) as refused:
+        plan(stored, edit, FINGERPRINT, STATE_SIZE)
+    assert (refused.value.version, refused.value.field) == (record.version, "edit.keep")
+    # The worker that keeps the session goes on, and so does anyone with the whole text.
+    for kept, change in ((record, edit), (stored, Prefix(text + "x"))):
+        planned = plan(kept, change, FINGERPRINT, STATE_SIZE)
+        assert (planned.window, planned.absorb) == (text + "x", "x")
+        assert follow(planned).snapshots[0].state == advance(record.snapshots[0].state, "x")
 
 
 def test_a_change_far_before_the_tail_is_noticed() -> None:
@@ -136,9 +213,9 @@ def test_states_of_another_checkpoint_are_made_again_from_the_kept_text() -> Non
 
 
 def test_an_edit_asks_for_the_text_when_the_kept_text_cannot_make_the_states_again() -> None:
-    record = request(None, Prefix(TEXT))
+    record = request(None, Prefix(LONG))
     with pytest.raises(Resync):
-        plan(record, Edit(record.version, len(TEXT), "x"), OTHER_FINGERPRINT, STATE_SIZE)
+        plan(record, Edit(record.version, len(LONG), "x"), OTHER_FINGERPRINT, STATE_SIZE)
 
 
 def test_a_state_of_another_size_is_not_used() -> None:
@@ -164,7 +241,7 @@ def test_backspacing_while_typing_never_goes_back_to_the_start() -> None:
 
 def test_going_back_in_a_text_typed_key_by_key_costs_in_proportion_to_the_way() -> None:
     record: Record | None = None
-    text = typed_text(30_000)
+    text = PACKING_WELL[:20_000]
     for length in range(1, len(text) + 1):
         planned = plan(record, Prefix(text[:length]), FINGERPRINT, STATE_SIZE)
         record = settle(planned, [NO_STATE] * len(planned.marks))
@@ -172,7 +249,11 @@ def test_going_back_in_a_text_typed_key_by_key_costs_in_proportion_to_the_way() 
             positions = [s.position for s in record.snapshots]
             # Just past a snapshot, the next older one is furthest away.
             for back in (length - position + 1 for position in positions if position > 1):
-                assert steps(record, text[: length - back]) <= 16 * max(back, NEAR)
+                assert steps(record, text[: length - back]) <= 6 * max(back, NEAR)
+            stored = as_stored(record)
+            positions = [s.position for s in stored.snapshots]
+            for back in (length - position + 1 for position in positions if position > 1):
+                assert steps(stored, text[: length - back]) <= 24 * max(back, NEAR)
 
 
 @pytest.mark.parametrize("back", [300, 3000, 20_000])
@@ -186,20 +267,29 @@ def test_going_back_some_more_costs_in_proportion_to_the_way_again(back: int) ->
             assert steps(after, text[: -before - more]) <= 16 * NEAR
 
 
-@pytest.mark.parametrize("length", [0, 1, 1023, 1024, 1025, 2047, 2048, 5000, 150_000])
-@pytest.mark.parametrize("alphabet", ["ascii", "astral"])
-def test_a_record_takes_at_most_16_kb(length: int, alphabet: str) -> None:
-    base, span = (0x20, 95) if alphabet == "ascii" else (0x10000, 0xF0000)
-    text = "".join(chr(base + (i * 2_654_435_761) % span) for i in range(length))
-    state_size = 2560
-    planned = plan(None, Prefix(text), FINGERPRINT, state_size)
-    states = [
-        bytes(i * j * 37 % 251 for i in range(state_size)) for j, _ in enumerate(planned.marks)
-    ]
-    record = settle(planned, states)
-    assert len(encode(record)) <= RECORD_LIMIT
-    assert decode(encode(record)) == record
-    assert len(record.snapshots) >= min(2, len(planned.marks))
+@pytest.mark.parametrize("length", [0, 1, 1023, 1024, 1025, 2048, 5000, 12_287, 13_311, 150_000])
+@pytest.mark.parametrize("text_of", [random_text, astral_text, typed_text])
+def test_a_record_takes_at_most_16_kb(length: int, text_of: Callable[[int], str]) -> None:
+    text = text_of(length)
+    planned = plan(None, Prefix(text), FINGERPRINT, STATE_LIMIT)
+    drawn = random.Random(0)
+    record = settle(planned, [drawn.randbytes(STATE_LIMIT) for _ in planned.marks])
+    sealed = Sealed([bytes(32)]).close("t/s", encode(as_stored(record)))
+    assert len(sealed) <= RECORD_LIMIT
+    assert decode(encode(as_stored(record))) == as_stored(record)
+    assert as_stored(record).tail_start % BLOCK == 0
+    assert length - as_stored(record).tail_start >= min(length, BLOCK)
+    assert len(as_stored(record).snapshots) >= min(2, len(planned.marks))
+
+
+@pytest.mark.parametrize("room", [0, 100, 5000, 8000])
+def test_a_text_is_packed_into_the_room_that_there_is(room: int) -> None:
+    text = random_text(9000)
+    left_out, packed = fit(text, 500, room)
+    assert unpack(packed) == text[left_out:]
+    assert left_out % 500 == 0
+    assert len(packed) <= room or left_out >= len(text)
+    assert left_out == 0 or len(pack(text[left_out - 1000 :])) > room
 
 
 @given(texts=st.lists(SMALL_TEXTS, max_size=8), sizes=st.data())
