@@ -16,7 +16,7 @@ from model.runtime import Runtime
 from model.typist import press
 from training.flicker import flicker, together
 from training.suggestions import Suggestions, best, suggest
-from training.surprise import Progress, Reading, ignore, read, window
+from training.surprise import Progress, Reading, ignore, mean_bits, read, window
 
 PASSES = 2
 """How often `evaluate` goes over the text: once to read it, once to make suggestions."""
@@ -152,7 +152,7 @@ def evaluate(
         fingerprint=runtime.fingerprint,
         adapted=runtime.adaptation is not None,
         options=options,
-        bits_per_character=float(np.concatenate([r.bits for r in readings]).mean()),
+        bits_per_character=mean_bits(readings),
         typist=figures(sessions),
         flicker=together(
             [

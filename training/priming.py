@@ -25,7 +25,8 @@ from model.adaptation.parameters import PREFIX, Parameters
 from model.checkpoint import Checkpoint, Weights
 from model.errors import ModelError
 from model.runtime import Ids, Runtime
-from training.corpus import CorpusError, Selection, read
+from training.card import model_card
+from training.corpus import CorpusError, Document, Selection, read
 from training.scorer import Examples, Scorer
 
 Floats = NDArray[np.float32]
@@ -47,6 +48,11 @@ class Primed:
     network_bits: float
     adapted_bits: float
 
+    def added_to(self, weights: Weights) -> Weights:
+        """A checkpoint's arrays with these parameters in the place of earlier ones."""
+        others = {name: w for name, w in weights.items() if not name.startswith(PREFIX)}
+        return others | self.parameters.to_arrays()
+
     def summary(self) -> dict[str, float]:
         """What config.json tells of it."""
         return {
@@ -56,24 +62,32 @@ class Primed:
         }
 
 
+def choose(documents: Sequence[Document]) -> list[str]:
+    """Beginnings of documents, spread over all of them; half of what is late, where some is."""
+    late = [d.text for d in documents if d.late]
+    others = [d.text for d in documents if not d.late]
+    share = DOCUMENTS // 2 if late and others else DOCUMENTS
+    chosen = [
+        text for part in (late, others) for text in part[:: max(1, len(part) // share)][:share]
+    ]
+    return [text[:CHARACTERS] for text in chosen]
+
+
 def prime(trained: Checkpoint, texts: Sequence[str], seed: int = 1) -> Primed:
-    """Trains the parameters for a checkpoint on documents that belong to its training text.
+    """Trains the parameters for a checkpoint on texts that belong to its training text.
 
     Raises ValueError where the texts are empty.
     """
-    every = max(1, len(texts) // DOCUMENTS)
-    chosen = [text[:CHARACTERS] for text in texts[::every][:DOCUMENTS]]
-    examples = collect(Runtime(trained), chosen)
+    examples = collect(Runtime(trained, adapt=False), texts)
     if not len(examples):
         raise ValueError("texts to prime adaptation with: all are empty")
-    scorer = Scorer(examples, seed)
-    scorer.fit(examples)
-    return Primed(
-        scorer.quantized(examples),
-        len(examples),
-        float(-np.log2(examples.given).mean()),
-        scorer.bits(examples),
-    )
+    parameters, bits = Parameters.neutral(), float(-np.log2(examples.given).mean())
+    adapted = bits
+    if len(examples.useful()):
+        scorer = Scorer(examples, seed)
+        scorer.fit(examples)
+        parameters, adapted = scorer.quantized(examples), scorer.bits(examples)
+    return Primed(parameters, len(examples), bits, adapted)
 
 
 def collect(runtime: Runtime, texts: Sequence[str]) -> Examples:
@@ -121,21 +135,21 @@ def _examples(ids: Ids, p: Floats, collected: Collected) -> Examples:
     )
 
 
-def main() -> int:
-    """Primes the checkpoint that is named, in place."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Primes the checkpoint that is named, in place; returns an exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.priming", description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("text", nargs="+", type=Path, help="files or folders of training text")
     parser.add_argument("--include", action="append", metavar="PATTERN")
     parser.add_argument("--skip", action="append", default=[], metavar="PATTERN")
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         corpus = read(options.text, Selection(tuple(options.include or "*"), tuple(options.skip)))
         trained = checkpoint.load(options.checkpoint)
-        primed = prime(trained, [document.text for document in corpus.train], options.seed)
+        primed = prime(trained, choose(corpus.train), options.seed)
         save(options.checkpoint, trained, primed)
-    except (CorpusError, ModelError, OSError) as error:
+    except (CorpusError, ModelError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     print(
@@ -145,16 +159,14 @@ def main() -> int:
     return 0
 
 
-def with_parameters(trained: Checkpoint, primed: Primed) -> Weights:
-    """A checkpoint's arrays with these parameters in the place of earlier ones."""
-    others = {n: w for n, w in trained.weights.items() if not n.startswith(PREFIX)}
-    return others | primed.parameters.to_arrays()
-
-
 def save(folder: Path, trained: Checkpoint, primed: Primed) -> None:
-    """Writes the checkpoint with these parameters, whole or not at all."""
+    """Writes the checkpoint with these parameters, whole or not at all.
+
+    Its card is written, too, where a training is described.
+    """
     summary = {**trained.training, "adaptation": primed.summary()}
-    checkpoint.save(folder, trained.config, with_parameters(trained, primed), summary)
+    card = model_card(trained.name, trained.config, summary) if "settings" in summary else None
+    checkpoint.save(folder, trained.config, primed.added_to(trained.weights), summary, card)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from model import checkpoint
 from model.checkpoint import Checkpoint, Weights
 from model.network import Network
@@ -15,7 +13,8 @@ from model.runtime import Ids, Runtime
 from model.runtime.clipping import clipped
 from training.card import model_card
 from training.corpus import Corpus
-from training.surprise import read
+from training.priming import choose, prime
+from training.surprise import mean_bits, read
 from training.validation import Validation
 
 LARGEST_COST = 0.005
@@ -62,12 +61,12 @@ def quantize(
     network = Network(trained.config)
     network.load_weights(trained.weights)
     weights = clipped(trained, _passages(trained, texts))
-    served = Runtime(replace(trained, weights=weights))
-    bits = np.concatenate([reading.bits for reading in read(served, validation.texts)])
+    served = Runtime(replace(trained, weights=weights), adapt=False)
+    bits = mean_bits(read(served, validation.texts))
     packed = validation.bits_per_character(network)
     # The rows have been int8 since the checkpoint was written; before, this was measured.
     known = trained.training.get("validation_bits_per_character") if network.contexts else None
-    cost = Cost(packed if known is None else known, packed, float(bits.mean()))
+    cost = Cost(packed if known is None else known, packed, bits)
     if not cost.bits <= LARGEST_COST:
         raise QuantizationError(
             f"{trained.name}: served in integers it would cost {cost.bits:.4f} bits a character "
@@ -81,12 +80,18 @@ def quantize(
 def finish(folder: Path, corpus: Corpus) -> Cost:
     """Makes the float checkpoint in a folder the one that is served, and records the cost in it.
 
+    What adapts it to the text at hand is trained here, too.
+
     Raises QuantizationError, and leaves the folder as it was, where serving costs too much.
     """
     trained = checkpoint.load(folder)
     validation = Validation(corpus.validation, trained.vocabulary, VALIDATED)
     weights, cost = quantize(trained, [d.text for d in corpus.train], validation)
+    primed = prime(replace(trained, weights=weights), choose(corpus.train))
+    weights = primed.added_to(weights)
+    adapted = read(Runtime(replace(trained, weights=weights)), validation.texts)
     summary = {**trained.training, "quantization": asdict(cost) | {"cost": cost.bits}}
+    summary["adaptation"] = primed.summary() | {"held_out_bits": mean_bits(adapted)}
     if trained.config.contexts:
         summary["context_rows"] = len(weights["contexts.rows"])
     card = model_card(trained.name, trained.config, summary)

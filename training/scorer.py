@@ -106,8 +106,8 @@ class Scorer:
         self.scale = np.where(deviation > 0, deviation, 1).astype(np.float32)
         shapes = (FEATURES, FIRST), (FIRST,), (FIRST, SECOND), (FIRST, SECOND), (SECOND,), (SECOND,)
         sizes = [math.prod(shape) for shape in shapes]
-        self._values = np.zeros(sum(sizes) + 1, np.float32)
-        *parts, self.c = np.split(self._values, np.cumsum(sizes))
+        self.values = np.zeros(sum(sizes) + 1, np.float32)
+        *parts, self.c = np.split(self.values, np.cumsum(sizes))
         self.W, self.b, self.U, self.V, self.d, self.v = (
             part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)
         )
@@ -119,7 +119,7 @@ class Scorer:
         """Goes over the examples PASSES times, with a rate that falls to nothing."""
         useful = examples.useful()
         total = PASSES * -(-len(useful) // BATCH)
-        momentum, square = np.zeros_like(self._values), np.zeros_like(self._values)
+        momentum, square = np.zeros_like(self.values), np.zeros_like(self.values)
         for step, places in enumerate(self._batches(useful), 1):
             gradient = self.gradient(examples, places)
             gradient *= min(1.0, CLIP / max(float(np.linalg.norm(gradient)), 1e-9))
@@ -128,7 +128,7 @@ class Scorer:
             towards = momentum / np.float32(1 - BETAS[0] ** step)
             towards /= np.sqrt(square / np.float32(1 - BETAS[1] ** step)) + np.float32(1e-8)
             rate = RATE * (1 - step / (total + 1)) * min(1.0, step / WARM_UP)
-            self._values -= np.float32(rate) * (towards + np.float32(DECAY) * self._values)
+            self.values -= np.float32(rate) * (towards + np.float32(DECAY) * self.values)
 
     def bits(self, examples: Examples) -> float:
         """The mean surprise of what came, over all places."""

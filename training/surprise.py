@@ -57,6 +57,11 @@ class Reading:
         )
 
 
+def mean_bits(readings: Sequence[Reading]) -> float:
+    """The bits a character over all texts together."""
+    return float(np.concatenate([reading.bits for reading in readings]).mean())
+
+
 @dataclass
 class _Reader:
     """A text on its way through one slot of the pool."""

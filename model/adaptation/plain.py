@@ -11,7 +11,7 @@ from model.adaptation import tables
 from model.adaptation.candidates import NEWEST_LEVELS, Candidate, Candidates, group
 from model.adaptation.engine import Collected, Cursor, Engine, Floats, Integers, Stale
 from model.adaptation.index import Ids
-from model.adaptation.parameters import ACTIVATION, OWN, SHARED
+from model.adaptation.parameters import ACTIVATION, OWN, SHARED, Int16s
 from model.adaptation.plain_index import GROUPS, SPAN, Context, PlainIndex
 
 FLAG: Final = 64
@@ -96,7 +96,7 @@ class PlainEngine(Engine[PlainIndex, PlainCursor]):
         if found.each:
             numbers = [candidate.number for candidate in found.each]
             shared, own = describe(index, context, found, p)
-            scores = self._score(np.array(shared, np.int64), np.array(own, np.int64))
+            scores = self.scores(np.array(shared, np.int16), np.array(own, np.int16))
             weights = tables.exponential()[scores - tables.LOWEST]
             mixed[numbers] = np.maximum(p[numbers], FLOOR) * weights
         lanes = np.zeros(-(-len(p) // LANES) * LANES, np.float32)
@@ -110,16 +110,19 @@ class PlainEngine(Engine[PlainIndex, PlainCursor]):
         mixed /= sums
         return mixed
 
-    def _score(self, shared: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The candidates' scores, by the network that Parameters states."""
+    def scores(self, shared: Int16s, own: Int16s) -> NDArray[np.int64]:
+        """The candidates' scores by the network that Parameters states.
+
+        `shared` (SHARED) and `own` (candidates, OWN) are the features.
+        """
         primed = self.parameters
 
         def activations(sums: NDArray[np.int64], layer: int) -> NDArray[np.int64]:
             shifted: NDArray[np.int64] = sums >> int(primed.shifts[layer])
             return shifted.clip(0, ACTIVATION)
 
-        base = primed.first_bias + primed.first_shared.astype(np.int64) @ shared
-        first = activations(base + own @ primed.first_own.T.astype(np.int64), 0)
+        base = primed.first_bias + primed.first_shared.astype(np.int64) @ shared.astype(np.int64)
+        first = activations(base + own.astype(np.int64) @ primed.first_own.T.astype(np.int64), 0)
         mean = first.sum(axis=0) // len(first)
         base = primed.second_bias + primed.second_mean.astype(np.int64) @ mean
         second = activations(base + first @ primed.second_own.T.astype(np.int64), 1)

@@ -1,0 +1,118 @@
+"""Priming: a checkpoint learns from training text how far to trust what a page finds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import adaptation
+from model.adaptation.parameters import Parameters, from_arrays
+from model.checkpoint import Checkpoint, load
+from model.runtime import Runtime
+from tests.tiny import save_tiny_checkpoint
+from training import priming
+from training.corpus import Document
+from training.priming import choose, collect, main, prime
+from training.surprise import mean_bits, read
+
+
+def repetitive(seed: int, lines: int = 60) -> str:
+    """Text in which a few names come again and again, other ones in each text."""
+    random = np.random.default_rng(seed)
+    names = ["".join(random.choice(list("abcdefgh"), 7)) for _ in range(6)]
+    return "".join(f"{random.choice(names)}({random.choice(names)})\n" for _ in range(lines))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save_tiny_checkpoint(tmp_path / "tiny")
+
+
+@pytest.fixture
+def checkpoint(folder: Path) -> Checkpoint:
+    return load(folder)
+
+
+def test_a_primed_checkpoint_is_less_surprised_by_texts_that_repeat(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = load(folder)
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for number in range(12):
+        (texts / f"{number}.txt").write_text(repetitive(number))
+    assert main([str(folder), str(texts), "--include", "*.txt"]) == 0
+    after = load(folder)
+    assert "adapted" in capsys.readouterr().out
+    assert after.fingerprint != before.fingerprint
+    assert after.training["adaptation"]["ids"] > 5000
+    for name, array in before.weights.items():
+        assert (after.weights[name] == array).all()
+
+    unseen = [repetitive(100), repetitive(101)]
+    network = mean_bits(read(Runtime(after, adapt=False), unseen))
+    adapted = mean_bits(read(Runtime(after), unseen))
+    assert adapted < network - 1
+    # It can be done again: the earlier parameters make room.
+    assert main([str(folder), str(texts)]) == 0
+    assert load(folder).fingerprint == after.fingerprint
+
+
+def test_texts_without_repetitions_leave_the_network_as_it_is(checkpoint: Checkpoint) -> None:
+    primed = prime(checkpoint, ["abcdefgh", "hgfedcba"])
+    assert primed.network_bits == primed.adapted_bits
+    neutral = Parameters.neutral()
+    for name, array in vars(from_arrays(primed.added_to({}))).items():
+        assert (array == getattr(neutral, name)).all()
+
+
+def test_examples_are_what_a_session_would_meet(checkpoint: Checkpoint) -> None:
+    texts = [repetitive(1, 8), repetitive(2, 5), "é€"]
+    examples = collect(Runtime(checkpoint), texts)
+    assert len(examples) == sum(len(checkpoint.vocabulary.encode(text)) for text in texts)
+    neutral = Parameters.neutral().to_arrays()
+    runtime = Runtime(
+        Checkpoint("neutral", checkpoint.config, {**checkpoint.weights, **neutral}, {}, "0")
+    )
+    engine = adaptation.engine_for(Parameters.neutral(), checkpoint.vocabulary)
+    index = engine.index()
+    place = 0
+    for text in texts[:1]:
+        for number in checkpoint.vocabulary.encode(text):
+            found = engine.collect(
+                index, np.array([number], np.int32), row(runtime, text, index.length)
+            )
+            begin, end = examples.begins[place : place + 2]
+            assert (found.own == examples.own[begin:end]).all()
+            assert (found.shared[0] == examples.shared[place]).all()
+            assert (examples.right[begin:end] == (found.ids == number)).all()
+            place += 1
+
+
+def row(runtime: Runtime, text: str, position: int) -> np.ndarray:
+    pool = runtime.pool(1)
+    slot = pool.acquire()
+    pool.start(slot)
+    pool.absorb([slot], [runtime.vocabulary.encode(text[:position])])
+    return pool.probabilities([slot])
+
+
+def test_half_of_what_is_read_is_of_the_kind_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(priming, "DOCUMENTS", 4)
+    monkeypatch.setattr(priming, "CHARACTERS", 3)
+    documents = [Document(Path(f"{n}"), f"{n}", f"{n:02}...", late=n >= 8) for n in range(10)]
+    assert choose(documents) == ["08.", "09.", "00.", "04."]
+    assert choose(documents[:8]) == ["00.", "02.", "04.", "06."]
+    assert choose(documents[8:]) == ["08.", "09."]
+
+
+@pytest.mark.parametrize("damage", ["no text", "no checkpoint"])
+def test_a_users_mistake_is_one_line(
+    damage: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.txt"
+    if damage != "no text":
+        text.write_text(repetitive(1))
+    missing = folder if damage == "no text" else tmp_path / "missing"
+    assert main([str(missing), str(text)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,83 @@
+"""The scorer's gradient, what it learns, and what its integers lose."""
+
+import math
+
+import numpy as np
+import pytest
+
+from model.adaptation.engine import Floats
+from model.adaptation.index import Symbols
+from model.adaptation.parameters import OWN, SHARED
+from model.adaptation.plain import PlainEngine
+from training import scorer
+from training.scorer import Examples, Scorer
+
+
+def examples(places: int, seed: int = 0) -> Examples:
+    """Random features; a candidate is right the likelier, the larger its first feature is."""
+    random = np.random.default_rng(seed)
+    counts = random.integers(0, 5, places)
+    begins = np.concatenate([[0], np.cumsum(counts)])
+    own = random.integers(-400, 401, (begins[-1], OWN)).astype(np.int16)
+    probabilities = random.uniform(0, 0.2, begins[-1]).astype(np.float32)
+    right = np.zeros(begins[-1], bool)
+    given = random.uniform(0.01, 0.2, places).astype(np.float32)
+    for place in np.flatnonzero(counts):
+        best = begins[place] + own[begins[place] : begins[place + 1], 0].argmax()
+        if random.random() < 0.8:
+            right[best], given[place] = True, probabilities[best]
+    shared = random.integers(-400, 401, (places, SHARED)).astype(np.int16)
+    return Examples(begins, shared, own, probabilities, right, given)
+
+
+def test_the_gradient_is_that_of_the_surprise() -> None:
+    some = examples(60)
+    network = Scorer(some, 1)
+    values = network.values
+    random = np.random.default_rng(2)
+    values[:] = random.normal(0, 0.2, len(values))
+    places = some.useful()
+    gradient = network.gradient(some, places)
+
+    def surprise() -> float:
+        return network.bits(some) * math.log(2) * len(some) / len(places)
+
+    for at in [*random.integers(0, len(values), 25), len(values) - 1]:
+        kept, step = values[at], np.float32(0.002)
+        values[at] = kept + step
+        above = surprise()
+        values[at] = kept - step
+        below = surprise()
+        values[at] = kept
+        assert gradient[at] == pytest.approx((above - below) / (2 * step), rel=0.05, abs=2e-3)
+
+
+def test_it_begins_as_the_network_alone() -> None:
+    some = examples(200)
+    assert Scorer(some, 1).bits(some) == pytest.approx(-np.log2(some.given).mean(), abs=1e-6)
+
+
+def test_it_learns_and_its_integers_lose_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scorer, "PASSES", 3)
+    some, others = examples(4000), examples(1000, seed=1)
+    network = Scorer(some, 1)
+    before = network.bits(others)
+    network.fit(some)
+    after = network.bits(others)
+    assert after < before - 0.5
+
+    symbols = Symbols(np.zeros(50, np.uint8), 0, 1)
+    engine = PlainEngine(network.quantized(some), symbols)
+    assert served_bits(engine, others) == pytest.approx(after, abs=0.01)
+
+
+def served_bits(engine: PlainEngine, some: Examples) -> float:
+    bits = -np.log2(some.given.astype(np.float64))
+    for place in some.useful():
+        at = np.arange(some.begins[place], some.begins[place + 1])
+        weights: Floats = np.exp(engine.scores(some.shared[place], some.own[at]) / 64)
+        raised = np.maximum(some.probabilities[at], scorer.FLOOR) * weights
+        total = 1 + (raised - some.probabilities[at]).sum()
+        right = some.right[at]
+        bits[place] = -np.log2((raised[right].sum() if right.any() else some.given[place]) / total)
+    return float(bits.mean())
