@@ -18,7 +18,7 @@ from tests.invariant.machine import Invariant, run_invariant, together
 from tests.invariant.recorded import Key, read, replay
 from tests.invariant.stage import Stage
 from tests.invariant.typist import Mismatch, Tally, Typist
-from tests.tiny import save_tiny_checkpoint
+from tests.tiny import save_primed_checkpoint, save_tiny_checkpoint
 
 STEPS = 60
 # The first of a run is the plainest: one rule, over and over.
@@ -78,7 +78,7 @@ def soak(
         raise typer.Exit(2)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        tiny = [save_tiny_checkpoint(folder / f"tiny-{seed}", seed=seed) for seed in (0, 1)]
+        tiny = [save_primed_checkpoint(folder / "adapting"), save_tiny_checkpoint(folder / "tiny")]
         checkpoints = tiny if checkpoint is None else [checkpoint, tiny[0]]
         with Stage(folder, checkpoints) as stage:
             name = str(checkpoint or "tiny")

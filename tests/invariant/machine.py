@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from model.adaptation.page import BLOCK
 from tests.invariant.stage import Stage
 from tests.invariant.typist import Tally, Typist, Wish
 
@@ -27,7 +28,15 @@ WISHES = st.builds(
     Wish,
     top=st.sampled_from([0, 0, 3]),
     options=st.sampled_from(
-        [(), (), (("max_chars", 60),), (("min_confidence", 0.2),), (("suffix", "a b"),)]
+        [
+            (),
+            (),
+            (("max_chars", 60),),
+            (("min_confidence", 0.2),),
+            (("suffix", "a b"),),
+            (("n", 3),),
+            (("n", 2), ("temperature", 1.0), ("seed", 3)),
+        ]
     ),
 )
 
@@ -74,6 +83,22 @@ class Invariant(RuleBasedStateMachine):
     def paste(self, who: int, back: int, begin: int, size: int, as_edit: bool) -> None:
         keep = max(0, len(self.typists[who].text) - back)
         self._replace(who, keep, SOURCE[begin : begin + size], as_edit, Wish())
+
+    @rule(
+        who=WHO,
+        blocks=st.integers(0, 6),
+        away=st.integers(-2, 2),
+        piece=SHORT,
+        as_edit=st.booleans(),
+    )
+    def go_to_a_blocks_edge(
+        self, who: int, blocks: int, away: int, piece: str, as_edit: bool
+    ) -> None:
+        """Makes the text so long that it is cut, or its window begins elsewhere, about here."""
+        own = self.typists[who].text
+        length = max(0, BLOCK * blocks + away)
+        append = (SOURCE * 2)[len(own) : length] + piece
+        self._replace(who, min(length, len(own)), append, as_edit, Wish(top=2))
 
     @rule(who=WHO, back=BACK, as_edit=st.booleans(), wish=WISHES)
     def delete(self, who: int, back: int, as_edit: bool, wish: Wish) -> None:

@@ -10,7 +10,7 @@ from tests.invariant.machine import Invariant, run_invariant
 from tests.invariant.recorded import read, replay
 from tests.invariant.stage import Stage
 from tests.invariant.typist import Mismatch, Tally, Typist, Wish
-from tests.tiny import save_tiny_checkpoint
+from tests.tiny import save_primed_checkpoint, save_tiny_checkpoint
 
 EXAMPLES = 6
 STEPS = 50
@@ -19,7 +19,10 @@ STEPS = 50
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("invariant")
-    checkpoints = [save_tiny_checkpoint(folder / f"tiny-{seed}", seed=seed) for seed in (0, 1)]
+    checkpoints = [
+        save_primed_checkpoint(folder / "adapting"),
+        save_tiny_checkpoint(folder / "tiny"),
+    ]
     with Stage(folder, checkpoints) as stage:
         yield stage
 

@@ -2,14 +2,28 @@
 
 import asyncio
 import random
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from service.complete import complete
 from service.schema import CompleteRequest
 from tests.service.batch import ALPHABET, text_of
 from tests.service.running import EAGER, Service, comparable, running
+from tests.tiny import save_primed_checkpoint
 
 NEEDLE = "def n(ab):\n  é😀"
+
+
+@pytest.fixture(params=["plain", "adapting"])
+def options(
+    options: dict[str, Any], request: pytest.FixtureRequest, tmp_path: Path
+) -> dict[str, Any]:
+    """With a network alone, and with one whose answers depend on pages, too."""
+    if request.param == "plain":
+        return options
+    return options | {"checkpoint": (save_primed_checkpoint(tmp_path / "adapting"),)}
 
 
 async def type_needle(service: Service) -> list[dict[str, Any]]:
