@@ -133,7 +133,12 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
         runtimes = parts().models.runtimes
         return ModelList(
             models=tuple(
-                ModelEntry(name=r.checkpoint.name, fingerprint=r.fingerprint, default=i == 0)
+                ModelEntry(
+                    name=r.checkpoint.name,
+                    fingerprint=r.fingerprint,
+                    default=i == 0,
+                    adapts=r.adaptation is not None,
+                )
                 for i, r in enumerate(runtimes)
             )
         )

@@ -252,11 +252,12 @@ class CompleteResponse(Strict):
 
 
 class ModelEntry(Strict):
-    """One loaded model."""
+    """One loaded model; one that `adapts` takes up what the text at hand repeats."""
 
     name: str
     fingerprint: str
     default: bool
+    adapts: bool
 
 
 class ModelList(Strict):

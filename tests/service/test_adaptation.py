@@ -146,3 +146,9 @@ async def test_where_nothing_is_compiled_the_answers_are_the_same(adapting: Path
             text = text[:-1] if key == "\b" else text + key
             answer = await service.complete(session="plain", prefix=text, top=3, n=2)
             assert comparable(answer) == reference(compiled, text, 3, n=2)
+
+
+async def test_the_models_say_whether_they_adapt(adapting: Path, checkpoint: Path) -> None:
+    async with running(checkpoint=(adapting, checkpoint)) as service:
+        listed = (await service.http.get("/models")).json()["models"]
+    assert [model["adapts"] for model in listed] == [True, False]
