@@ -6,11 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from model.candidate import Candidate, Rules
 from model.checkpoint import load
 from model.completing import complete
 from model.decoding import Options
 from model.runtime import Runtime
+from model.runtime.arithmetic import Floats
 from model.sampling import Sampler, Sampling
+from tests.model.adaptation.primed import primed
 from tests.tiny import save_tiny_checkpoint
 from training.evaluation import Session, calibration_error, evaluate, figures, sweep, type_with
 from training.suggestions import suggest
@@ -73,6 +76,69 @@ def test_suggestions_are_those_of_a_fresh_completion_at_every_position(
                 assert suggestions.at(position, options) == direct
                 shown += bool(direct.text)
     assert shown > 50
+
+
+@pytest.fixture(scope="module")
+def adapting(runtime: Runtime) -> Runtime:
+    return Runtime(primed(runtime.checkpoint))
+
+
+def test_adapted_bits_are_those_of_a_fresh_page_at_each_character(
+    adapting: Runtime, texts: list[str]
+) -> None:
+    assert adapting.adaptation is not None
+    for text, reading in zip(texts, read(adapting, texts), strict=True):
+        for position, bits in list(enumerate(reading.bits))[::3]:
+            place, direct = Place(adapting, text[:position]), 0.0
+            for index in adapting.vocabulary.spell(text[position]):
+                direct -= math.log2(place.distribution()[index])
+                place.step(index)
+            assert bits == pytest.approx(direct, rel=1e-12)
+
+
+@pytest.mark.parametrize("every", [8, 64])
+def test_adapted_suggestions_are_those_of_a_fresh_page_at_every_position(
+    adapting: Runtime, texts: list[str], every: int
+) -> None:
+    readings = read(adapting, texts, every)
+    shown = 0
+    for text, suggestions in zip(texts, suggest(adapting, texts, readings, LOOSE), strict=True):
+        for position in range(len(text)):
+            place = Place(adapting, text[:position])
+            greedy = Candidate(Rules(adapting.vocabulary, LOOSE, adapting.calibration))
+            while True:
+                index = int(place.distribution().argmax())
+                if not greedy.push(index, float(place.distribution()[index])):
+                    break
+                place.step(index)
+            assert suggestions.at(position, LOOSE) == greedy.completion()
+            shown += bool(greedy.completion().text)
+    assert shown > 50
+
+
+class Place:
+    """A place after a text, computed from nothing."""
+
+    def __init__(self, runtime: Runtime, text: str) -> None:
+        assert runtime.adaptation is not None
+        self._adaptation = runtime.adaptation
+        self._pool = runtime.pool(1)
+        self._slots = [self._pool.acquire()]
+        self._pool.start(self._slots[0])
+        self._pool.absorb(self._slots, [runtime.vocabulary.encode(text)])
+        page = self._adaptation.page()
+        page.follow(text)
+        self._cursor = page.cursor()
+        self._page = page
+
+    def distribution(self) -> Floats:
+        p = self._pool.probabilities(self._slots)
+        row: Floats = self._adaptation.distribution([self._cursor], p)[0]
+        return row
+
+    def step(self, index: int) -> None:
+        self._pool.step(self._slots, [index])
+        self._cursor.push(index)
 
 
 def test_looser_options_than_were_computed_are_refused(runtime: Runtime) -> None:
