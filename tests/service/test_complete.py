@@ -70,8 +70,9 @@ async def test_the_same_request_again_gives_the_same_answer(service: Service) ->
     assert again["usage"] == {
         "characters_absorbed": 0,
         "steps_computed": 0,
-        "steps_reused": len(first["chars"]) - 1,
+        "steps_reused": first["usage"]["steps_computed"] - len("while tr"),
     }
+    assert again["usage"]["steps_reused"] > 0
     assert (comparable(again), again["version"]) == (comparable(first), first["version"])
 
 
@@ -100,7 +101,7 @@ async def test_typing_what_was_predicted_computes_only_what_lies_beyond(
         answer = await service.complete(session="s", max_chars=8, **body)
         assert comparable(answer) == reference(runtime, text, max_chars=8)
         assert answer["usage"]["steps_computed"] <= 2
-        assert answer["usage"]["steps_reused"] >= 5
+        assert answer["usage"]["steps_reused"] >= 2
 
 
 async def test_whatever_differs_in_the_request_decodes_the_kept_steps_anew(
@@ -114,8 +115,8 @@ async def test_whatever_differs_in_the_request_decodes_the_kept_steps_anew(
         {"max_chars": 40},
         {"min_confidence": 0.3},
         {"min_confidence": 1.0},
-        {"stop": (plain["completion"][2:4],)},
-        {"suffix": plain["completion"][1:3]},
+        {"stop": (plain["completion"][1:2],)},
+        {"suffix": plain["completion"][:2]},
         {"top": 5},
     )
     for options in changed:
