@@ -18,7 +18,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Python refuses a library whose number is not its own: what follows is known to both. */
-enum { LAYOUT = 1 };
+enum { LAYOUT = 2 };
 
 enum chain { LONG, SHORT, WORD, WORDS, SKIP, ABOVE, CHAINS };
 enum { HEADS = 2048, PAIRS = 4096, RECENT = 32, MOST = 32 };
@@ -40,34 +40,33 @@ static const uint8_t GROUP[RECENT + 1] = {0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 4,
                                           4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5};
 enum { GROUPS = 6, NEWEST = 6, TALLIES = 7 };
 static const uint32_t MULTIPLIER = 0x9E3779B1u;
-
 enum { NO_ID = UINT16_MAX };
 
 /* What has been read at some place: the last ids and the words they make. */
 struct context {
-    uint16_t recent[RECENT]; /* the newest last; NO_ID before the beginning */
+    uint16_t recent[RECENT];      /* the newest last; NO_ID before the beginning */
     uint32_t word, before, older; /* hashes of the word so far and of the two before it */
-    int32_t letters;         /* how many ids the word so far has, with what stands before it */
-    int32_t inside;          /* whether the newest id belongs to a word */
-    int32_t place;           /* how many ids have been read */
-    int32_t line, over;      /* where this line begins, and the one before it; or -1 */
+    int32_t letters;              /* how many ids the word so far has, with the one before it */
+    int32_t inside;               /* whether the newest id belongs to a word */
+    int32_t place;                /* how many ids have been read */
+    int32_t line, over;           /* where this line begins, and the one before it, or -1 */
 };
 
+/* The scorer, its tables, and what is known of ids. Matrices lie in pairs of inputs: (SHARED / 2,
+   first, 2), (OWN / 2, first, 2), (first / 2, second, 2). */
 struct model {
-    int64_t size, first, second;  /* ids, and units of the scorer's layers */
-    const uint8_t *letters;       /* (size): whether an id belongs to words */
-    const int16_t *logarithm;     /* (256 + 128): of a float's exponent and of its mantissa */
-    const float *exponential;     /* (highest - lowest + 1) */
-    int32_t lowest, highest;      /* the range of scores */
-    /* Matrices in pairs of inputs: (SHARED / 2, first, 2), (OWN / 2, first, 2). */
+    int64_t size, first, second; /* ids, and units of the two layers */
+    const uint8_t *letters;      /* (size): whether an id belongs to words */
+    const int16_t *logarithm;    /* (256 + 128): of a float's exponent and of its mantissa */
+    const float *exponential;    /* (highest - lowest + 1) */
+    int32_t lowest, highest;     /* the range of scores */
     const int16_t *first_shared, *first_own;
-    const int32_t *first_bias;                 /* (first) */
-    const int16_t *second_own, *second_mean;   /* (first / 2, second, 2) */
-    const int32_t *second_bias;                /* (second) */
-    const int16_t *output;                     /* (second) */
-    const int32_t *output_bias, *shifts;       /* (1), (3) */
-    int64_t newline;              /* the id of a line end, or -1 */
-    int64_t space;
+    const int32_t *first_bias;
+    const int16_t *second_own, *second_mean;
+    const int32_t *second_bias;
+    const int16_t *output;
+    const int32_t *output_bias, *shifts; /* (1), (3) */
+    int64_t newline, space;              /* ids, or -1 */
 };
 
 /* What a page keeps of one place; a quarter of a cache line. */
@@ -101,7 +100,7 @@ struct findings {
     int32_t count;
     uint16_t id[MOST];
     int32_t seen[MOST][LEVELS], all_seen[LEVELS];    /* occurrences at a level or above */
-    int32_t repeats[MOST][REPEATS], all_repeats[REPEATS]; /* after the word, two words, a word skipped */
+    int32_t repeats[MOST][REPEATS], all_repeats[REPEATS]; /* after the contexts WORD to ABOVE */
     int32_t longest[MOST], longest_age[MOST], age[MOST];
     int32_t newest[4];   /* the candidate that came last after an order of 2, 3, 4 and 6, or -1 */
     int32_t best, match; /* the candidate after the longest match, or -1, and that length */
@@ -161,7 +160,8 @@ static void locate(const struct page *page, const struct context *context, int64
     const int32_t column = context->place - context->line;
     const uint32_t words = words_hash(context->word, context->before, WORDS);
     const uint32_t skip = words_hash(context->word, context->older, SKIP);
-    const uint32_t over = hash_of(ABOVE, above(page, context), x[0], column < COLUMNS ? column : COLUMNS);
+    const uint32_t at = (uint32_t)(column < COLUMNS ? column : COLUMNS);
+    const uint32_t over = hash_of(ABOVE, above(page, context), x[0], at);
     heads[LONG] = LONG * HEADS + hash_of(x[3], x[2], x[1], x[0]) % HEADS;
     heads[SHORT] = SHORT * HEADS + hash_of(0, 0, x[1], x[0]) % HEADS;
     heads[WORD] = WORD * HEADS + finish(context->word) % HEADS;
@@ -385,7 +385,8 @@ static void describe(const struct page *page, const struct context *context,
                      int16_t own[MOST][OWN]) {
     const struct model *model = page->model;
     const int32_t last = (int32_t)back(context, 0) - 1;
-    const int64_t followed = last < 0 ? 0 : page->singles[last] - (page->length > 0 && page->ids[page->length - 1] == last);
+    const int64_t open = page->length > 0 && page->ids[page->length - 1] == last;
+    const int64_t followed = last < 0 ? 0 : page->singles[last] - open;
     int64_t distinct[3] = {0, 0, 0}, covered = 0, top = top_of(p, model->size);
     for (int c = 0; c < found->count; c++) {
         distinct[0] += found->seen[c][0] > 0;
@@ -427,7 +428,8 @@ static void describe(const struct page *page, const struct context *context,
             *to++ = share(model, found->seen[c][level], found->all_seen[level]);
         for (int i = 0; i < REPEATS; i++)
             *to++ = share(model, found->repeats[c][i], found->all_repeats[i]);
-        *to++ = share(model, last < 0 ? 0 : page->pairs[pair_of((uint32_t)last, (uint32_t)id)], followed);
+        const int64_t pair = last < 0 ? 0 : page->pairs[pair_of((uint32_t)last, (uint32_t)id)];
+        *to++ = share(model, pair, followed);
         *to++ = share(model, page->singles[id], page->length);
         for (int i = 0; i < 4; i++)
             *to++ = found->newest[i] == c ? FLAG : 0;
@@ -446,8 +448,8 @@ static void describe(const struct page *page, const struct context *context,
     }
 }
 
-/* Adds to the sums of `units` units, a multiple of PANEL, their weights by an even number of inputs.
-   Weights lie in pairs of inputs, all units of a pair together. */
+/* Adds to the sums of `units` units, a multiple of PANEL, their products with an even number of
+   inputs. Weights lie in pairs of inputs, all units of a pair together. */
 static void add_products(const int16_t *weights, const int16_t *x, int64_t inputs, int64_t units,
                          int32_t *sums) {
     for (int64_t unit = 0; unit < units; unit += PANEL) {
@@ -489,7 +491,7 @@ static void activate(const int32_t *sums, int64_t units, int32_t shift, int16_t 
 static void score(const struct model *model, const int16_t shared[SHARED],
                   int16_t own[MOST][OWN], int32_t count, int32_t scores[MOST]) {
     int32_t base[UNITS_MOST], sums[UNITS_MOST], totals[UNITS_MOST] = {0};
-    int16_t first[MOST][UNITS_MOST], second[UNITS_MOST], mean[UNITS_MOST];
+    int16_t first[MOST][UNITS_MOST], second[UNITS_MOST], mean[UNITS_MOST] = {0};
     const size_t first_bytes = (size_t)model->first * sizeof(int32_t);
     const size_t second_bytes = (size_t)model->second * sizeof(int32_t);
     if (!count)
@@ -515,7 +517,9 @@ static void score(const struct model *model, const int16_t shared[SHARED],
         for (int64_t k = 0; k < model->second; k++)
             sum += model->output[k] * second[k];
         sum >>= model->shifts[2];
-        scores[c] = sum < model->lowest ? model->lowest : sum > model->highest ? model->highest : sum;
+        scores[c] = sum < model->lowest    ? model->lowest
+                    : sum > model->highest ? model->highest
+                                           : sum;
     }
 }
 

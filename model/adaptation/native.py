@@ -17,7 +17,7 @@ from model.adaptation.index import Ids, Index, Symbols
 from model.adaptation.parameters import OWN, SHARED, Parameters
 
 LIBRARY = Path(__file__).with_name("_adapt.so")
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 RECENT: Final = 32
 TALLIES: Final = 7
 MOST: Final = 32
