@@ -7,11 +7,12 @@ As a program it does so with a library that is named, which may be one built wit
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 
 from model.adaptation import native
-from model.adaptation.engine import Floats
+from model.adaptation.engine import Engine, Floats
 from model.adaptation.index import LIMIT, Symbols
 from model.adaptation.native import NativeEngine
 from model.adaptation.plain import PlainEngine
@@ -33,10 +34,11 @@ def run(seed: int) -> None:
     """One sequence of calls; raises AssertionError where the backends differ."""
     chosen, random = Random(seed), np.random.default_rng(seed)
     symbols = Symbols.of(VOCABULARY)
-    engines = (
-        NativeEngine(random_parameters(seed), symbols),
-        PlainEngine(random_parameters(seed), symbols),
-    )
+    parameters = random_parameters(seed)
+    engines: list[Engine[Any, Any]] = [
+        NativeEngine(parameters, symbols),
+        PlainEngine(parameters, symbols),
+    ]
     one, other = (engine.index() for engine in engines)
     for _ in range(6):
         ids = np.concatenate(chosen.choices(PIECES, k=chosen.choice([1, 9, 60])))

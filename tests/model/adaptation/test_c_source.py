@@ -5,9 +5,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from model.adaptation import native, tables
 from model.adaptation.index import Symbols
@@ -92,9 +94,9 @@ def test_an_aarch64_processor_gives_the_same_bits(
     layers = len(parameters.first_bias), len(parameters.second_bias)
     spread = tables.LOWEST, tables.HIGHEST, symbols.newline, symbols.space
     head = np.array([symbols.size, *layers, *spread, len(ids), 450, len(pushed)], "<i8")
-    model = [symbols.letters, tables.logarithm(), tables.exponential()]
+    model: list[NDArray[Any]] = [symbols.letters, tables.logarithm(), tables.exponential()]
     model += [in_pairs(array) for array in vars(parameters).values()]
-    given = [head, *model, ids.astype("<i8"), np.array(pushed, "<i8"), p]
+    given: list[NDArray[Any]] = [head, *model, ids.astype("<i8"), np.array(pushed, "<i8"), p]
     done = subprocess.run(
         [emulator, program],
         input=b"".join(array.tobytes() for array in given),
