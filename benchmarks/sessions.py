@@ -9,7 +9,6 @@ absorb text, without those that decode the suggestion.
 
 import asyncio
 import json
-import os
 import random
 import shutil
 import socket
@@ -29,7 +28,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.served import ROOT, service
+
 LONG, SHORT = 100_000, 1_000
 BACKS = (1, 100, 10_000)
 KEYS = 200
@@ -77,19 +77,19 @@ def measure(
     ] = None,
 ) -> None:
     """Measures what sessions cost, in time and in memory."""
-    with _service(checkpoint, "memory://") as (url, _), httpx.Client(base_url=url) as http:
+    with service(checkpoint, "memory://") as (url, _), httpx.Client(base_url=url) as http:
         text = _text(LONG + 2 * KEYS)
         keys = _keys(http, text, (SHORT, LONG))
         backs = [
             *(_back(http, text, "pasted", back) for back in BACKS),
             *(_back(http, text, "typed", back) for back in BACKS),
         ]
-    with _service(checkpoint, "memory://") as (url, process):
+    with service(checkpoint, "memory://") as (url, process):
         asyncio.run(_open(url, 1))
         base = _resident_megabytes(process)
         asyncio.run(_open(url, sessions))
         over_base = _resident_megabytes(process) - base
-    with _redis() as port, _service(checkpoint, f"redis://127.0.0.1:{port}/0") as (url, _):
+    with _redis() as port, service(checkpoint, f"redis://127.0.0.1:{port}/0") as (url, _):
         asyncio.run(_open(url, sessions))
         with redis.Redis(port=port) as client:
             used = [client.memory_usage(key) or 0 for key in client.scan_iter(count=1000)]
@@ -191,28 +191,6 @@ def _text(length: int) -> str:
     """This repository's own sources, as often as it takes."""
     sources = "".join(path.read_text("utf-8") for path in sorted(ROOT.glob("service/*.py")))
     return (sources * (length // len(sources) + 1))[:length]
-
-
-@contextmanager
-def _service(checkpoint: Path, store: str) -> Iterator[tuple[str, int]]:
-    """The address and process of a service of one worker."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEXTCHAR_")}
-    settings = {"CHECKPOINT": str(checkpoint), "STORE": store, "PORT": "0"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "nextchar", "serve"],
-        cwd=ROOT,
-        env=kept | {f"NEXTCHAR_{name}": value for name, value in settings.items()},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            ready = process.stdout.readline()
-            if "ready on " not in ready:
-                raise typer.BadParameter(f"the service did not start with {checkpoint}")
-            yield ready.split("ready on ")[1].split()[0], process.pid
-        finally:
-            process.terminate()
 
 
 @contextmanager

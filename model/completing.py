@@ -6,12 +6,12 @@ equal this one's, bit for bit.
 
 from dataclasses import dataclass
 
-from model.adaptation import window_start
+from model.adaptation import Adaptation, window_start
 from model.branches import Branches
 from model.decoder import Decoder
 from model.decoding import BEFORE, Completion, Options
 from model.outlook import next_characters, predicted
-from model.runtime import Runtime
+from model.runtime import Pool, Runtime
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,22 @@ def complete(runtime: Runtime, prefix: str, options: Options | None = None, top:
         page = adaptation.page()
         page.follow(prefix[window_start(len(prefix)) :])
         branches.begin(page.cursor())
-    while turn := decoder.turn:
-        if steps := branches.move(pool, turn):
-            pool.step([slot for slot, _ in steps], [index for _, index in steps])
-        asked = [slots[branch] for branch in turn.asks]
-        states = [pool.read(slot) if decoder.shares else None for slot in asked]
-        cursors = branches.cursors(turn.asks, decoder.shares)
-        decoder.take(predicted(pool, adaptation, asked, cursors, turn.whole, states))
+    run(decoder, pool, branches, adaptation)
     following: tuple[tuple[str, float], ...] = ()
     if decoder.next is not None:
         following = next_characters(vocabulary, decoder.next, top)
     return Answer(decoder.completion, decoder.alternatives, following)
+
+
+def run(decoder: Decoder, pool: Pool, branches: Branches, adaptation: Adaptation | None) -> None:
+    """Decodes to the end; the first branch is at the end of the text, in the pool and on its page.
+
+    `adaptation` is what the page was made by, None where there is no page.
+    """
+    while turn := decoder.turn:
+        if steps := branches.move(pool, turn):
+            pool.step([slot for slot, _ in steps], [index for _, index in steps])
+        asked = [branches.slots[branch] for branch in turn.asks]
+        states = [pool.read(slot) if decoder.shares else None for slot in asked]
+        cursors = branches.cursors(turn.asks, decoder.shares)
+        decoder.take(predicted(pool, adaptation, asked, cursors, turn.whole, states))

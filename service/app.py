@@ -26,7 +26,7 @@ from service.schema import (
 )
 from service.settings import Settings
 from service.stores import StoreError
-from service.streaming import OnChars, Stream, answering, streams
+from service.streaming import EventStream, OnChars, Stream, streams
 from service.websocket import PATH as WEBSOCKET_PATH
 from service.websocket import Connection
 
@@ -109,7 +109,8 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
 
         if not body.stream:
             return await unless_gone(request, work(None))
-        return await answering(request, Stream(work), events)
+        stream = Stream(work)
+        return EventStream(stream, events(stream))
 
     @app.websocket(WEBSOCKET_PATH)
     async def websocket(websocket: WebSocket) -> None:

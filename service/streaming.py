@@ -1,16 +1,15 @@
 """Streams: an answer's characters as they become certain, then the answer itself."""
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Generic, TypeVar
 
 from fastapi.sse import EventSourceResponse, format_sse_event
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from model.decoding import CharProbability
-from service.clients import unless_gone
 
 Chars = tuple[CharProbability, ...]
 OnChars = Callable[[int, Chars], None]
@@ -18,6 +17,8 @@ OnChars = Callable[[int, Chars], None]
 
 Result = TypeVar("Result")
 
+# How long the thread that computes waits for its first characters to be taken.
+LONGEST_TURN_SECONDS = 0.0005
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
@@ -34,6 +35,7 @@ class Stream(Generic[Result]):
         self._told: deque[tuple[int, Chars]] = deque()
         self._news = asyncio.Event()
         self._waking = False
+        self._begun = threading.Event()
         self._task = asyncio.create_task(work(self._tell))
         self._task.add_done_callback(self._ended)
 
@@ -53,6 +55,7 @@ class Stream(Generic[Result]):
                 while self._told and self._told[0][0] == number:
                     chars += self._told.popleft()[1]
                 yield number, chars
+                self._begun.set()
             if self._task.done() and not self._told:
                 return
 
@@ -75,6 +78,10 @@ class Stream(Generic[Result]):
         if not self._waking:
             self._waking = True
             self._loop.call_soon_threadsafe(self._wake)
+        if not self._begun.is_set():
+            # Python gives the loop no turn by itself while this thread computes on.
+            self._begun.wait(LONGEST_TURN_SECONDS)
+            self._begun.set()
 
     def _wake(self) -> None:
         # What is told after this wakes anew, and what was told before is read now.
@@ -93,27 +100,22 @@ class EventStream(EventSourceResponse):
         self._stream = stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        watching = asyncio.create_task(self._watch(receive))
         try:
-            await super().__call__(scope, receive, send)
+            await self._stream.begin()
+            await self.stream_response(send)
+        except asyncio.CancelledError:
+            if not watching.done():
+                raise
         finally:
             self._stream.close()
+            watching.cancel()
 
-
-async def answering(
-    request: Request,
-    stream: Stream[Result],
-    events: Callable[[Stream[Result]], AsyncIterator[bytes]],
-) -> EventStream:
-    """The response of a stream that has begun; what goes wrong before that is raised instead.
-
-    While there is nothing to send the client's leaving ends the work, and afterwards too.
-    """
-    try:
-        await unless_gone(request, stream.begin())
-    except BaseException:
-        stream.close()
-        raise
-    return EventStream(stream, events(stream))
+    async def _watch(self, receive: Receive) -> None:
+        """Ends the work when the client goes."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._stream.close()
 
 
 def event(data: str, name: str | None = None) -> bytes:

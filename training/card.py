@@ -58,7 +58,7 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
                 f"; of this, {quantization['packed_bits'] - quantization['float_bits']:+.4f} by "
                 "the contexts' rows as int8. Rows are chosen before training, so that leaving "
                 "others out costs a trained network nothing."
-                if config.contexts
+                if "packed_bits" in quantization and config.contexts
                 else "."
             ),
             "",

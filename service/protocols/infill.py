@@ -20,7 +20,7 @@ from service.protocols.infill_schema import ANY_SEED, Health, InfillRequest, Inf
 from service.protocols.windows import text_before
 from service.schema import MAX_CHARS, MAX_LINES
 from service.sessions import Prefix
-from service.streaming import Chars, OnChars, Stream, answering, event, streams
+from service.streaming import Chars, EventStream, OnChars, Stream, event, streams
 
 PATH = "/infill"
 HEALTH = "/health"
@@ -55,7 +55,8 @@ def routes(parts: Callable[[], Parts]) -> APIRouter:
         infilling = Infilling(parts(), body)
         if not body.stream:
             return JSONResponse(await unless_gone(request, infilling.respond()))
-        return await answering(request, Stream(infilling.answer), infilling.events)
+        stream = Stream(infilling.answer)
+        return EventStream(stream, infilling.events(stream))
 
     @router.get(
         HEALTH,

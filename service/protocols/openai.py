@@ -31,7 +31,7 @@ from service.protocols.openai_schema import (
 )
 from service.schema import MAX_CHARS, MAX_LINES
 from service.sessions import Prefix
-from service.streaming import Chars, OnChars, Stream, answering, event, streams
+from service.streaming import Chars, EventStream, OnChars, Stream, event, streams
 
 FinishReason = Literal["stop", "length"]
 
@@ -65,7 +65,8 @@ def routes(parts: Callable[[], Parts]) -> APIRouter:
         generation = Generation(parts(), body)
         if not body.stream:
             return await unless_gone(request, generation.respond())
-        return await answering(request, Stream(generation.answers), generation.events)
+        stream = Stream(generation.answers)
+        return EventStream(stream, generation.events(stream))
 
     @router.get("/models", summary="OpenAI: the loaded models")
     async def models() -> ModelObjects:

@@ -1,0 +1,205 @@
+"""What adaptation costs: reading a key, a step of decoding with and without it, a window, memory.
+
+`python -m benchmarks.adaptation CHECKPOINT TEXT… --json F` measures one thread of one core. A step
+moves a session by a predicted id and finds the most probable next one, for a batch of sessions,
+each with a text and page of its own; it goes on along what each predicts. Without adaptation it is
+`Pool.follow`; both take turns, so that their ratio is of one machine at one time.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.machine import processor
+from benchmarks.timing import best_seconds
+from model.adaptation import Adaptation, Page, window_start
+from model.adaptation.index import LIMIT
+from model.checkpoint import load
+from model.runtime import Runtime
+
+CHARACTERS = 6000
+"""The text of each session that decodes."""
+KEYS = 200
+"""Keys that are typed in one measurement of what a key costs."""
+STEPS = 24
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decoded step of each session of a batch, in microseconds a session."""
+
+    batch: int
+    network: float
+    adapted: float
+
+    @property
+    def ratio(self) -> float:
+        return self.adapted / self.network
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All that is measured; microseconds, milliseconds and bytes as their names say."""
+
+    backend: str
+    microseconds_a_key: float
+    microseconds_a_key_taken_back: float
+    milliseconds_a_full_window: float
+    bytes_a_session: dict[int, int]
+    steps: tuple[Step, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """One object, the ratios included."""
+        rows = [asdict(step) | {"ratio": step.ratio} for step in self.steps]
+        return {"processor": processor(), **asdict(self), "steps": rows}
+
+
+def measure(runtime: Runtime, texts: Sequence[str], batches: Sequence[int], rounds: int) -> Figures:
+    """Measures on texts that together have more than a window.
+
+    Raises ValueError for less text, and where the runtime does not adapt.
+    """
+    adaptation = runtime.adaptation
+    if adaptation is None:
+        raise ValueError("the checkpoint is not primed for adaptation")
+    whole = "\n".join(texts)
+    if len(whole) < 2 * LIMIT:
+        raise ValueError(f"text: {len(whole)} characters; at least {2 * LIMIT} are needed")
+    full = whole[: LIMIT - 1]
+    page = adaptation.page()
+    text = whole[: LIMIT - 1 - KEYS]
+    seconds = best_seconds(
+        {
+            "keys": typing(page, full, len(text)),
+            "back": taking_back(page, full, len(text)),
+            "window": lambda: adaptation.page().follow(full),
+        },
+        rounds,
+    )
+    return Figures(
+        backend=runtime.backend,
+        microseconds_a_key=seconds["keys"] / KEYS * 1e6,
+        microseconds_a_key_taken_back=(seconds["back"] - seconds["keys"]) / KEYS * 1e6,
+        milliseconds_a_full_window=seconds["window"] * 1e3,
+        bytes_a_session={
+            length: memory(adaptation, whole[:length])
+            for length in (0, 1000, 3000, 8000, LIMIT - 1)
+        },
+        steps=tuple(measure_step(runtime, adaptation, whole, batch, rounds) for batch in batches),
+    )
+
+
+def typing(page: Page, text: str, start: int) -> Callable[[], object]:
+    """Types KEYS characters one by one, after the text before them was brought back at once."""
+
+    def run() -> None:
+        page.follow(text[:start])
+        for length in range(start + 1, start + KEYS + 1):
+            page.follow(text[:length])
+
+    return run
+
+
+def taking_back(page: Page, text: str, start: int) -> Callable[[], object]:
+    """The same, and then takes them back one by one."""
+    forth = typing(page, text, start)
+
+    def run() -> None:
+        forth()
+        for length in range(start + KEYS - 1, start - 1, -1):
+            page.follow(text[:length])
+
+    return run
+
+
+def memory(adaptation: Adaptation, text: str) -> int:
+    """The bytes of a page that was typed, not read at once."""
+    page = adaptation.page()
+    for length in range(0, len(text), 997):
+        page.follow(text[window_start(length) : length])
+    page.follow(text)
+    return page.nbytes
+
+
+def measure_step(
+    runtime: Runtime, adaptation: Adaptation, text: str, batch: int, rounds: int
+) -> Step:
+    """STEPS steps of each session, from the ends of texts that begin apart."""
+    pool = runtime.pool(batch)
+    slots = [pool.acquire() for _ in range(batch)]
+    pages: list[Page] = []
+    for number, slot in enumerate(slots):
+        begin = number * (len(text) - CHARACTERS) // batch
+        page = adaptation.page()
+        page.follow(text[begin : begin + CHARACTERS])
+        pool.start(slot)
+        pages.append(page)
+    pool.absorb(slots, [runtime.vocabulary.encode(page.text) for page in pages])
+    states = [pool.read(slot) for slot in slots]
+
+    def begin_again() -> None:
+        for slot, state in zip(slots, states, strict=True):
+            pool.write(slot, state)
+
+    def network() -> None:
+        begin_again()
+        ids, _ = pool.best(slots)
+        for _ in range(STEPS):
+            ids, _ = pool.follow(slots, ids)
+
+    def adapted() -> None:
+        begin_again()
+        cursors = [page.cursor() for page in pages]
+        ids, _ = adaptation.best(cursors, pool.probabilities(slots))
+        for _ in range(STEPS):
+            pool.step(slots, ids)
+            adaptation.push(cursors, ids)
+            ids, _ = adaptation.best(cursors, pool.probabilities(slots))
+
+    seconds = best_seconds({"network": network, "adapted": adapted}, rounds)
+    each = {name: s / (STEPS * batch) * 1e6 for name, s in seconds.items()}
+    return Step(batch, each["network"], each["adapted"])
+
+
+def main() -> int:
+    """Measures, prints, and writes the figures where they are asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.adaptation", description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("text", type=Path, nargs="+")
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 4, 16, 64])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", metavar="FILE", help="write the figures; - is standard output")
+    arguments = parser.parse_args()
+    texts = [file.read_text("utf-8") for file in arguments.text]
+    runtime = Runtime(load(arguments.checkpoint))
+    try:
+        figures = measure(runtime, texts, arguments.batches, arguments.rounds)
+    except ValueError as error:
+        print(f"benchmarks.adaptation: {error}", file=sys.stderr)
+        return 2
+    print(
+        f"a key: {figures.microseconds_a_key:.1f} µs; taken back: "
+        f"{figures.microseconds_a_key_taken_back:.1f} µs"
+    )
+    print(f"a window of {LIMIT - 1} characters: {figures.milliseconds_a_full_window:.1f} ms")
+    for length, size in figures.bytes_a_session.items():
+        print(f"a page of {length} characters: {size / 1024:.0f} KB")
+    for step in figures.steps:
+        print(
+            f"a step, batch {step.batch}: {step.network:.1f} µs, adapted {step.adapted:.1f} µs, "
+            f"{step.ratio:.2f} times"
+        )
+    if arguments.json:
+        text = json.dumps(figures.to_json(), indent=1) + "\n"
+        if arguments.json == "-":
+            sys.stdout.write(text)
+        else:
+            Path(arguments.json).write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

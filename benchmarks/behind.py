@@ -1,0 +1,185 @@
+"""What the text behind the cursor is worth: the simulated typist fills gaps in texts.
+
+    python -m benchmarks.behind CHECKPOINT TEXT… [--gaps N] [--characters N] [--json FILE]
+
+A gap is part of a line that is missing, while all of the text before it and after it is there: the
+line from its indentation on, some words in its middle, or what stands in brackets, where an editor
+has put in the closing one. The typist is shown suggestions that know nothing of what follows, then
+those that know it, then the one of four alternatives that fits best. It takes what is exactly a
+beginning of the gap, whole or by the first word, and types a character else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from model.adaptation import Page, window_start
+from model.branches import Branches
+from model.checkpoint import load
+from model.completing import run
+from model.decoder import Decoder
+from model.decoding import BEFORE, Options
+from model.runtime import Runtime
+from model.typist import press
+
+WORD = re.compile(r"\w+|[^\w\s]+")
+BRACKETS = re.compile(r"\(([^()\n]{4,60})\)")
+WAYS = {"nothing": (False, 1), "known": (True, 1), "best of 4": (True, 4)}
+SHORTEST_LINE = 12
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A part of a text that is to be typed again."""
+
+    kind: str
+    begin: int
+    end: int
+
+
+@dataclass
+class Tally:
+    """What the typist did in the gaps of one kind, shown suggestions of one way."""
+
+    gaps: int = 0
+    characters: int = 0
+    keys: int = 0
+    shown: int = 0
+    accepted: int = 0
+
+    def to_json(self) -> dict[str, float]:
+        """The counts and the shares, from 0 to 1."""
+        return asdict(self) | {
+            "keystrokes_saved": 1 - self.keys / max(1, self.characters),
+            "shown_share": self.shown / max(1, self.keys),
+            "accepted_share": self.accepted / max(1, self.shown),
+        }
+
+
+def gaps_of(text: str) -> Iterator[Gap]:
+    """The gaps of a text, a few kinds of a line, in order."""
+    begin = 0
+    for line in text.splitlines(keepends=True):
+        body = line.rstrip()
+        indentation = len(body) - len(body.lstrip())
+        words = list(WORD.finditer(body))
+        if len(body) - indentation >= SHORTEST_LINE:
+            yield Gap("line", begin + indentation, begin + len(body))
+            first, last = len(words) // 3, 2 * len(words) // 3
+            if first < last < len(words):
+                yield Gap("middle", begin + words[first].start(), begin + words[last].end())
+            if brackets := BRACKETS.search(body):
+                yield Gap("brackets", begin + brackets.start(1), begin + brackets.end(1))
+        begin += len(line)
+
+
+class Typist:
+    """Types gaps again, from the states that the network has after each beginning of a text."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._pool = runtime.pool(1 + max(n for _, n in WAYS.values()))
+        self._slots = [self._pool.acquire() for _ in range(self._pool.capacity)]
+        self._page: Page | None = runtime.adaptation.page() if runtime.adaptation else None
+
+    def states(self, text: str) -> list[bytes]:
+        """The state after each number of characters."""
+        head = self._slots[-1]
+        self._pool.start(head)
+        states = [self._pool.read(head)]
+        for character in text:
+            spelt = np.array(self._runtime.vocabulary.spell(character), np.int32)
+            self._pool.absorb([head], [spelt])
+            states.append(self._pool.read(head))
+        return states
+
+    def fill(
+        self, text: str, gap: Gap, states: Sequence[bytes], way: tuple[bool, int], tally: Tally
+    ) -> None:
+        """Types one gap, and adds to the tally."""
+        knows, n = way
+        options = Options(n=n, suffix=text[gap.end :] if knows else "")
+        missing = text[gap.begin : gap.end]
+        tally.gaps += 1
+        tally.characters += len(missing)
+        position = 0
+        while position < len(missing):
+            at = gap.begin + position
+            suggestion = self._suggest(text[:at], states[at], options)
+            key = press(suggestion, missing, position)
+            tally.keys += 1
+            tally.shown += bool(suggestion)
+            tally.accepted += key.accepts != "nothing"
+            position += key.characters
+
+    def _suggest(self, before: str, state: bytes, options: Options) -> str:
+        runtime = self._runtime
+        decoder = Decoder(
+            runtime.vocabulary, options, runtime.calibration, before[-BEFORE:], len(before)
+        )
+        branches = Branches()
+        branches.slots = self._slots[: decoder.width]
+        self._pool.write(branches.slots[0], state)
+        if self._page is not None:
+            self._page.follow(before[window_start(len(before)) :])
+            branches.begin(self._page.cursor())
+        run(decoder, self._pool, branches, runtime.adaptation)
+        return decoder.completion.text
+
+
+def measure(
+    runtime: Runtime, texts: Iterable[str], gaps: int
+) -> dict[str, dict[str, dict[str, float]]]:
+    """The figures by kind of gap and by way, over so many gaps of each text, evenly spread."""
+    typist = Typist(runtime)
+    tallies: dict[str, dict[str, Tally]] = {}
+    for text in texts:
+        found = list(gaps_of(text))
+        states = typist.states(text)
+        for gap in islice(found, 0, None, max(1, len(found) // gaps)):
+            kinds = tallies.setdefault(gap.kind, {name: Tally() for name in WAYS})
+            for name, way in WAYS.items():
+                typist.fill(text, gap, states, way, kinds[name])
+    return {
+        kind: {name: tally.to_json() for name, tally in ways.items()}
+        for kind, ways in tallies.items()
+    }
+
+
+def main() -> None:
+    """Measures, and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("texts", type=Path, nargs="+", help="files, or folders that hold them")
+    parser.add_argument("--gaps", type=int, default=24, help="gaps of each text")
+    parser.add_argument("--characters", type=int, default=4000, help="of each text")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    files = [
+        file
+        for path in arguments.texts
+        for file in ([path] if path.is_file() else sorted(path.rglob("*.*")))
+        if file.is_file()
+    ]
+    texts = [file.read_text("utf-8")[: arguments.characters] for file in files]
+    figures = measure(Runtime(load(arguments.checkpoint)), texts, arguments.gaps)
+    for kind, ways in figures.items():
+        for name, row in ways.items():
+            print(
+                f"{kind:10} {name:10} {row['gaps']:5} gaps  saved {row['keystrokes_saved']:6.1%}"
+                f"  shown {row['shown_share']:6.1%}  accepted {row['accepted_share']:6.1%}"
+            )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""A service of one process, for what is measured over HTTP."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def service(checkpoint: Path, store: str = "memory://") -> Iterator[tuple[str, int]]:
+    """The address and process of a service of one worker."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEXTCHAR_")}
+    settings = {"CHECKPOINT": str(checkpoint), "STORE": store, "PORT": "0"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "nextchar", "serve"],
+        cwd=ROOT,
+        env=kept | {f"NEXTCHAR_{name}": value for name, value in settings.items()},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            ready = process.stdout.readline()
+            if "ready on " not in ready:
+                raise typer.BadParameter(f"the service did not start with {checkpoint}")
+            yield ready.split("ready on ")[1].split()[0], process.pid
+        finally:
+            process.terminate()
