@@ -15,7 +15,7 @@ EXAMPLES = "".join(code for file, kind, code in BLOCKS if kind == "python" and n
 SHELL = "".join(code for _, kind, code in BLOCKS if kind == "sh")
 COMMANDS = SHELL.replace("\\\n", "").splitlines()
 PARTS_OF_THE_MODEL = (
-    "vocabulary", "cells", "network", "config", "checkpoint", "sampling", "generating", "decoding",
+    "vocabulary", "cells", "network", "config", "checkpoint", "sampling", "generating", "decoder",
     "completing", "runtime",
 )  # fmt: skip
 
