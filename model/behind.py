@@ -64,6 +64,10 @@ class Behind:
         """Whether a whole line, blanks at its ends aside, is the one that follows the cursor's."""
         return bool(self._next) and line.strip() == self._next
 
+    def may_repeat(self, line: str) -> bool:
+        """Whether a line that has not ended may come to be the one that follows the cursor's."""
+        return bool(self._next) and self._next.startswith(line.strip())
+
     def _left_open(self, text: str, kind: str) -> int:
         """How many brackets are open when the candidate has come to `text`."""
         return unclosed(text, kind, self._open[kind])

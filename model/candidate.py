@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from itertools import takewhile
 
 from model.calibration import Calibration
 from model.decoding import CharProbability, Completion, FinishReason, Options
@@ -124,9 +125,13 @@ class Candidate:
             self._stopped_by if reason == "stop" else "",
         )
 
+    def _enough(self, right: float) -> bool:
+        """Whether what is right with this probability may be shown."""
+        return self._rules.calibration(right) >= self._rules.options.least_confidence
+
     def _too_unlikely(self, right: float) -> FinishReason | None:
         options = self._rules.options
-        if self._rules.calibration(right) < options.least_confidence:
+        if not self._enough(right):
             return "confidence"
         if options.by_value and right < SEARCHED * self.from_here and self.chars:
             return "value"
@@ -138,7 +143,20 @@ class Candidate:
         self.right.append(self.right[-1] * self._pending)
         self._pending = 1.0
         if end := self._rules.ending.after(self.text):
-            self._finish(end)
+            self._finish(self._beginning() if end.repeats else end)
+
+    def _beginning(self) -> End:
+        """The end of a text that is wrong as a whole, where its beginning is too unlikely.
+
+        P(beginning | not all) = (P(beginning) − P(all)) ÷ (1 − P(all)).
+        """
+        every = self.right[-1]
+        if not self._rules.options.by_value or every == 1:
+            return End("suffix", 0)
+        self.right = [(right - every) / (1 - every) for right in self.right]
+        shorter = self.right[1 : len(self.text.rstrip())]
+        likely = list(takewhile(lambda right: right > 0 and self._enough(right), shorter))
+        return End("confidence", len(likely)) if likely else End("suffix", 0)
 
     def _finish(self, end: End) -> None:
         del self.chars[end.length :]

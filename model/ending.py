@@ -12,11 +12,16 @@ LONGEST_PIECE = 100
 
 @dataclass(frozen=True)
 class End:
-    """Why a candidate ends, and how many of its characters stay."""
+    """Why a candidate ends, and how many of its characters stay.
+
+    One that `repeats` has come to be the line that follows the cursor's, which is surely not what
+    is missing; a beginning of it may be.
+    """
 
     reason: FinishReason
     length: int
     stopped_by: str = ""
+    repeats: bool = False
 
 
 class Ending:
@@ -64,6 +69,9 @@ class Ending:
             if text.endswith(stop[:length])
         )
         least = len(text) - max(0, *beginnings, _repeating(text), self._blank_end(text))
+        begin = max(text.rfind(end) for end in LINE_ENDS) + 1
+        if self._behind.may_repeat(text[begin:] if begin else self._line + text):
+            least = min(least, trimmed(text[:begin]))
         # Wherever in this the end comes to be, what is behind the cursor may begin before it.
         return len(text) - min(n - self.overlap(text[:n]) for n in range(least, len(text) + 1))
 
@@ -72,7 +80,7 @@ class Ending:
         begin = max(body.rfind(end) for end in LINE_ENDS) + 1
         line = body[begin:] if begin else self._line + body
         if self._behind.repeats(line):
-            return End("suffix", trimmed(body[:begin]))
+            return End("suffix", trimmed(body[:begin]), repeats=not begin)
         lines = text.count("\n") or 1
         if lines >= self._options.max_lines:
             return End("line_end", len(body))

@@ -1,9 +1,12 @@
 """model.behind: what stands behind the cursor, and brackets and quotes that editors put there."""
 
+from dataclasses import replace
+
 import pytest
 
 from model.behind import next_line, unclosed
 from model.decoding import BEFORE, Options
+from tests.model.test_candidate import VOCABULARY, candidate
 from tests.model.test_candidate import decode as decode_any
 
 
@@ -25,6 +28,23 @@ def test_what_stands_after_the_cursor_is_not_suggested_again() -> None:
 def test_the_next_line_does_not_bear_on_a_suggestion_that_is_another() -> None:
     for suffix in ("\nabc", "  \nabc", ""):
         assert decode("abd", "", suffix) == "abd"
+
+
+def test_of_the_line_that_follows_a_beginning_may_be_suggested() -> None:
+    options = Options(max_chars=100, suffix="\nimport abc\n", min_confidence=0.2)
+    made = candidate(options)
+    for index in VOCABULARY.encode("import abc\n").tolist():
+        made.push(index, 0.5 if made.text == "import " else 1.0)
+    completion = made.completion()
+    assert (completion.text, completion.finish_reason) == ("import ", "confidence")
+    assert completion.confidence == 1.0
+    sure = decode_any("import abc\n", options)
+    assert (sure.text, sure.finish_reason) == ("", "suffix")
+    doubtful = decode_any("import abc\n", options, probability=0.9)
+    assert doubtful.text == "imp"
+    assert doubtful.confidence < 0.9 ** len(doubtful.text)
+    whole = decode_any("import abc\n", replace(options, by_value=False), probability=0.9)
+    assert whole.text == ""
 
 
 def test_a_suggestion_is_not_the_line_that_follows() -> None:

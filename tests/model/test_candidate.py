@@ -161,13 +161,16 @@ def test_what_may_be_taken_back_is_not_certain() -> None:
     assert certain_texts("abcd", stopping) == ["a", "a", "a", "abcd"]
     behind = Options(by_value=False, suffix="cdef")
     assert certain_texts("abcx", behind) == ["a", "ab", "ab", "abcx"]
+    line = Options(by_value=False, suffix="\nabc")
+    assert certain_texts("abx", line) == ["", "", "abx"]
+    assert certain_texts("abc\n", line) == ["", "", "", ""]
     lines = Options(by_value=False, max_lines=3, indent=1)
     assert certain_texts("a\n b", lines) == ["a", "a", "a", "a\n b"]
 
 
 @given(
     st.text("ab()\n ", max_size=60),
-    st.sampled_from(["", ")", "ab", "b a"]),
+    st.sampled_from(["", ")", "ab", "b a", "\nab", "\n\n x = f(a)b"]),
     st.sampled_from([(), ("ab",), ("bab", "\n\n")]),
     st.integers(1, 4),
     st.sampled_from([None, 0, 1]),
