@@ -10,7 +10,7 @@ from model.beam import Path, alternatives, apart
 from model.calibration import Calibration
 from model.candidate import Candidate, Rules
 from model.decoding import CharProbability, Completion, Options
-from model.fitting import best_fit
+from model.fitting import best_fit, joins
 from model.outlook import Outlook, Turn, Turns
 from model.runtime.arithmetic import Floats
 from model.sampling import Sampler, Sampling
@@ -120,10 +120,26 @@ class Decoder:
             # What is spelt in bytes may say what another says.
             self._show([self._paths[0], *others])
         if self._options.suffix and len(self._shown) > 1:
-            assert self._root is not None
-            shown = [(path.text, path.right) for path in self._shown]
-            best = yield from best_fit(self._vocabulary, shown, self._options.suffix, self._root)
-            self._shown.insert(0, self._shown.pop(best))
+            first = yield from self._fit()
+            self._shown = [first, *(path for path in self._shown if path is not first)]
+
+    def _fit(self) -> Turns[Path]:
+        """The path that goes best with the suffix, of those that have come to where it follows.
+
+        The greedy one leads. Where it has not come there, it is not compared: others may be more
+        probable only because less of them is shown.
+        """
+        assert self._root is not None
+        suffix = self._options.suffix
+        lead = self._shown[0]
+        if self._options.temperature == 0 and self._paths[0].length:
+            lead = self._paths[0]
+        if not joins(lead.candidate, suffix):
+            return lead
+        others = [path for path in self._shown if path is not lead]
+        paths = [lead, *(path for path in others if joins(path.candidate, suffix))]
+        candidates = [path.candidate for path in paths]
+        return paths[(yield from best_fit(self._vocabulary, candidates, suffix, self._root))]
 
     def _greedy(self, path: Path) -> Turns[None]:
         manual = self._options.trigger == "manual"

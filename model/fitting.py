@@ -1,12 +1,16 @@
 """Which candidate goes best with the text behind the cursor: the one under which both are likely.
 
-Bayes' rule over the candidates: a candidate's own probability times that of the suffix's first
-characters after it. A product is kept as mantissa and exponent, which no length makes zero.
+Bayes' rule over the candidates that may be all that is missing: a candidate's own probability times
+that of the suffix's first characters after it. One that was left in the midst of a line is only the
+beginning of what is missing, so that the suffix behind it tells nothing. A product is kept as
+mantissa and exponent, which no length makes zero.
 """
 
 from collections.abc import Sequence
 from math import frexp
 
+from model.behind import first_line
+from model.candidate import Candidate
 from model.errors import TextError
 from model.outlook import Outlook, Turn, Turns
 from model.vocabulary import Vocabulary
@@ -16,19 +20,29 @@ READ = 32
 LEAST = 1e-45
 
 
-def best_fit(
-    vocabulary: Vocabulary, candidates: Sequence[tuple[str, float]], suffix: str, cursor: Outlook
-) -> Turns[int]:
-    """The number of the candidate that fits best, given their texts and probabilities.
+def joins(candidate: Candidate, suffix: str) -> bool:
+    """Whether a candidate has ended where the suffix would follow."""
+    if candidate.finish_reason in ("line_end", "indentation"):
+        return not first_line(suffix).strip()
+    return candidate.finish_reason in ("suffix", "stop")
 
-    They all begin at the `cursor`. A suffix that the vocabulary cannot spell tells nothing.
+
+def best_fit(
+    vocabulary: Vocabulary, candidates: Sequence[Candidate], suffix: str, cursor: Outlook
+) -> Turns[int]:
+    """The number of the candidate that fits best, the first of equals.
+
+    They all begin at the `cursor`, and the suffix would follow each. One that the vocabulary cannot
+    spell tells nothing.
     """
+    if len(candidates) == 1:
+        return 0
     try:
         behind = vocabulary.encode(suffix[:READ]).tolist()
     except TextError:
         return 0
-    scores = [_times((0, 1.0), probability) for _, probability in candidates]
-    own = [vocabulary.encode(text).tolist() for text, _ in candidates]
+    scores = [_times((0, 1.0), candidate.right[-1]) for candidate in candidates]
+    own = [vocabulary.encode(candidate.text).tolist() for candidate in candidates]
     ids = [before + behind for before in own]
     for at in range(max(map(len, ids))):
         going = [n for n in range(len(ids)) if at < len(ids[n])]

@@ -144,7 +144,9 @@ def test_the_most_probable_characters_are_listed_at_each_place(runtime: Runtime)
         assert char.top[0] == (char.text, char.probability) or char.text not in CHARACTERS
 
 
-def test_of_the_candidates_the_one_that_fits_what_is_behind_comes_first(runtime: Runtime) -> None:
+def test_of_the_candidates_that_end_the_one_that_fits_what_is_behind_comes_first(
+    runtime: Runtime,
+) -> None:
     vocabulary = runtime.vocabulary
 
     def likelihood(text: str, suffix: str) -> float:
@@ -158,19 +160,27 @@ def test_of_the_candidates_the_one_that_fits_what_is_behind_comes_first(runtime:
             pool.step([slot], [index])
         return total
 
-    moved = 0
-    for text in texts(40, seed=5):
+    moved = stayed = 0
+    for text in texts(60, seed=5):
         suffix = "\n" + text[::-1] + "abc" * 20
-        options = replace(EIGHT, suffix=suffix)
+        options = replace(EIGHT, suffix=suffix, stop=("e",), by_value=False)
+        greedy = complete(runtime, text, replace(options, n=1)).completion
         found = candidates(complete(runtime, text, options))
-        if not found[0].text:
+        if not greedy.text or len(found) == 1:
             continue
-        best = max(found, key=lambda c: float(np.log(right(c))) + likelihood(text + c.text, suffix))
+        best = greedy
+        if greedy.finish_reason in ("line_end", "stop"):
+            best = max(
+                (c for c in found if c.finish_reason in ("line_end", "stop")),
+                key=lambda c: float(np.log(right(c))) + likelihood(text + c.text, suffix),
+            )
         assert found[0] == best
         rest = [completion.confidence for completion in found[1:]]
         assert rest == sorted(rest, reverse=True)
-        moved += bool(rest) and found[0].confidence < rest[0]
+        moved += best != greedy
+        stayed += best == greedy and best.confidence < rest[0]
     assert moved
+    assert stayed
 
 
 def test_a_suffix_that_cannot_be_spelt_tells_nothing(runtime: Runtime) -> None:
