@@ -6,7 +6,8 @@ A gap is part of a line that is missing, while all of the text before it and aft
 line from its indentation on, some words in its middle, or what stands in brackets, where an editor
 has put in the closing one. The typist is shown suggestions that know nothing of what follows, then
 those that know it, then the one of four alternatives that fits best. It takes what is exactly a
-beginning of the gap, whole or by the first word, and types a character else.
+beginning of the gap, whole or by the first word, and types a character else. What the table says is
+saved of the keys, shown at each key, and accepted of what is shown.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import argparse
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -62,6 +63,11 @@ class Tally:
             "shown_share": self.shown / max(1, self.keys),
             "accepted_share": self.accepted / max(1, self.shown),
         }
+
+
+def together(tallies: Iterable[Tally]) -> Tally:
+    """The sum of some tallies."""
+    return Tally(*(sum(counts) for counts in zip(*map(astuple, tallies), strict=True)))
 
 
 def gaps_of(text: str) -> Iterator[Gap]:
@@ -138,7 +144,10 @@ class Typist:
 def measure(
     runtime: Runtime, texts: Iterable[str], gaps: int
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """The figures by kind of gap and by way, over so many gaps of each text, evenly spread."""
+    """The figures by kind of gap and by way, over so many gaps of each text, evenly spread.
+
+    The last kind is all gaps.
+    """
     typist = Typist(runtime)
     tallies: dict[str, dict[str, Tally]] = {}
     for text in texts:
@@ -148,6 +157,7 @@ def measure(
             kinds = tallies.setdefault(gap.kind, {name: Tally() for name in WAYS})
             for name, way in WAYS.items():
                 typist.fill(text, gap, states, way, kinds[name])
+    tallies["all"] = {name: together(ways[name] for ways in tallies.values()) for name in WAYS}
     return {
         kind: {name: tally.to_json() for name, tally in ways.items()}
         for kind, ways in tallies.items()
