@@ -36,6 +36,8 @@ def generate(
 ) -> None:
     """Generate text character by character, each fed back as the next input.
 
+    The network alone speaks: it does not adapt to the text, as `complete` and `next` do.
+
     Example: nextchar generate "def " --checkpoint checkpoints/python --seed 1
     """
     from model.checkpoint import load

@@ -18,7 +18,8 @@ def next_character(
     """List the most probable next characters after the text on standard input.
 
     One character gives the lecture's one-to-one, a longer text its many-to-one; no text at all
-    gives the distribution of a text's first character.
+    gives the distribution of a text's first character. What the text repeats is mixed in, as
+    for `complete`, where the checkpoint adapts.
 
     Example: printf 'h' | nextchar next --checkpoint checkpoints/prose --top 5
     """

@@ -25,7 +25,8 @@ def score(
     """Score a whole text (many to one), with --each every character of it (in step).
 
     The log-probability is natural; a surprise is -log2 of a character's probability after all
-    that stands before it.
+    that stands before it. Both are the network's alone: it does not adapt to the text, as
+    `complete` and `next` do.
 
     Example: nextchar score --checkpoint checkpoints/python setup.py --each
     """
