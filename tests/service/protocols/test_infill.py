@@ -168,14 +168,12 @@ async def test_options_are_those_of_llama_cpp(service: Service, runtime: Runtime
     assert (await ask(service, prompt="import ", n_predict=0))["stop_type"] == "limit"
 
 
-async def test_a_stop_string_is_named(root: Path) -> None:
-    async with running(checkpoint=(root / "checkpoints" / "python",)) as service:
-        asked = {"prompt": 'if __name__ == "__ma'}
-        plain = (await ask(service, **asked))["content"]
-        assert plain.startswith('in__"')
-        answer = await ask(service, **asked, stop=["", "never", "n__"])
-        assert (answer["content"], answer["stop_type"]) == ("i", "word")
-        assert answer["stopping_word"] == "n__"
+async def test_a_stop_string_is_named(service: Service) -> None:
+    first, second = (await ask(service, prompt="import "))["content"][:2]
+    assert first != second
+    answer = await ask(service, prompt="import ", stop=["", "never", second])
+    assert (answer["content"], answer["stop_type"]) == (first, "word")
+    assert answer["stopping_word"] == second
 
 
 @pytest.fixture
