@@ -10,9 +10,13 @@ import pytest
 
 from model.checkpoint import load
 from model.completing import Answer, complete
+from model.decoder import Decoder
 from model.decoding import Completion, Options
 from model.fitting import READ
+from model.outlook import Outlook
 from model.runtime import Runtime
+from model.vocabulary import Speller
+from tests.model.test_sampling import DRAWS, chi_square_excess
 from tests.tiny import CHARACTERS, save_tiny_checkpoint
 
 POSITIONS = 500
@@ -104,6 +108,26 @@ def test_one_seed_draws_one_text_and_others_draw_others(runtime: Runtime) -> Non
     assert len({completion.text for completion in drawn}) > 5
 
 
+def test_suggestions_are_drawn_as_often_as_the_model_says(runtime: Runtime) -> None:
+    vocabulary = runtime.vocabulary
+    pool = runtime.pool(1)
+    slot = pool.acquire()
+    pool.start(slot)
+    pool.absorb([slot], [vocabulary.encode("ab")])
+    probabilities = pool.probabilities([slot])[0]
+    options = Options(min_confidence=0, temperature=1, by_value=False)
+    counts = [0] * vocabulary.size
+    for seed in range(DRAWS):
+        seeded = replace(options, seed=seed)
+        decoder = Decoder(vocabulary, seeded, runtime.calibration, "ab", len("ab"))
+        decoder.take([Outlook(0, 0.0, probabilities)])
+        ((_, index),) = decoder.chain
+        counts[index] += 1
+    # A byte that begins no character is never drawn first.
+    begins = [Speller(vocabulary).push(index) is not None for index in range(vocabulary.size)]
+    assert chi_square_excess(counts, probabilities.astype(float) * begins) < 1
+
+
 def test_a_draw_stays_while_one_types_through_it(runtime: Runtime) -> None:
     options = Options(max_chars=12, min_confidence=0, temperature=1, by_value=False, seed=5)
     whole = complete(runtime, "ab", options).completion.text
@@ -133,6 +157,20 @@ def test_no_draw_leaves_the_most_probable_ids(runtime: Runtime) -> None:
         for char in complete(runtime, "abc", replace(options, seed=seed)).completion.chars:
             listed = [character for character, _ in char.top]
             assert char.text in listed or char.text not in CHARACTERS
+
+
+def test_no_draw_leaves_the_fewest_characters_that_reach_a_share(runtime: Runtime) -> None:
+    options = Options(
+        max_chars=10, min_confidence=0, temperature=1, top_p=0.4, by_value=False, top_each=20
+    )
+    for seed in range(40):
+        for char in complete(runtime, "abc", replace(options, seed=seed)).completion.chars:
+            names = [character for character, _ in char.top]
+            if char.text in names:
+                before = sum(p for _, p in char.top[: names.index(char.text)])
+                assert before < options.top_p
+            else:
+                assert char.text not in CHARACTERS
 
 
 def test_the_most_probable_characters_are_listed_at_each_place(runtime: Runtime) -> None:

@@ -46,21 +46,29 @@ def test_ids_are_drawn_as_often_as_they_should(sampling: Sampling, expected: lis
     assert [count / 4000 for count in counts] == pytest.approx(expected, abs=0.03)
 
 
+def chi_square_excess(counts: list[int], probabilities: np.ndarray[Any, Any]) -> float:
+    """How far counts are from what is expected of them, over what chance reaches in 0.1 %."""
+    seen_each = np.array(counts)
+    expected = probabilities * (seen_each.sum() / probabilities.sum())
+    # What is expected less than five times counts together.
+    often = expected >= 5
+    seen = [*seen_each[often], seen_each[~often].sum()]
+    due = [*expected[often], max(expected[~often].sum(), 1e-9)]
+    statistic = sum((s - d) ** 2 / d for s, d in zip(seen, due, strict=True))
+    freedom = len(seen) - 1
+    # Wilson and Hilferty's approximation of the chi-square's upper 0.1 %.
+    bound = freedom * (1 - 2 / (9 * freedom) + 3.09 * math.sqrt(2 / (9 * freedom))) ** 3
+    return float(statistic / bound)
+
+
 def test_draws_pass_a_chi_square_test_against_the_distribution() -> None:
     weights = np.random.default_rng(3).dirichlet(np.full(60, 0.3)).astype(np.float32)
     for temperature in (1.0, 0.7, 1.5):
         expected = weights.astype(float) ** (1 / temperature)
-        expected *= DRAWS / expected.sum()
-        counts = np.array(drawn(weights, Sampling(temperature), DRAWS))
-        # What is expected less than five times counts together.
-        often = expected >= 5
-        seen = [*counts[often], counts[~often].sum()]
-        due = [*expected[often], max(expected[~often].sum(), 1e-9)]
-        statistic = sum((s - d) ** 2 / d for s, d in zip(seen, due, strict=True))
-        freedom = len(seen) - 1
-        # Wilson and Hilferty's approximation of the chi-square's upper 0.1 %.
-        bound = freedom * (1 - 2 / (9 * freedom) + 3.09 * math.sqrt(2 / (9 * freedom))) ** 3
-        assert statistic < bound
+        assert chi_square_excess(drawn(weights, Sampling(temperature), DRAWS), expected) < 1
+    # The draws of one distribution do not pass for those of another.
+    counts = drawn(weights, Sampling(1.1), DRAWS)
+    assert chi_square_excess(counts, weights.astype(float)) > 1
 
 
 @given(

@@ -1,7 +1,10 @@
 """Rows of a batch: joining and leaving changes nothing for each other, and frees each slot."""
 
 import random
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -156,8 +159,23 @@ WAYS = (
 )
 
 
-def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_a_process_of_their_own(
-    runtime: Runtime,
+OTHER_PROCESS = """
+import sys
+from pathlib import Path
+from model.checkpoint import load
+from model.completing import complete
+from model.runtime import Runtime
+from tests.service.batch import text_of
+from tests.service.test_lane import WAYS
+runtime = Runtime(load(Path(sys.argv[1])))
+for i in range(64):
+    answer = complete(runtime, text_of(i), WAYS[i % len(WAYS)])
+    print(repr((answer.completion, answer.alternatives)))
+"""
+
+
+def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_another_process(
+    runtime: Runtime, checkpoint: Path, root: Path
 ) -> None:
     texts = [text_of(i) for i in range(64)]
     lane = Lane(runtime, 64, Predictions(0), Pages(0))
@@ -169,14 +187,19 @@ def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_a_process_o
         most = max(most, lane.taken)
     assert most >= 64
     assert lane.taken == 0
-    for text, work, waiter in zip(texts, works, waiters, strict=True):
+    other = subprocess.run(
+        [sys.executable, "-c", OTHER_PROCESS, checkpoint],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for work, waiter, said in zip(works, waiters, other.stdout.splitlines(), strict=True):
         one = Lane(runtime, 1, Predictions(0), Pages(0))
         alone = Waiter(one, work)
         drive(one)
         assert bits(alone.result) == bits(waiter.result)
-        answer = complete(runtime, text, work.options)
-        assert answer.completion == waiter.result.completion
-        assert answer.alternatives == waiter.result.alternatives
+        assert said == repr((waiter.result.completion, waiter.result.alternatives))
 
 
 @pytest.mark.parametrize("options", WAYS)
