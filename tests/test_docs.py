@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 import typer
+from pydantic import BaseModel
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from nextchar.cli import app
+from service.protocols.infill_schema import InfillRequest
+from service.protocols.openai_schema import CompletionRequest
+from service.schema import CompleteRequest
 from service.settings import PREFIX, Settings
+from service.websocket import Message
 
 ROOT = Path(__file__).parents[1]
 GROUP = typer.main.get_command(app)
@@ -51,6 +56,12 @@ def test_the_reference_pages_are_what_the_program_says(root: Path) -> None:
 def test_every_setting_is_explained(name: str, root: Path) -> None:
     assert Settings.model_fields[name].description
     assert f"`{PREFIX}{name.upper()}`" in (root / "docs/settings.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("body", [CompleteRequest, Message, InfillRequest, CompletionRequest])
+def test_every_field_of_a_request_is_explained(body: type[BaseModel], root: Path) -> None:
+    page = (root / "docs/api.md").read_text(encoding="utf-8")
+    assert [name for name in body.model_fields if f"`{name}`" not in page] == []
 
 
 @pytest.mark.parametrize("name", VERBS)
