@@ -34,11 +34,15 @@ class Load(BaseModel):
 
 
 class Usage(BaseModel):
-    """What the service used: processor time as a share of one core, and its largest memory."""
+    """What the service used: processor time as a share of one core, and its largest memory.
+
+    `worker_cores` are those of each process that serves; one alone is the service itself.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     cores: float
+    worker_cores: tuple[float, ...]
     peak_megabytes: float
 
 

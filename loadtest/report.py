@@ -27,6 +27,9 @@ def print_table(figures: Figures, console: Console) -> None:
         f"{figures.keystrokes_saved:.1%} of {figures.characters} keystrokes saved; the service "
         f"used {service.cores:.2f} cores and at most {service.peak_megabytes:.0f} MB"
     )
+    if len(service.worker_cores) > 1:
+        shares = ", ".join(f"{cores:.2f}" for cores in service.worker_cores)
+        console.print(f"cores of each worker: {shares}", highlight=False)
     for error, count in figures.errors.items():
         console.print(f"[red]{count} times:[/] {error}", highlight=False)
 

@@ -14,21 +14,30 @@ class Watch:
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
         self._begin = time.monotonic()
-        self._seconds = self._processor_seconds()
+        self._seconds = {p: _processor_seconds(p) for p in self._family()}
         self._peak = 0.0
 
     def look(self) -> Usage:
         """What was used so far. Raises LoadTestError when the process is gone."""
         try:
-            self._peak = max(self._peak, sum(p.memory_info().rss for p in self._family()) / 1e6)
-            used = self._processor_seconds() - self._seconds
+            family = self._family()
+            self._peak = max(self._peak, sum(p.memory_info().rss for p in family) / 1e6)
+            used = {p: _processor_seconds(p) - self._seconds.get(p, 0.0) for p in family}
+            workers = [p for p in family if "--multiprocessing-fork" in p.cmdline()]
         except psutil.NoSuchProcess:
             raise LoadTestError("the service ended during the test; see its log") from None
         elapsed = time.monotonic() - self._begin
-        return Usage(cores=used / elapsed if elapsed else 0.0, peak_megabytes=self._peak)
+        cores = {p: seconds / elapsed for p, seconds in used.items()}
+        return Usage(
+            cores=sum(cores.values()),
+            worker_cores=tuple(cores[p] for p in workers or [self._process]),
+            peak_megabytes=self._peak,
+        )
 
     def _family(self) -> list[psutil.Process]:
         return [self._process, *self._process.children(recursive=True)]
 
-    def _processor_seconds(self) -> float:
-        return sum(t.user + t.system for t in (p.cpu_times() for p in self._family()))
+
+def _processor_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system

@@ -1,7 +1,7 @@
 """The HTTP application: its routes, and what it does when it starts and ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -39,8 +39,8 @@ same form, `{"error": {"code", "message", "field"?}}`, with one of these codes:
 """
 
 
-def create_app(settings: Settings, started: Callable[[], None] | None = None) -> FastAPI:
-    """The application; it loads its checkpoints when it starts up, and then calls `started`."""
+def create_app(settings: Settings) -> FastAPI:
+    """The application; it loads its checkpoints when it starts up."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -48,8 +48,6 @@ def create_app(settings: Settings, started: Callable[[], None] | None = None) ->
         parts.scheduler.start()
         sweeping = asyncio.create_task(parts.sweep())
         app.state.parts = parts
-        if started is not None:
-            started()
         yield
         sweeping.cancel()
         await parts.close()

@@ -3,18 +3,13 @@
 import asyncio
 import multiprocessing
 import signal
-import socket
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
 from service.app import create_app
@@ -22,10 +17,10 @@ from service.errors import StartupError
 from service.models import Models
 from service.parts import store_of
 from service.settings import Settings
+from service.sockets import claim, listen
 from service.stores import StoreError, shown
-from service.workers import Workers
+from service.workers import Server, Workers
 
-BACKLOG = 2048
 # A worker that loads its checkpoints on a busy machine must not count as dead.
 HEALTH_CHECK_SECONDS = 60
 # As long as a store that is there may take to answer when the service starts beside it.
@@ -36,15 +31,14 @@ def serve(settings: Settings) -> None:
     """Serves until it is told to stop; raises StartupError, one line, if it cannot begin."""
     names = Models.load(settings.checkpoint, settings.backend).names
     asyncio.run(_reach_store(settings))
-    listener = _listen(settings.host, settings.port)
-    port = listener.getsockname()[1]
+    opened = (listen if settings.workers == 1 else claim)(settings.host, settings.port)
     ready = (
-        f"nextchar: ready on http://{_in_url(settings.host)}:{port} "
+        f"nextchar: ready on http://{_in_url(settings.host)}:{opened.getsockname()[1]} "
         f"(models: {', '.join(names)}; sessions: {shown(settings.store)})"
     )
     hearing, telling = multiprocessing.Pipe(duplex=False)
     config = uvicorn.Config(
-        partial(_application, settings, partial(_tell, telling)),
+        partial(create_app, settings),
         factory=True,
         workers=settings.workers,
         log_level=settings.log_level,
@@ -54,16 +48,18 @@ def serve(settings: Settings) -> None:
         **websocket_options(settings),
     )
     threading.Thread(target=_announce, args=(ready, hearing, settings.workers), daemon=True).start()
+    # uvicorn ends gracefully at SIGTERM, and then lets the signal take its usual course.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if settings.workers == 1:
-            uvicorn.Server(config).run(sockets=[listener])
+            Server(config, telling).run(sockets=[opened])
         else:
-            _supervise(config, listener)
+            _supervise(Workers(config, opened, telling))
     except KeyboardInterrupt:
-        # Ctrl-C was the wish to stop, and the service has stopped.
+        # The signal was the wish to stop, and the service has stopped.
         return
     finally:
-        listener.close()
+        opened.close()
 
 
 def websocket_options(settings: Settings) -> dict[str, Any]:
@@ -75,36 +71,17 @@ def websocket_options(settings: Settings) -> dict[str, Any]:
     return {"ws_max_size": 2 * settings.max_body_bytes, "ws_per_message_deflate": False}
 
 
-def _application(settings: Settings, started: Callable[[], None]) -> FastAPI:
-    """The application of one process; a worker whose parent is killed ends, and frees the port."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
-    return create_app(settings, started)
-
-
-def _tell(telling: Connection) -> None:
-    # A parent that was killed meanwhile hears nothing, and this process ends by itself.
-    with suppress(BrokenPipeError):
-        telling.send_bytes(b"ready")
-
-
-def _end_after(parent: BaseProcess) -> None:
-    parent.join()
-    signal.raise_signal(signal.SIGTERM)
-
-
-def _supervise(config: uvicorn.Config, listener: socket.socket) -> None:
-    supervisor = Workers(config, sockets=[listener])
-    supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+def _supervise(workers: Workers) -> None:
+    workers.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in workers.processes):
         raise StartupError("a worker could not start; the lines above say why")
 
 
 def _announce(ready: str, hearing: Connection, workers: int) -> None:
-    """Says that the service is ready once each worker has told so; all share the open socket."""
-    for _ in range(workers):
-        hearing.recv_bytes()
+    """Says that the service is ready once each worker has told so."""
+    with hearing:
+        for _ in range(workers):
+            hearing.recv_bytes()
     sys.stdout.write(f"{ready}\n")
     sys.stdout.flush()
 
@@ -120,23 +97,6 @@ async def _reach_store(settings: Settings) -> None:
         ) from None
     finally:
         await store.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise StartupError(
-            f"cannot listen on {host}, port {port}: {error.strerror}; "
-            "stop what listens there, or set NEXTCHAR_HOST or NEXTCHAR_PORT"
-        ) from None
-    listener.set_inheritable(True)
-    return listener
 
 
 def _in_url(host: str) -> str:

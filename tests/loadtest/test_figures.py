@@ -36,7 +36,7 @@ def test_requests_count_for_the_step_that_they_began_in() -> None:
         sample(26, 8, "resync"),
     )
     recording = Recording(samples=samples, keys=6, characters=8, errors={"500 internal": 1})
-    usage = Usage(cores=0.5, peak_megabytes=100)
+    usage = Usage(cores=0.5, worker_cores=(0.5,), peak_megabytes=100)
     figures = compute(plan, recording, usage, store="memory", checkpoint="tiny")
     assert [step.requests for step in figures.steps] == [4, 0, 2, 1]
     assert figures.steps[0].delay.median == pytest.approx(30)

@@ -1,6 +1,5 @@
 """A whole load test, tiny: servers, locust, figures, plot, and nothing left running."""
 
-import json
 import os
 import re
 import socket
@@ -30,6 +29,7 @@ def test_typists_type_without_errors_and_nothing_is_left_running(
     checkpoint = save_tiny_checkpoint(tmp_path / "tiny")
     out, file = tmp_path / "out", tmp_path / "figures.json"
     options = ["--typists", "5", "--minutes", "0.1", "--checkpoint", str(checkpoint)]
+    options += ["--workers", "2"]
     result = load_test(root, *options, "--out", str(out), "--json", str(file))
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -41,7 +41,10 @@ def test_typists_type_without_errors_and_nothing_is_left_running(
     assert figures.total.requests > 5
     assert figures.total.delay.p99 is not None
     assert figures.service.peak_megabytes > 10
+    assert len(figures.service.worker_cores) == 2
+    assert 0 < sum(figures.service.worker_cores) <= figures.service.cores
     assert "all steps" in result.stdout
+    assert "cores of each worker" in result.stdout
 
     [folder] = out.iterdir()
     assert (folder / "delay.png").read_bytes().startswith(b"\x89PNG")
@@ -58,7 +61,9 @@ def test_figures_go_to_standard_output_alone(root: Path, tmp_path: Path) -> None
     options += ["--checkpoint", str(checkpoint), "--out", str(tmp_path)]
     result = load_test(root, *options)
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["store"] == "memory"
+    figures = Figures.model_validate_json(result.stdout)
+    assert figures.store == "memory"
+    assert len(figures.service.worker_cores) == 1
 
 
 def test_ended_early_it_stops_what_it_started(root: Path, tmp_path: Path) -> None:
