@@ -23,10 +23,12 @@ HISTORY = 16
 STATE_SIZE = 2 * HISTORY + 4 + 4
 """The bytes of a state: the last ids plus one as uint16, newest first, then word, then before."""
 
-_M = 0x9E3779B1
-_M_INVERSE = pow(_M, -1, 1 << 32)
-_ORDER = 0x27D4EB2F
-_BEFORE = 0x165667B1
+MULTIPLIER = 0x9E3779B1
+MULTIPLIER_INVERSE = pow(MULTIPLIER, -1, 1 << 32)
+ORDER = 0x27D4EB2F
+BEFORE = 0x165667B1
+FINISH = ((15, 0x85EBCA77), (13, 0xC2B2AE3D), (16, 1))
+"""The shifts and factors that spread each bit of a hash over all."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +79,16 @@ class Contexts:
         self.start = vocabulary.start
         self._word_ids = vocabulary.word_ids
         # By id + 1: what was never read, 0, is no word.
-        self._word_values = np.concatenate(([False], self._word_ids))
-        self._shift = np.uint32(32 - config.context_bits)
+        self.word_values = np.concatenate(([False], self._word_ids))
+        self.shift = np.uint32(32 - config.context_bits)
         self._orders = [int(n) for n in self.names if n.isdecimal()]
-        self._deepest = max(self._orders, default=0)
+        self.deepest = max(self._orders, default=0)
 
     def rows(self, state: ContextState) -> NDArray[np.int64]:
         """The rows of the contexts at a state, (n, contexts)."""
         hashes, f = {}, np.zeros(len(state.word), np.uint32)
-        for k in range(1, self._deepest + 1):
-            f = (f + state.history[:, k - 1]) * np.uint32(_M)
+        for k in range(1, self.deepest + 1):
+            f = (f + state.history[:, k - 1]) * np.uint32(MULTIPLIER)
             hashes[str(k)] = f
         return self._rows(hashes, state.word, state.before)
 
@@ -106,9 +108,9 @@ class Contexts:
         resets = begins.any()
         hashes, f = {}, np.zeros((time, n), np.uint32)
         ages = np.arange(HISTORY, HISTORY + time)[:, None] - begins
-        for k in range(1, self._deepest + 1):
+        for k in range(1, self.deepest + 1):
             v = values[HISTORY + 1 - k : HISTORY + 1 - k + time]
-            f = (f + (v * (ages >= k - 1) if resets else v)) * np.uint32(_M)
+            f = (f + (v * (ages >= k - 1) if resets else v)) * np.uint32(MULTIPLIER)
             hashes[str(k)] = f
         word, before = self._words(ids, values[HISTORY:], values[HISTORY - 1], state)
         kept = np.arange(HISTORY)[:, None] <= ages[-1]
@@ -130,9 +132,9 @@ class Contexts:
         """
         time, n = ids.shape
         inside = self._word_ids[ids]
-        powers = np.cumprod(np.full(time, _M, np.uint32), dtype=np.uint32)[:, None]
+        powers = np.cumprod(np.full(time, MULTIPLIER, np.uint32), dtype=np.uint32)[:, None]
         inverses = np.cumprod(
-            np.concatenate(([1], np.full(time - 1, _M_INVERSE, np.uint32))), dtype=np.uint32
+            np.concatenate(([1], np.full(time - 1, MULTIPLIER_INVERSE, np.uint32))), dtype=np.uint32
         )[:, None]
         sums = np.zeros((time + 2, n), np.uint32)
         sums[1] = state.word
@@ -141,7 +143,7 @@ class Contexts:
         steps = np.arange(1, time + 1)[:, None]
         since = np.maximum.accumulate(np.where(inside, 0, steps), axis=0)
         word = (sums[2:] - np.take_along_axis(sums, since, axis=0)) * powers
-        was_inside = np.concatenate((self._word_values[last][None], inside[:-1]))
+        was_inside = np.concatenate((self.word_values[last][None], inside[:-1]))
         words = np.concatenate((state.word[None], word[:-1]))
         begins = ids == self.start
         ended = ~inside & was_inside & ~begins
@@ -156,22 +158,19 @@ class Contexts:
         rows = np.empty((*word.shape, len(self.names)), np.int64)
         for index, name in enumerate(self.names):
             if name == "word":
-                mixed = word + np.uint32(17 * _ORDER & 0xFFFFFFFF)
+                mixed = word + np.uint32(17 * ORDER & 0xFFFFFFFF)
             elif name == "words":
-                mixed = word + before * np.uint32(_BEFORE) + np.uint32(18 * _ORDER & 0xFFFFFFFF)
+                mixed = word + before * np.uint32(BEFORE) + np.uint32(18 * ORDER & 0xFFFFFFFF)
             else:
-                mixed = hashes[name] + np.uint32(int(name) * _ORDER & 0xFFFFFFFF)
-            rows[..., index] = _finish(mixed) >> self._shift
+                mixed = hashes[name] + np.uint32(int(name) * ORDER & 0xFFFFFFFF)
+            rows[..., index] = _finish(mixed) >> self.shift
         return rows
 
 
 def _finish(x: UInt32s) -> UInt32s:
     """Spreads each bit over all: the finaliser of MurmurHash3 (Appleby), with other shifts."""
-    x = x ^ (x >> np.uint32(15))
-    x *= np.uint32(0x85EBCA77)
-    x ^= x >> np.uint32(13)
-    x *= np.uint32(0xC2B2AE3D)
-    x ^= x >> np.uint32(16)
+    for shift, factor in FINISH:
+        x = (x ^ (x >> np.uint32(shift))) * np.uint32(factor)
     return x
 
 

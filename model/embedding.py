@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,6 +28,8 @@ class ContextEmbedding(nn.Module):
     """
 
     rows: Tensor
+    find: Callable[[Tensor, State], tuple[Tensor, State]]
+    """From ids (time, batch) and the state to slots (time, batch, contexts) and the next state."""
 
     def __init__(self, config: NetworkConfig, kept: NDArray[np.uint8] | None = None) -> None:
         super().__init__()
@@ -38,21 +42,26 @@ class ContextEmbedding(nn.Module):
     def keep(self, kept: NDArray[np.uint8]) -> None:
         """Begins anew with these rows kept (a bitmap), all zeros."""
         self.kept = KeptRows(kept)
+        self.find = self._find
         empty = torch.full((self.kept.count + 1, self.width), UNSEEN)
         self.register_buffer("rows", empty, persistent=False)
 
     def initial(self, batch: int) -> State:
         """The state before any input: history, word and before, as in `ContextState`."""
-        return _to_tensors(ContextState.initial(batch))
+        state = _to_tensors(ContextState.initial(batch))
+        return tuple(part.to(self.rows.device) for part in state)
 
     def forward(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         """Ids (time, batch) to their rows (time, batch, contexts · width), and the next state."""
-        rows, after = self.contexts.follow(ids.numpy(), _from_tensors(state))
-        slots = torch.from_numpy(self.kept.slots(rows))
+        slots, after = self.find(ids, state)
         read = nn.functional.embedding(slots, self.rows)
         if torch.is_grad_enabled():
             self.slots, self.read = slots, read.requires_grad_()
-        return read.flatten(2), _to_tensors(after)
+        return read.flatten(2), after
+
+    def _find(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        rows, after = self.contexts.follow(ids.numpy(), _from_tensors(state))
+        return torch.from_numpy(self.kept.slots(rows)), _to_tensors(after)
 
     def packed(self, importance: Tensor | None = None) -> tuple[NDArray[np.int8], float]:
         """The kept rows as int8, and the number that 127 stands for.
@@ -60,11 +69,11 @@ class ContextEmbedding(nn.Module):
         Rows that reach further are cut: how far is what costs least in the mean square, each row
         weighing its `importance` (kept rows).
         """
-        rows = self.rows[:-1]
+        rows = self.rows[:-1].cpu()
         largest = float(rows.abs().max()) if len(rows) else 0.0
         if largest == 0:
             return np.zeros(rows.shape, np.int8), 1.0
-        weights = torch.ones(len(rows)) if importance is None else importance
+        weights = torch.ones(len(rows)) if importance is None else importance.cpu()
         best, least = largest, float("inf")
         for reach in REACHES:
             change = rows - _rounded(rows, largest * reach) * (largest * reach / LEVELS)

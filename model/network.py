@@ -72,7 +72,7 @@ class Network(nn.Module):
         `importance` says how much each row counts where rounding is weighed.
         """
         weights: Weights = {
-            name: p.detach().float().numpy().copy() for name, p in self.named_parameters()
+            name: p.detach().float().cpu().numpy().copy() for name, p in self.named_parameters()
         }
         if self.contexts is not None:
             rows, reach = self.contexts.packed(importance)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from model import checkpoint
 from model.config import NetworkConfig
@@ -22,11 +21,10 @@ from training.precision import choose_precision
 from training.presets import Preset
 from training.progress import Progress
 from training.quantization import finish
-from training.run import Run, detached
+from training.run import CPU, Run
 from training.sampling import sample
 from training.schedule import Budget, Clock, learning_rate
-from training.streams import IGNORED
-from training.unrolled import forward
+from training.steps import step_of
 from training.validation import Validation
 
 VALIDATIONS = 20
@@ -54,6 +52,7 @@ def train(
     minimum_count: int = 100,
     threads: int | None = None,
     resume: Path | None = None,
+    device: torch.device = CPU,
     progress: Progress | None = None,
 ) -> History:
     """Trains a network on a corpus and leaves the best by validation in `out`.
@@ -82,11 +81,13 @@ def train(
         context_bits=preset.context_bits,
     )
     documents = [vocabulary.encode(d.text) for d in corpus.train]
-    run = Run(config, preset, documents, seed, np.array([d.late for d in corpus.train]))
+    run = Run(config, preset, documents, seed, np.array([d.late for d in corpus.train]), device)
     if resume is not None and resume.exists():
         run.load(resume)
     validation = Validation(corpus.validation, vocabulary, characters=100_000)
-    precision = choose_precision(preset.precision, run.streams, preset.hidden)
+    precision = choose_precision(preset.precision, run.streams, preset.hidden, device)
+
+    step = step_of(run, precision)
 
     network, history = run.network, run.history
     clock = Clock(budget, already=run.seconds, epoch=run.epoch)
@@ -102,19 +103,12 @@ def train(
                     break
                 if run.readings is None and spent >= PLANNED:
                     run.plan(budget.epochs or run.step / spent / run.epoch)
-                logits, state = forward(network, window.ids, run.state, precision)
-                loss = functional.cross_entropy(
-                    logits.flatten(0, 1), window.targets.flatten(), ignore_index=IGNORED
+                bits, norm = step(
+                    window, learning_rate(spent, preset.learning_rate, preset.warm_up)
                 )
-                run.optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                norm = run.update(learning_rate(spent, preset.learning_rate, preset.warm_up))
-                run.state = detached(state)
-
                 run.step += 1
                 run.characters += window.characters
                 run.seconds = clock.seconds
-                bits = loss.item() / math.log(2)
                 progress.step(run.step, run.characters, bits, norm, spent, run.seconds)
                 history.observe(bits, norm)
 

@@ -17,7 +17,7 @@ class Preset:
 
     `contexts` of the last characters and words reach the output layer as rows of `context_width`
     numbers, of which at most `context_rows` are kept in a table of 2^`context_bits`; they learn at
-    `table_rate`.
+    `table_rate`, and take part in the last `table_readings` of the text, or in all where that is 0.
     """
 
     cell: str
@@ -36,6 +36,7 @@ class Preset:
     context_bits: int = 0
     context_rows: int = 0
     table_rate: float = 0.1
+    table_readings: int = 0
 
 
 CONTEXTS = ("2", "3", "4", "5", "6", "8", "12", "word", "words")
@@ -60,6 +61,18 @@ PRESETS = {
         context_width=16,
         context_bits=25,
         context_rows=1_200_000,
+    ),
+    "long": Preset(
+        "lstm",
+        1,
+        512,
+        streams=1024,
+        learning_rate=4e-3,
+        contexts=CONTEXTS,
+        context_width=16,
+        context_bits=25,
+        context_rows=1_200_000,
+        table_readings=10,
     ),
     "plain": Preset("lstm", 1, 512),
     "small": Preset("lstm", 1, 256),

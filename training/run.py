@@ -22,10 +22,16 @@ from model.checkpoint import replace
 from model.config import NetworkConfig
 from model.contexts import pack_bits
 from model.network import Network
+from training.hashing import TensorContexts
 from training.history import History, Measurement
 from training.presets import Preset
 from training.streams import Window, windows
 from training.tables import RowAdagrad, choose_rows, count_rows
+
+CPU = torch.device("cpu")
+TABLES_BEGIN = 2 * 64 * 64
+"""A reading's first characters, in which the tables' rate rises: of empty tables the rows that a
+large window reads most often would else be thrown far."""
 
 
 class ResumeError(Exception):
@@ -42,6 +48,7 @@ class Run:
         documents: Sequence[NDArray[np.int32]],
         seed: int,
         late: NDArray[np.bool_] | None = None,
+        device: torch.device = CPU,
     ) -> None:
         torch.manual_seed(seed)
         self.preset = preset
@@ -52,9 +59,17 @@ class Run:
         if self.network.contexts is not None:
             rows = choose_rows(count_rows(documents, config), preset.context_rows)
             self.network.contexts.keep(pack_bits(rows, config.context_bits))
+            self.network.to(device)
+            if device.type == "cuda":
+                self.network.contexts.find = TensorContexts(self.network.contexts).slots
             self.table = RowAdagrad(self.network.contexts)
+        self.network.to(device)
+        self.device = device
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), betas=(0.9, 0.99), weight_decay=preset.weight_decay
+            self.network.parameters(),
+            betas=(0.9, 0.99),
+            weight_decay=preset.weight_decay,
+            capturable=device.type == "cuda",
         )
         total = sum(len(d) for d in documents)
         self.streams = max(1, min(preset.streams, total // (2 * preset.window)))
@@ -96,7 +111,7 @@ class Run:
         """
         if self._epoch_rng is None:
             self._epoch_rng = dict(self._rng.bit_generator.state)
-            self.state = self.network.initial(self.streams)
+            self.carry(self.network.initial(self.streams))
             self.history.epochs += 1
             if self.table is not None and self.history.epochs > 1:
                 self.table.forget()
@@ -118,20 +133,40 @@ class Run:
             yield window
         self._epoch_rng, self._windows_read = None, 0
 
-    def update(self, rate: float) -> float:
+    @torch.no_grad()
+    def carry(self, state: list[State]) -> None:
+        """Goes on from a state, without the graph that made it: the gradient ends at a window."""
+        for layer, after in zip(self.state, state, strict=True):
+            for part, new in zip(layer, after, strict=True):
+                part.copy_(new)
+
+    @property
+    def tables_learn(self) -> bool:
+        """Whether the tables take part: in the last readings, as the preset says."""
+        last = self.preset.table_readings
+        known = self.readings is not None and self.history.epochs > self.readings - last
+        return self.table is not None and (last == 0 or known)
+
+    @property
+    def table_rate(self) -> float:
+        """The rate at which the tables learn from the next window."""
+        read = (self._windows_read + 1) * self.streams * self.preset.window
+        return self.preset.table_rate * min(1.0, read / TABLES_BEGIN)
+
+    def update(self, rate: float | Tensor, table_rate: float | Tensor) -> Tensor:
         """One step of the optimisers along the gradients; returns their norm before clipping."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.preset.clip)
         self.optimizer.step()
-        if self.table is not None:
-            self.table.step(self.preset.table_rate)
-        return float(norm)
+        if self.table is not None and self.tables_learn:
+            self.table.step(table_rate)
+        return norm
 
     def save(self, file: Path) -> None:
         """Writes the run whole; a reader finds the earlier one or this one."""
         arrays = {
-            name: np.asarray(tensor.detach().numpy(), order="C")
+            name: np.asarray(tensor.detach().cpu().numpy(), order="C")
             for name, tensor in self._tensors().items()
         }
         if self.network.contexts is not None:
@@ -156,7 +191,7 @@ class Run:
         if self.network.contexts is not None:
             self.network.contexts.keep(arrays.pop("contexts.kept").numpy())
             self.table = RowAdagrad(self.network.contexts)
-            self.table.typical = described["typical"]
+            self.table.typical.fill_(described["typical"])
         if described["step"]:
             # The optimiser has no moments before its first step.
             for parameter in self.network.parameters():
@@ -199,7 +234,7 @@ class Run:
             "step": self.step,
             "characters": self.characters,
             "seconds": self.seconds,
-            "typical": 0.0 if self.table is None else self.table.typical,
+            "typical": 0.0 if self.table is None else float(self.table.typical),
             "history": history,
             "measurements": [asdict(m) for m in self.history.measurements],
             "rng": self._epoch_rng or self._rng.bit_generator.state,
@@ -208,8 +243,3 @@ class Run:
             "readings": self.readings,
             "first": self._first,
         }
-
-
-def detached(state: list[State]) -> list[State]:
-    """The state without the graph that made it: the gradient ends at the window."""
-    return [tuple(part.detach() for part in layer) for layer in state]

@@ -19,11 +19,12 @@ def sample(
     """A text drawn from the float network, a character at a time, from the start symbol on."""
     generator = torch.Generator().manual_seed(seed)
     state = network.initial(1)
-    read = torch.tensor([vocabulary.start])
+    device = network.output.weight.device
+    read = torch.tensor([vocabulary.start], device=device)
     ids: list[int] = []
     for _ in range(length):
         logits, state = network.step(read, state)
-        probabilities = torch.softmax(logits / temperature, dim=-1)
-        read = torch.multinomial(probabilities, 1, generator=generator).flatten()
+        probabilities = torch.softmax(logits / temperature, dim=-1).cpu()
+        read = torch.multinomial(probabilities, 1, generator=generator).flatten().to(device)
         ids.append(int(read))
     return vocabulary.decode(ids)

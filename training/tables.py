@@ -59,12 +59,12 @@ class RowAdagrad:
     def __init__(self, embedding: ContextEmbedding, beginning: float = 1.0) -> None:
         self._embedding = embedding
         self._beginning = beginning
-        self.sums = torch.zeros(len(embedding.rows))
-        self.typical = 0.0
-        self.uses = torch.zeros(len(embedding.rows))
+        self.sums = embedding.rows.new_zeros(len(embedding.rows))
+        self.typical = embedding.rows.new_zeros(())
+        self.uses = torch.zeros_like(self.sums)
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
+    def step(self, rate: float | Tensor) -> None:
         """Takes one step along the gradient of what the embedding last read."""
         slots, read = self._embedding.slots, self._embedding.read
         assert slots is not None
@@ -74,13 +74,13 @@ class RowAdagrad:
         at, gradient = slots.flatten(), read.grad.reshape(-1, rows.shape[1])
         squares = gradient.square().mean(dim=1)
         known = at < len(rows) - 1
-        typical = float(squares.sum() / known.sum().clamp(min=1))
-        self.typical += (0.01 if self.typical else 1.0) * (typical - self.typical)
+        typical = squares.sum() / known.sum().clamp(min=1)
+        self.typical.lerp_(typical, torch.where(self.typical == 0, 1.0, 0.01))
         self.sums.index_add_(0, at, squares)
-        self.uses.index_add_(0, at, torch.ones(len(at)))
+        self.uses.index_add_(0, at, torch.ones_like(squares))
         scale = (self.sums[at] + self._beginning * self.typical + 1e-30).rsqrt_().mul_(-rate)
         rows.index_add_(0, at, gradient * scale[:, None])
-        rows[-1] = 0
+        rows[-1].zero_()
 
     def forget(self) -> None:
         """Zeroes the rows and all that was learnt about their gradients."""

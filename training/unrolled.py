@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from model.cells import GRU, LSTM, Cell, Elman, State
 from model.network import Network
+from training.fused import FusedLSTM
 
 
 class _ElmanSteps(Function):
@@ -24,8 +25,8 @@ class _ElmanSteps(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, resets: Tensor, W: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         time, batch, hidden = len(x), *h.shape
-        before = torch.empty(time, batch, hidden, dtype=W.dtype)
-        out = torch.empty(time, batch, hidden)
+        before = W.new_empty(time, batch, hidden)
+        out = h.new_empty(time, batch, hidden)
         Wt = W.t()
         for t in range(time):
             before[t] = h * resets[t]
@@ -52,9 +53,9 @@ class _GRUSteps(Function):
         ctx: Any, x: Tensor, resets: Tensor, W: Tensor, c: Tensor, h: Tensor
     ) -> tuple[Tensor, Tensor]:
         time, batch, hidden = len(x), *h.shape
-        before = torch.empty(time, batch, hidden, dtype=W.dtype)
-        kept = torch.empty(time, batch, 5 * hidden)
-        out = torch.empty(time, batch, hidden)
+        before = W.new_empty(time, batch, hidden)
+        kept = h.new_empty(time, batch, 5 * hidden)
+        out = h.new_empty(time, batch, hidden)
         Wt = W.t()
         for t in range(time):
             h = h * resets[t]
@@ -74,7 +75,7 @@ class _GRUSteps(Function):
     def backward(ctx: Any, dout: Tensor, dh: Tensor) -> tuple[Tensor | None, ...]:
         resets, W, before, kept = ctx.saved_tensors
         time, batch, hidden = dout.shape
-        dx = torch.empty(time, batch, 3 * hidden, dtype=W.dtype)
+        dx = W.new_empty(time, batch, 3 * hidden)
         dy = torch.empty_like(dx)
         for t in reversed(range(time)):
             r, z, n, hidden_n, h = kept[t].chunk(5, dim=1)
@@ -98,11 +99,11 @@ class _LSTMSteps(Function):
         ctx: Any, x: Tensor, resets: Tensor, W: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         time, batch, hidden = len(x), *h.shape
-        before = torch.empty(time, batch, hidden, dtype=W.dtype)
-        memory = torch.empty(time, batch, hidden)
-        squashed = torch.empty(time, batch, hidden)
-        gates = torch.empty(time, batch, 4 * hidden)
-        out = torch.empty(time, batch, hidden)
+        before = W.new_empty(time, batch, hidden)
+        memory = h.new_empty(time, batch, hidden)
+        squashed = h.new_empty(time, batch, hidden)
+        gates = h.new_empty(time, batch, 4 * hidden)
+        out = h.new_empty(time, batch, hidden)
         Wt = W.t()
         for t in range(time):
             before[t] = h * resets[t]
@@ -122,7 +123,7 @@ class _LSTMSteps(Function):
     def backward(ctx: Any, dout: Tensor, dh: Tensor, dc: Tensor) -> tuple[Tensor | None, ...]:
         resets, W, before, memory, squashed, gates = ctx.saved_tensors
         time, batch, hidden = dout.shape
-        dx = torch.empty(time, batch, 4 * hidden, dtype=W.dtype)
+        dx = W.new_empty(time, batch, 4 * hidden)
         for t in reversed(range(time)):
             i, f, g, o = gates[t].chunk(4, dim=1)
             tanh_c = squashed[t]
@@ -152,7 +153,8 @@ def unroll(
     """
     W = cell.W.to(precision)
     if isinstance(cell, LSTM):
-        out, h, c = _LSTMSteps.apply(x, resets, W, *state)  # type: ignore[no-untyped-call]
+        steps = FusedLSTM if x.is_cuda else _LSTMSteps
+        out, h, c = steps.apply(x, resets, W, *state)  # type: ignore[no-untyped-call]
         return out, (h, c)
     if isinstance(cell, GRU):
         out, h = _GRUSteps.apply(x, resets, W, cell.c, *state)  # type: ignore[no-untyped-call]
@@ -163,24 +165,41 @@ def unroll(
 
 
 def forward(
-    network: Network, ids: Tensor, state: list[State], precision: torch.dtype
+    network: Network,
+    ids: Tensor,
+    state: list[State],
+    precision: torch.dtype,
+    tables: bool = True,
 ) -> tuple[Tensor, list[State]]:
     """The network over ids (time, batch) to logits (time, batch, vocabulary), and its state.
 
-    The state is reset wherever the start symbol is read.
+    The state is reset wherever the start symbol is read. Without `tables` it is the network that
+    has no contexts, whose state stays as it is.
     """
     start = network.output.out_features
     resets = (ids != start).unsqueeze(-1).float()
     x, after = ids, []
     for cell, before in zip(network.layers(), state, strict=False):
-        projected = cell.project(x) if x is ids else _linear(x, cell.U, cell.b, precision)
+        if x is ids and not ids.is_cuda:
+            projected = cell.project(x)
+        else:
+            projected = _linear(_one_hot(x, start + 1), cell.U, cell.b, precision)
         x, end = unroll(cell, projected, resets, before, precision)
         after.append(end)
-    if network.contexts is not None:
+    weight = network.output.weight
+    if network.contexts is not None and tables:
         rows, end = network.contexts(ids, state[-1])
         x = torch.cat((x, rows), dim=-1)
         after.append(end)
-    return _linear(x, network.output.weight, network.output.bias, precision), after
+    elif network.contexts is not None:
+        weight = weight[:, : network.config.hidden]
+        after.append(state[-1])
+    return _linear(x, weight, network.output.bias, precision), after
+
+
+def _one_hot(x: Tensor, inputs: int) -> Tensor:
+    """Ids as one-hot vectors: a product gathers their gradient sooner than a GPU adds columns."""
+    return x if x.is_floating_point() else functional.one_hot(x, inputs)
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor, precision: torch.dtype) -> Tensor:

@@ -46,9 +46,10 @@ class Validation:
         """The mean of −log₂ p over all characters; those spelt in bytes count all their bytes."""
         state = network.initial(self._ids.shape[1])
         nats = 0.0
+        device = network.output.weight.device
         for begin in range(0, len(self._ids), WINDOW):
-            ids = self._ids[begin : begin + WINDOW]
-            targets = self._targets[begin : begin + WINDOW]
+            ids = self._ids[begin : begin + WINDOW].to(device)
+            targets = self._targets[begin : begin + WINDOW].to(device)
             logits, state = forward(network, ids, state, torch.float32)
             nats += functional.cross_entropy(
                 logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"

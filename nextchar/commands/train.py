@@ -1,5 +1,6 @@
 """The verb `train`: a checkpoint from text."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -72,6 +73,9 @@ def train(
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processor threads; all by default.")
     ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="Where the network learns: cpu, or cuda, a GPU.")
+    ] = "cpu",
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -98,11 +102,20 @@ def train(
             "to be replaced"
         )
 
+    if device not in ("cpu", "cuda"):
+        raise UsageError(f"--device: {device!r} is neither cpu nor cuda")
+    if device == "cuda" and not _finds_gpu():
+        raise UsageError(
+            "--device: torch finds no GPU here: train on the cpu, or install a torch built for CUDA"
+        )
+
     from training.corpus import Selection, read
 
     selection = Selection(tuple(include or ["*"]), tuple(skip or []), minimum, maximum)
     corpus = read(texts, selection, validation or [], late or [])
     try:
+        import torch
+
         from training.loop import train as run
         from training.quantization import QuantizationError
         from training.run import ResumeError
@@ -126,6 +139,7 @@ def train(
             minimum_count=minimum_count,
             threads=threads,
             resume=resume,
+            device=torch.device(device),
         )
     except OSError as error:
         raise UsageError(f"--out: {out} cannot be written: {error.strerror}") from None
@@ -133,3 +147,11 @@ def train(
         raise UsageError(str(error)) from None
     if history.interrupted:
         raise typer.Exit(130)
+
+
+def _finds_gpu() -> bool:
+    with suppress(ModuleNotFoundError):
+        import torch
+
+        return torch.cuda.is_available()
+    return True  # That torch is missing is said where it is needed.

@@ -89,6 +89,8 @@ def places(checkpoint: Path, damaged: Path, tmp_path: Path) -> dict[str, str]:
         ("train {T}/absent --out {T}/o --steps 1", "absent: no such file or folder"),
         ("train {T}/text.txt --out {T}/o --steps 1", "8 characters to train on"),
         ("train {T}/text.txt --out {T}/o --minutes 0", "--minutes: 0.0 is not above 0"),
+        ("train {T}/text.txt --out {T}/o --device tpu", "--device: 'tpu' is neither cpu nor cuda"),
+        ("train {T}/text.txt --out {T}/o --device cuda", "--device: torch finds no GPU here"),
         ("train {T}/text.txt --out {T}/o --minutes nan", "--minutes: nan"),
         ("train {T}/text.txt --out {T}/text.txt --steps 1", "--out"),
         ("train {T}/text.txt --out {T}/o --preset huge", "'huge' is none of default, wide"),

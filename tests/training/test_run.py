@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from torch.nn import functional
 
 from model.checkpoint import load
 from model.config import NetworkConfig
@@ -16,10 +15,9 @@ from training.corpus import Corpus, Document
 from training.loop import train
 from training.presets import PRESETS, Preset
 from training.progress import Progress
-from training.run import ResumeError, Run, detached
+from training.run import TABLES_BEGIN, ResumeError, Run
 from training.schedule import Budget
-from training.streams import IGNORED
-from training.unrolled import forward
+from training.steps import Step
 
 PRESET = replace(
     PRESETS["tiny"],
@@ -53,16 +51,10 @@ def new_run(preset: Preset = PRESET) -> Run:
 
 
 def advance(run: Run, steps: int) -> None:
+    step = Step(run, torch.float32)
     while steps:
         for window in run.windows():
-            logits, state = forward(run.network, window.ids, run.state, torch.float32)
-            loss = functional.cross_entropy(
-                logits.flatten(0, 1), window.targets.flatten(), ignore_index=IGNORED
-            )
-            run.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            run.update(1e-2)
-            run.state = detached(state)
+            step(window, 1e-2)
             run.step += 1
             steps -= 1
             if not steps:
@@ -142,6 +134,30 @@ def test_the_last_reading_of_the_text_is_a_whole_one(readings: float, begun: int
     assert steps[-1] + (begun == 1) == pytest.approx(run.epoch, rel=0.03)
     if begun > 1:
         assert steps[0] + 1 == pytest.approx(0.4 * run.epoch, abs=1)
+
+
+def test_the_tables_take_part_in_the_last_readings_alone() -> None:
+    run = new_run(replace(PRESET, table_readings=1))
+    assert run.network.contexts is not None
+    rows = run.network.contexts.rows
+    run.plan(3)
+    step = Step(run, torch.float32)
+    learnt = []
+    for _ in range(3):
+        for window in run.windows():
+            step(window, 1e-2)
+        learnt.append(bool(rows.any()))
+    assert learnt == [False, False, True]
+
+
+def test_the_tables_rate_rises_where_a_reading_begins() -> None:
+    run = new_run()
+    window = run.streams * PRESET.window
+    rates = [run.table_rate for _ in run.windows()]
+    begun = -(-TABLES_BEGIN // window)
+    assert rates[0] == pytest.approx(PRESET.table_rate * 2 * window / TABLES_BEGIN)
+    assert rates[: begun - 1] == sorted(set(rates[: begun - 1]))
+    assert set(rates[begun - 1 :]) == {PRESET.table_rate}
 
 
 def test_a_run_ends_when_the_text_was_read_as_often_as_asked(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_what_is_forgotten_is_learnt_anew() -> None:
         torch.manual_seed(1)
         logits, _ = forward(network, ids, network.initial(2), torch.float32)
         logits.square().sum().backward()
-        table.typical = 0.0
+        table.typical.zero_()
         table.step(0.1)
         learnt.append(network.contexts.rows.clone())
         assert learnt[-1].any()
