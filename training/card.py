@@ -40,7 +40,8 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
         "",
         "## Training",
         "",
-        f"Preset `{summary['preset']}`: {summary['minutes']} minutes, "
+        f"Preset `{summary['preset']}`: {summary['minutes']} minutes"
+        f"{' on one ' + summary['device'] if 'device' in summary else ''}, "
         f"{summary['characters_read']:,} characters read "
         f"({summary['characters_read'] / max(1, summary['train_characters']):.1f} epochs) in "
         f"{summary['steps']:,} steps of {settings['streams']} × {settings['window']} characters; "

@@ -163,6 +163,7 @@ def _save(out: Path, run: Run, corpus: Corpus, name: str, data: str) -> None:
         "preset": name,
         "settings": asdict(run.preset),
         "data": data,
+        **({"device": torch.cuda.get_device_name(run.device)} if run.device.type == "cuda" else {}),
         "train_documents": len(corpus.train),
         "train_characters": corpus.characters,
         "validation_documents": len(corpus.validation),
