@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.adaptation import Page, window_start
+from model.adaptation import Page, page_text, window_start
 from model.branches import Branches
 from model.checkpoint import load
 from model.completing import run
@@ -135,7 +135,8 @@ class Typist:
         branches.slots = self._slots[: decoder.width]
         self._pool.write(branches.slots[0], state)
         if self._page is not None:
-            self._page.follow(before[window_start(len(before)) :])
+            window = before[window_start(len(before)) :]
+            self._page.follow(page_text(window, len(before), options.suffix))
             branches.begin(self._page.cursor())
         run(decoder, self._pool, branches, runtime.adaptation)
         return decoder.completion.text

@@ -6,7 +6,7 @@ equal this one's, bit for bit.
 
 from dataclasses import dataclass
 
-from model.adaptation import Adaptation, window_start
+from model.adaptation import Adaptation, page_text, window_start
 from model.branches import Branches
 from model.decoder import Decoder
 from model.decoding import BEFORE, Completion, Options
@@ -39,7 +39,8 @@ def complete(runtime: Runtime, prefix: str, options: Options | None = None, top:
     branches.slots = slots
     if adaptation is not None:
         page = adaptation.page()
-        page.follow(prefix[window_start(len(prefix)) :])
+        window = prefix[window_start(len(prefix)) :]
+        page.follow(page_text(window, len(prefix), options.suffix))
         branches.begin(page.cursor())
     run(decoder, pool, branches, adaptation)
     following: tuple[tuple[str, float], ...] = ()

@@ -127,8 +127,8 @@ class Lane:
             return None
         for row in self._rows:
             # Ways to go on from one text share its page, which all of them only read.
-            mine = row.job.session == job.session and row.job.window == job.window
-            if mine and not row.page_lacks:
+            same = row.job.window == job.window and row.job.options.suffix == job.options.suffix
+            if row.job.session == job.session and same and not row.page_lacks:
                 return row.page
         return self._pages.take(job.session, job.runtime.fingerprint) or self._adaptation.page()
 

@@ -9,7 +9,7 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from model.adaptation import Cursor, Page
+from model.adaptation import Cursor, Page, page_text
 from model.adaptation.page import common_length
 from model.branches import Branches
 from model.decoder import Decoder
@@ -104,10 +104,11 @@ class Row:
         self._predicting: float | None = None
         self.state = job.start
         self._cursor: Cursor | None = None
-        # Of the window, so many characters are on the page.
-        self._paged = len(job.window)
+        # Of this text, so many characters are on the page.
+        self._page_text = page_text(job.window, job.length, job.options.suffix)
+        self._paged = len(self._page_text)
         if page is not None:
-            self._paged = common_length(page.text, job.window)
+            self._paged = common_length(page.text, self._page_text)
             if self.page_lacks <= NEAR:
                 self.read_page(NEAR)
         if prediction is not None:
@@ -134,8 +135,8 @@ class Row:
 
     @property
     def page_lacks(self) -> int:
-        """How many characters of the window are not on the page yet."""
-        return len(self.job.window) - self._paged
+        """How many characters of its text are not on the page yet."""
+        return len(self._page_text) - self._paged
 
     @property
     def ready(self) -> bool:
@@ -187,7 +188,7 @@ class Row:
         assert self.page is not None
         reading = min(most, self.page_lacks)
         self._paged += reading
-        text = self.job.window[: self._paged]
+        text = self._page_text[: self._paged]
         # Another row may be at the end of the same text: where nothing changes, its places stay.
         if self.page.text != text:
             self.page.follow(text)

@@ -13,13 +13,22 @@ from model.adaptation import native
 from model.adaptation.engine import Cursor, Engine, Floats, Integers, Stale
 from model.adaptation.index import Ids, Symbols
 from model.adaptation.native import NativeEngine
-from model.adaptation.page import Page, window_start
+from model.adaptation.page import Page, page_text, window_start
 from model.adaptation.parameters import PREFIX, Parameters, from_arrays
 from model.adaptation.plain import PlainEngine
 from model.checkpoint import Checkpoint
 from model.vocabulary import Vocabulary
 
-__all__ = ["Adaptation", "Cursor", "Page", "Stale", "engine_for", "is_primed", "window_start"]
+__all__ = [
+    "Adaptation",
+    "Cursor",
+    "Page",
+    "Stale",
+    "engine_for",
+    "is_primed",
+    "page_text",
+    "window_start",
+]
 
 
 def is_primed(checkpoint: Checkpoint) -> bool:

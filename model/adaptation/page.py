@@ -19,6 +19,19 @@ def window_start(length: int) -> int:
     return max(0, length // BLOCK - (BLOCKS - 1)) * BLOCK
 
 
+def page_text(window: str, length: int, suffix: str) -> str:
+    """What is read at a cursor: lines behind it, then as much of the window before it as fits.
+
+    The text before the cursor has `length` characters, and ends in `window`. Of the `suffix` these
+    are the lines after the cursor's own, which stay the same while that one is typed.
+    """
+    lines = suffix.partition("\n")[2][: BLOCK - 1]
+    if not lines:
+        return window
+    left_out = window_start(length + len(lines) + 1) - window_start(length)
+    return f"{lines}\n{window[left_out:]}"
+
+
 class Page:
     """The window of one text, found again by its contexts; one thread at a time may use it.
 

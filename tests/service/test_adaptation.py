@@ -53,6 +53,9 @@ CHANGES = st.builds(
             (("n", 3),),
             (("n", 2), ("temperature", 0.8), ("seed", 7)),
             (("suffix", "):\n"),),
+            (("suffix", "\n" + TEXT[4000:5000]),),
+            (("suffix", "):\n" + TEXT[6000:9000]), ("n", 3)),
+            (("suffix", "\n" + TEXT[4000:5000]), ("temperature", 0.5)),
             (("max_lines", 3), ("max_chars", 40)),
             (("trigger", "manual"),),
         ]
@@ -127,6 +130,16 @@ def test_the_answers_would_be_others_without_what_the_text_teaches(served: Serve
         for length in range(200, 220)
     )
     assert others > 10
+
+
+def test_lines_behind_the_cursor_teach_too(served: Served) -> None:
+    def answers(behind: str) -> list[dict[str, Any]]:
+        return [
+            comparable(served.ask(prefix=TEXT[:length], suffix=f"\n{behind}", top=3))
+            for length in range(200, 220)
+        ]
+
+    assert answers(TEXT[300:600]) != answers("")
 
 
 def test_typing_what_was_suggested_reuses_its_steps(served: Served) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.adaptation import Adaptation, Page, window_start
+from model.adaptation import Adaptation, Page, page_text, window_start
 from model.adaptation.index import LIMIT
 from model.adaptation.page import common_length
 from model.checkpoint import Checkpoint
@@ -100,6 +100,29 @@ def test_typing_over_the_windows_edge_and_back(adaptation: Adaptation) -> None:
         page.follow(window(text[:length]))
         if length % 7 == 0 or abs(length - EDGE) < 3:
             assert_fresh(adaptation, page, text[:length])
+
+
+@given(
+    length=st.one_of(st.integers(0, 300), st.integers(EDGE - 2500, EDGE + 2500)),
+    behind=st.one_of(st.integers(0, 90), st.integers(1900, 2500)),
+    line=st.sampled_from(["", "\n", ")\n", " # no more"]),
+)
+def test_lines_behind_the_cursor_are_read_before_the_window(
+    length: int, behind: int, line: str
+) -> None:
+    text, lines = written(length, 4), written(behind, 5)
+    read = page_text(window(text), length, line + lines)
+    following = (line + lines).partition("\n")[2][:2047]
+    if not following:
+        assert read == window(text)
+        return
+    assert read.startswith(f"{following}\n")
+    before = read.removeprefix(f"{following}\n")
+    assert text.endswith(before)
+    assert before == text or 8192 <= len(read) <= LIMIT
+    # While the cursor's line is typed, only its characters are new.
+    more = page_text(window(text + "x"), length + 1, line.replace(")", "})") + lines)
+    assert more == read + "x" or (length + len(following) + 2) % 2048 == 0
 
 
 def test_more_ids_than_an_index_holds(adaptation: Adaptation) -> None:
