@@ -142,22 +142,26 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
             )
         )
 
+    @app.head("/livez", include_in_schema=False)
     @app.get("/livez", summary="Whether the process lives")
     async def livez() -> Status:
         """Answers as long as the event loop turns."""
         return Status(status="ok")
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get(
         "/readyz",
         summary="Whether completions can be answered in full",
         responses=error_format.responses("/readyz", "not_ready", "store_unavailable"),
     )
     async def readyz() -> Status:
-        """The checkpoints are loaded, the scheduler runs, and the store answers."""
+        """The checkpoints are loaded, the scheduler runs, and the store takes writes."""
         if not parts().scheduler.alive:
             raise NotReady("the scheduler's thread has ended; restart the service")
         try:
             await parts().store.ping()
         except StoreError as error:
-            raise StoreUnavailable("the sessions' store does not answer") from error
+            raise StoreUnavailable(
+                "the sessions' store does not answer, or refuses writes"
+            ) from error
         return Status(status="ok")

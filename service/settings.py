@@ -1,5 +1,8 @@
 """The settings: one checked object, read from NEXTCHAR_… variables or given by the command line."""
 
+import os
+import warnings
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -139,12 +142,29 @@ class Settings(BaseSettings):
 def load(**given: Any) -> Settings:
     """The settings from the environment, with those that are given in their place.
 
-    Raises StartupError with one line that names the variable and what was expected.
+    Warns of variables that are named like settings and are none. Raises StartupError with one
+    line that names the variable and what was expected.
     """
+    if unknown := [name for name in sorted(os.environ) if _is_unknown(name)]:
+        warnings.warn("; ".join(map(_said_of_unknown, unknown)), stacklevel=2)
     try:
         return Settings(**given)
     except ValidationError as error:
         raise StartupError(_one_line(error)) from None
+
+
+def _is_unknown(name: str) -> bool:
+    return name.upper().startswith(PREFIX) and _field(name) not in Settings.model_fields
+
+
+def _said_of_unknown(name: str) -> str:
+    near = get_close_matches(_field(name), Settings.model_fields, n=1)
+    meant = f", did you mean {PREFIX}{near[0].upper()}?" if near else ""
+    return f"{name} is no setting and changes nothing{meant}"
+
+
+def _field(variable: str) -> str:
+    return variable.lower().removeprefix(PREFIX.lower())
 
 
 def _one_line(error: ValidationError) -> str:

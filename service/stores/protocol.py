@@ -72,7 +72,7 @@ class Store(Protocol):
         """Leaves nothing of the key."""
 
     async def ping(self) -> None:
-        """Returns when the store answers."""
+        """Returns when the store answers, and takes writes."""
 
     async def close(self) -> None:
         """Gives back all connections."""

@@ -10,11 +10,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
 
 from service.record import TOKEN_SIZE
-from service.stores.protocol import Found, Outcome, Read, StoreError, Write
+from service.stores.protocol import NAMESPACE, Found, Outcome, Read, StoreError, Write
 from service.stores.scripts import COMPARE_AND_SET, READ_UNLESS_KNOWN, Call, run
 
 # The error for a cluster that cannot be reached, or has no node for a key, is no RedisError.
 FAILURES = (RedisError, RedisClusterException, OSError)
+
+# No session has this key. To set it only where it is there is a write that leaves nothing.
+PROBE = f"{NAMESPACE}probe"
 
 
 class RedisStore:
@@ -62,9 +65,9 @@ class RedisStore:
             await self._client.unlink(key)
 
     async def ping(self) -> None:
-        """Returns when Redis answers."""
+        """Returns when Redis answers a write: one that is full, or a replica, refuses them."""
         async with one_error():
-            await self._client.ping()
+            await self._client.set(PROBE, b"", xx=True)
 
     async def close(self) -> None:
         """Closes all connections."""

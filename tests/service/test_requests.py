@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
+from starlette.middleware.base import BaseHTTPMiddleware
 
 from model.runtime import Runtime
+from service.app import create_app
+from service.settings import load
 from service.turns import Turns
 from tests.redis_server import RedisServer
 from tests.service.running import PATIENT, Service, comparable, listening, reference, running, until
@@ -151,6 +155,41 @@ async def test_prefix_is_served_while_redis_is_away_and_edit_asks_to_wait(
     assert answer["degraded"] is False
 
 
+@pytest.mark.parametrize(
+    ("refusing", "taking"),
+    [
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+    ],
+)
+async def test_a_redis_that_refuses_writes_is_told_and_prefix_is_served(
+    redis_service: Service, own_redis: RedisServer, runtime: Runtime, refusing: str, taking: str
+) -> None:
+    ready = await redis_service.http.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ok"})
+    async with Redis.from_url(own_redis.url) as redis:
+        assert await redis.dbsize() == 0
+        await redis.execute_command(refusing)
+        response = await redis_service.http.get("/readyz")
+        assert (response.status_code, response.json()["error"]["code"]) == (
+            503,
+            "store_unavailable",
+        )
+        answer = await redis_service.complete(session="s", prefix="abc")
+        assert comparable(answer) == reference(runtime, "abc")
+        assert answer["degraded"] is True
+        await redis.execute_command(taking)
+    await back_again(redis_service)
+    assert (await redis_service.complete(session="s", prefix="abcd"))["degraded"] is False
+
+
+async def test_who_asks_for_the_head_alone_learns_the_health(memory_service: Service) -> None:
+    for path in ("/livez", "/readyz"):
+        assert (await memory_service.http.head(path)).status_code == 200
+    await memory_service.parts.scheduler.stop()
+    assert (await memory_service.http.head("/readyz")).status_code == 503
+
+
 async def test_a_version_of_degraded_times_never_fits_what_the_store_kept(
     redis_service: Service, own_redis: RedisServer, runtime: Runtime
 ) -> None:
@@ -168,10 +207,33 @@ async def test_a_version_of_degraded_times_never_fits_what_the_store_kept(
     assert (status, error["code"], error["version"]) == (409, "resync", kept["version"])
 
 
-async def test_a_request_whose_client_leaves_frees_its_row(options: dict[str, Any]) -> None:
+def test_no_middleware_stands_between_a_client_that_leaves_and_its_request(
+    checkpoint: Path,
+) -> None:
+    app = create_app(load(checkpoint=(checkpoint,)))
+    classes = [middleware.cls for middleware in app.user_middleware]
+    assert classes
+    assert not [c for c in classes if isinstance(c, type) and issubclass(c, BaseHTTPMiddleware)]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "extra"),
+    [
+        ("/complete", "prefix", {}),
+        ("/complete", "prefix", {"stream": True}),
+        ("/infill", "input_prefix", {"input_suffix": ""}),
+        ("/infill", "input_prefix", {"input_suffix": "", "stream": True}),
+        ("/v1/completions", "prompt", {}),
+        ("/v1/completions", "prompt", {"stream": True}),
+    ],
+)
+async def test_a_request_whose_client_leaves_frees_its_row(
+    options: dict[str, Any], path: str, text: str, extra: dict[str, Any]
+) -> None:
     async with listening(**options) as service:
         for _ in range(3):
-            leaving = asyncio.create_task(service.http.post("/complete", json=LONG))
+            body = {text: LONG["prefix"], "model": LONG["model"]} | extra
+            leaving = asyncio.create_task(service.http.post(path, json=body))
             await until(lambda: taken(service) == 1)
             leaving.cancel()
             await until(lambda: taken(service) == 0, AT_ONCE)

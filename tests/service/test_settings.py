@@ -1,5 +1,6 @@
 """Settings from the environment and from the command line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,17 @@ def test_a_bad_one_is_one_line(given: dict[str, object], said: str) -> None:
     assert str(refused.value).startswith(said)
     assert "\n" not in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_a_variable_that_is_no_setting_is_named_with_the_one_that_was_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NEXTCHAR_PORT", "9000")
+    monkeypatch.setenv("NEXTCHAR_STROE", "redis://secret@host")
+    monkeypatch.setenv("NEXTCHAR_XYZ", "1")
+    said = (
+        "NEXTCHAR_STROE is no setting and changes nothing, did you mean NEXTCHAR_STORE?; "
+        "NEXTCHAR_XYZ is no setting and changes nothing"
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(said)}$"):
+        assert load().port == 9000
