@@ -32,15 +32,20 @@ async def test_cancelled_callers_never_shift_the_replies_of_a_pool_of_one(redis_
     keys = [f"key-{i}" for i in range(40)]
     for i, key in enumerate(keys):
         assert (await store.write(Write(key, b"", value(i + 1)))).written
-    for round_ in range(30):
+    with redis.Redis.from_url(redis_url) as client:
+        connected = client.info("stats")["total_connections_received"]
+    for round_ in range(60):
         asked = [asyncio.create_task(store.read(Read(key))) for key in keys]
-        for _ in range(round_ % 4):
+        for _ in range(round_ % 12):
             await asyncio.sleep(0)
         for task in asked[round_ % 3 :: 3]:
             task.cancel()
         replies = await asyncio.gather(*asked, return_exceptions=True)
         for i, reply in enumerate(replies):
             assert isinstance(reply, asyncio.CancelledError) or reply == Found(value(i + 1))
+    with redis.Redis.from_url(redis_url) as client:
+        # No call was cut off in its middle, for its connection would have been given up.
+        assert client.info("stats")["total_connections_received"] == connected + 1
     await store.close()
 
 

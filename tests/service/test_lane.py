@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 
 from model.completing import complete
 from model.decoding import CharProbability, Options
 from model.runtime import Runtime
+from model.runtime.backends import available
 from model.runtime.numpy_backend import NumpyPool
 from service.digests import Digests
 from service.errors import ComputationFailed
@@ -60,6 +62,23 @@ def test_a_row_among_64_to_128_that_join_and_leave_gives_the_same_bytes_as_alone
         seen.append(lane.taken)
     assert max(seen) >= 64
     assert [bits(waiters[i].result) for i in range(len(texts))] == alone
+
+
+def test_memory_does_not_grow_with_batches_of_all_sizes(runtime: Runtime) -> None:
+    for backend in available():
+        served = Runtime(runtime.checkpoint, backend)
+        lane = Lane(served, 128, Predictions(64), Pages(2**20))
+
+        def serve(size: int, served: Runtime = served, lane: Lane = lane) -> None:
+            for i in range(size):
+                Waiter(lane, job(served, text_of(size * i), session=str(i)))
+            drive(lane)
+
+        serve(1)
+        before = psutil.Process().memory_info().rss
+        for size in range(8, 129, 8):
+            serve(size)
+        assert psutil.Process().memory_info().rss - before < 8e6
 
 
 def test_the_needle_is_noticed_where_a_row_depends_on_its_batch(

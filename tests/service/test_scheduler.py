@@ -63,6 +63,8 @@ async def test_cancelled_rows_leave_at_the_next_step_and_free_their_slots(
         )
         assert len(done) == 8
         assert lane_of(scheduler, runtime).taken == 0
+        pool = lane_of(scheduler, runtime)._pool
+        assert len({pool.acquire() for _ in range(pool.capacity)}) == pool.capacity
 
 
 async def test_no_state_is_shared_after_cancelling_and_starting_at_once(runtime: Runtime) -> None:

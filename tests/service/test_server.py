@@ -1,6 +1,7 @@
 """The service as a process: its ready line, its one line for a mistake, and Redis over restarts."""
 
 import errno
+import json
 import signal
 import socket
 import subprocess
@@ -16,24 +17,26 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 import pytest
+from websockets.sync.client import connect
 
 from model.runtime import Runtime
 from service.errors import StartupError
 from service.sockets import claim, listen, of_worker
 from tests.service.running import EAGER, comparable, one_error_line, process, reference
 
+
+def changed(change: str) -> tuple[str, ...]:
+    """The program with something of it changed."""
+    begin = "import sys, service.server, service.sockets"
+    return ("-c", f"{begin}; {change}; from nextchar.cli import main; sys.exit(main())")
+
+
 # As where the system does not spread connections over the sockets of one port.
-SHARING = (
-    "-c",
-    "import sys, service.sockets; service.sockets.SPREADS = False;"
-    "from nextchar.cli import main; sys.exit(main())",
-)
+SHARING = changed("service.sockets.SPREADS = False")
 # A supervisor that waits for the answer of a dead worker does so for longer than a test may take.
-PATIENT = (
-    "-c",
-    "import sys, service.server; service.server.HEALTH_CHECK_SECONDS = 3600;"
-    "from nextchar.cli import main; sys.exit(main())",
-)
+PATIENT = changed("service.server.HEALTH_CHECK_SECONDS = 3600")
+IMPATIENT = changed("service.server.HEALTH_CHECK_SECONDS = 10")
+LONG_STREAM = {"prompt": "import ", "max_tokens": 1000, "n": 8, "logprobs": 5, "stream": True}
 TEXT = ("for name in sorted(names):\n    print(name)\n" * 5)[:200]
 
 
@@ -106,6 +109,14 @@ def held_by(worker: psutil.Process, url: str) -> set[int]:
     }
 
 
+def listening_on(url: str) -> int:
+    """How many sockets listen on the address's port."""
+    port = f":{urlsplit(url).port or 0:04X}"
+    tables = [Path(f"/proc/net/{name}").read_text().splitlines() for name in ("tcp", "tcp6")]
+    sockets = [line.split() for table in tables for line in table]
+    return sum(own.endswith(port) and state == "0A" for _, own, _, state, *_ in sockets)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_when_it_says_so_and_ends_without_a_word_when_told_to(
@@ -117,6 +128,27 @@ def test_it_serves_when_it_says_so_and_ends_without_a_word_when_told_to(
         started.send_signal(told)
         out, err = started.communicate(timeout=60)
         assert (out, err, started.returncode) == ("", "", 0)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_ends_in_time_whatever_is_still_open(
+    checkpoint: Path, redis_url: str, workers: int
+) -> None:
+    settings: dict[str, Any] = {"checkpoint": checkpoint, "store": redis_url, "workers": workers}
+    with (
+        process(**settings, shutdown_seconds=1) as (url, started),
+        connections(url, 5) as opened,
+        connect(f"{url.replace('http', 'ws')}/ws") as websocket,
+    ):
+        websocket.send('{"id": 1, "prefix": "a"}')
+        websocket.recv()
+        half, unread, *_ = opened.values()
+        half.putrequest("POST", "/complete")
+        half.putheader("Content-Length", "2")
+        half.endheaders(b"{")
+        unread.request("POST", "/v1/completions", json.dumps(LONG_STREAM))
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(30) == 0
 
 
 def test_no_word_that_was_typed_is_in_its_output_at_any_level(checkpoint: Path) -> None:
@@ -269,6 +301,32 @@ def test_a_bad_setting_is_one_line_that_names_it(
     assert "secret" not in said
 
 
+def test_a_misspelt_setting_is_told_once(checkpoint: Path, redis_url: str) -> None:
+    settings: dict[str, Any] = {"checkpoint": checkpoint, "store": redis_url, "workers": 2}
+    with process(**settings, queue_limits=5) as (_, started):
+        started.send_signal(signal.SIGTERM)
+        _, err = started.communicate(timeout=60)
+    assert err == (
+        "nextchar: NEXTCHAR_QUEUE_LIMITS is no setting and changes nothing, "
+        "did you mean NEXTCHAR_QUEUE_LIMIT?\n"
+    )
+
+
+def test_a_connection_that_asks_nothing_takes_no_place_in_the_queue(checkpoint: Path) -> None:
+    with process(checkpoint=checkpoint, queue_limit=1) as (url, _), connections(url, 20):
+        assert answer(url, prefix="abc")["length"] == 3
+
+
+def test_no_worker_computes_on_more_threads_than_one(
+    checkpoint: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    settings: dict[str, Any] = {"checkpoint": checkpoint, "store": redis_url, "workers": 2}
+    with process(**settings, backend="numpy") as (_, started):
+        for worker in workers_of(started):
+            assert worker.environ()["OPENBLAS_NUM_THREADS"] == "1"
+
+
 def test_workers_end_with_their_parent(checkpoint: Path, redis_url: str) -> None:
     with process(checkpoint=checkpoint, store=redis_url, workers=2) as (_, started):
         workers = psutil.Process(started.pid).children()
@@ -283,6 +341,7 @@ def test_connections_are_spread_over_the_workers(
 ) -> None:
     settings: dict[str, Any] = {"checkpoint": checkpoint, "store": redis_url, "host": host}
     with process(workers=3, **settings) as (url, started), connections(url, 400) as opened:
+        assert listening_on(url) == 3
         shares = [held_by(worker, url) for worker in workers_of(started)]
         assert set().union(*shares) == set(opened)
         assert min(map(len, shares)) > 85
@@ -363,6 +422,21 @@ def test_a_worker_that_is_killed_is_replaced(checkpoint: Path, redis_url: str) -
             child.wait()
             again = answer_when_back(url, session="s", prefix="abcd")
             assert again["usage"]["characters_absorbed"] <= 1
+
+
+def test_a_worker_that_is_held_up_is_given_time_and_replaced_when_it_is_over(
+    checkpoint: Path, redis_url: str
+) -> None:
+    settings: dict[str, Any] = {"checkpoint": checkpoint, "store": redis_url, "workers": 2}
+    with process(program=IMPATIENT, **settings) as (url, started):
+        hanging, other = workers_of(started)
+        hanging.suspend()
+        # uvicorn by itself gives a worker 5 seconds.
+        ended, _ = psutil.wait_procs([hanging, other], timeout=6.5)
+        assert not ended
+        assert psutil.wait_procs([hanging], timeout=30)[0] == [hanging]
+        assert other in workers_of(started)
+        assert answer_when_back(url, prefix="abc")["length"] == 3
 
 
 def test_a_worker_killed_as_it_is_asked_whether_it_is_well_holds_nobody_up(

@@ -186,7 +186,11 @@ async def test_no_redis_is_a_store_error_and_service_comes_back(own_redis: Redis
 
 
 async def test_a_server_that_never_answers_is_tried_twice_for_the_timeout_each() -> None:
+    attempts = 0
+
     async def listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal attempts
+        attempts += 1
         await never.wait()
         writer.close()
 
@@ -198,6 +202,7 @@ async def test_a_server_that_never_answers_is_tried_twice_for_the_timeout_each()
     with pytest.raises(StoreError):
         await held(store, KEY)
     # Two attempts of a quarter of a second each, and not redis-py's ten of five seconds.
+    assert attempts == 2
     assert asyncio.get_running_loop().time() - begun < 4
     never.set()
     await store.close()

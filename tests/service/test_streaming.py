@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from model.completing import complete
 from model.decoding import Options
@@ -15,7 +16,7 @@ from model.runtime import Runtime
 from service.complete import events
 from service.lane import Lane
 from service.schema import CompleteResponse
-from service.streaming import OnChars, Stream
+from service.streaming import EventStream, OnChars, Stream
 from tests.service.running import EAGER, Service, comparable, listening, reference, running, until
 from tests.tiny import save_tiny_checkpoint
 
@@ -91,6 +92,21 @@ async def test_what_fails_before_the_first_event_is_an_ordinary_error(
 ) -> None:
     response = await memory_service.http.post("/complete", json=body | {"stream": True})
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/infill", {"input_prefix": "a" * 200_001, "input_suffix": ""}),
+        ("/v1/completions", {"prompt": "a" * 200_001}),
+    ],
+)
+async def test_so_it_is_where_editors_speak_another_protocol(
+    memory_service: Service, path: str, body: dict[str, Any]
+) -> None:
+    response = await memory_service.http.post(path, json=body | {"stream": True})
+    assert response.status_code == 400
+    assert response.json()["error"]["message"]
 
 
 async def test_a_newer_request_ends_a_stream_with_an_error(memory_service: Service) -> None:
@@ -209,3 +225,32 @@ async def test_a_stream_closed_before_it_begins_leaves_nothing(checkpoint: Path)
         with pytest.raises(asyncio.CancelledError):
             await stream.begin()
         assert service.parts.scheduler.alive
+
+
+async def test_a_response_that_is_cancelled_ends_its_stream() -> None:
+    ended = asyncio.Event()
+
+    async def work(_: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def nothing() -> AsyncIterator[bytes]:
+        yield b""
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(_: Message) -> None:
+        raise AssertionError
+
+    response = EventStream(Stream(work), nothing())
+    responding = asyncio.create_task(response({"type": "http"}, receive, send))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    responding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await responding
+    await asyncio.wait_for(ended.wait(), 10)
