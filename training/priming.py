@@ -1,10 +1,11 @@
 """Primes adaptation: trains the small network that scores what a page finds, for one checkpoint.
 
-    python -m training.priming CHECKPOINT TEXT… [--include PATTERN]
+    python -m training.priming CHECKPOINT TEXT… [--include PATTERN] [--documents N]
 
-It reads documents that belong to the training text, never validation text, each on a page of its
-own, and learns how much more probable than the network alone has it a candidate is. A training
-does this at its end; the program does it again for a checkpoint that is finished.
+It reads documents, never validation text, each on a page of its own, and learns how much more
+probable than the network alone has it a candidate is. A training does this at its end, on the text
+that it has read; the program does it again for a checkpoint that is finished. On text that the network
+has not read it does better, for there the network is no surer than it will be of a user's text.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from training.scorer import Examples, Scorer
 Floats = NDArray[np.float32]
 
 DOCUMENTS = 120
-"""How many documents are read, spread over all that there are."""
+"""How many documents are read, spread over all that there are, unless another number is asked for."""
 CHARACTERS = 8192
 """How many characters of each."""
 TOGETHER = 16
@@ -62,11 +63,11 @@ class Primed:
         }
 
 
-def choose(documents: Sequence[Document]) -> list[str]:
+def choose(documents: Sequence[Document], most: int = DOCUMENTS) -> list[str]:
     """Beginnings of documents, spread over all of them; half of what is late, where some is."""
     late = [d.text for d in documents if d.late]
     others = [d.text for d in documents if not d.late]
-    share = DOCUMENTS // 2 if late and others else DOCUMENTS
+    share = most // 2 if late and others else most
     chosen = [
         text for part in (late, others) for text in part[:: max(1, len(part) // share)][:share]
     ]
@@ -139,32 +140,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Primes the checkpoint that is named, in place; returns an exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.priming", description=__doc__)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("text", nargs="+", type=Path, help="files or folders of training text")
+    parser.add_argument("text", nargs="+", type=Path, help="files or folders, not for validation")
     parser.add_argument("--include", action="append", metavar="PATTERN")
     parser.add_argument("--skip", action="append", default=[], metavar="PATTERN")
+    parser.add_argument("--documents", type=int, default=DOCUMENTS, help="at most so many")
+    parser.add_argument("--data", default="", metavar="WORDS", help="what it is, for the card")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     try:
         corpus = read(options.text, Selection(tuple(options.include or "*"), tuple(options.skip)))
         trained = checkpoint.load(options.checkpoint)
-        primed = prime(trained, choose(corpus.train), options.seed)
-        save(options.checkpoint, trained, primed)
+        primed = prime(trained, choose(corpus.train, options.documents), options.seed)
+        save(options.checkpoint, trained, primed, options.data)
     except (CorpusError, ModelError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     print(
         f"{options.checkpoint}: {primed.network_bits:.3f} bits an id by the network, "
-        f"{primed.adapted_bits:.3f} adapted, on {primed.places:,} ids of training text"
+        f"{primed.adapted_bits:.3f} adapted, on {primed.places:,} ids"
     )
     return 0
 
 
-def save(folder: Path, trained: Checkpoint, primed: Primed) -> None:
+def save(folder: Path, trained: Checkpoint, primed: Primed, data: str = "") -> None:
     """Writes the checkpoint with these parameters, whole or not at all.
 
-    Its card is written, too, where a training is described.
+    Its card is written, too, where a training is described; it says what `data` they come from.
     """
-    summary = {**trained.training, "adaptation": primed.summary()}
+    described = {"data": data} if data else {}
+    summary = {**trained.training, "adaptation": primed.summary() | described}
     card = model_card(trained.name, trained.config, summary) if "settings" in summary else None
     checkpoint.save(folder, trained.config, primed.added_to(trained.weights), summary, card)
 

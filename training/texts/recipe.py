@@ -1,6 +1,7 @@
 """The recipe: the sources' texts, chosen, rid of repetitions, written as folders of documents.
 
 OUT/python/{train,validation}     the standard library's two sides; the sources' code
+OUT/python/priming                code of packages that the network does not read
 OUT/packages/validation           code of packages that are held out whole
 OUT/prose/{train,validation}      the prose corpora; the sources' documentation
 OUT/manifest.json                 what lies there, under which licence
@@ -73,13 +74,9 @@ class Recipe:
         for side, documents in (("validation", library.validation), ("train", library.train)):
             texts = [(d.path, d.text) for d in documents]
             shares.append(self._write(f"python/{side}", "cpython", version, "PSF-2.0", texts))
-        wide: Wide = []
-        for source in self._training("code"):
-            found = [(path, duplicates.without_header(text)) for path, text in self._code(source)]
-            new = [t for t in found if len(t[1]) >= MINIMUM and duplicates.admits(t[1])]
-            texts = sorted(_at_most(new, source.most))
-            wide.append((source.name, source.version, source.licence, texts))
-        shares += self._write_share("python/train", wide)
+        shares += self._write_share("python/train", self._wide_code("train", duplicates))
+        for read in self._wide_code("priming", duplicates):
+            shares.append(self._write("python/priming", *read))
         self._publish(shares, "python", "packages")
 
     def make_prose(self) -> None:
@@ -94,15 +91,23 @@ class Recipe:
         reference = sorted((f"{name}.txt", text) for name, text in topics.items())
         texts = [t for t in reference if is_prose(*t) and duplicates.admits(t[1])]
         wide: Wide = [("cpython", platform.python_version(), "PSF-2.0", texts)]
-        for source in self._training("prose"):
+        for source in (s for s in self.sources if s.role == "train" and s.prose):
             found = [t for t in self._texts(source, source.prose) if is_prose(*t)]
             texts = [t for t in found if duplicates.admits(t[1])]
             wide.append((source.name, source.version, source.licence, texts))
         shares += self._write_share("prose/train", wide)
         self._publish(shares, "prose")
 
-    def _training(self, what: str) -> Iterator[Source]:
-        return (s for s in self.sources if s.role == "train" and getattr(s, what))
+    def _wide_code(self, role: str, duplicates: Duplicates) -> Wide:
+        """The code of the sources of a role, without what repeats other code."""
+        wide: Wide = []
+        for source in self.sources:
+            if source.role == role and source.code:
+                found = [(p, duplicates.without_header(text)) for p, text in self._code(source)]
+                new = [t for t in found if len(t[1]) >= MINIMUM and duplicates.admits(t[1])]
+                texts = sorted(_at_most(new, source.most))
+                wide.append((source.name, source.version, source.licence, texts))
+        return wide
 
     def _held_out_packages(self, duplicates: Duplicates) -> list[Share]:
         """Of each package one file in twenty, by its path; nothing like any other is trained on."""
@@ -241,7 +246,8 @@ def _installed(source: Source) -> Iterator[tuple[str, bytes]]:
         )
     for file in distribution.files or ():
         path = file.as_posix()
-        licence = PurePosixPath(path).match(f"*.dist-info/*/{source.licence_file}")
+        own_file = len(PurePosixPath(path).parts) == 3
+        licence = own_file and PurePosixPath(path).match(f"*.dist-info/*/{source.licence_file}")
         if licence or path.endswith(".py"):
             try:
                 yield source.licence_file if licence else path, file.read_binary()

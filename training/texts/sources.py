@@ -34,8 +34,9 @@ class Source(BaseModel):
     licence: str
     holders: str
     """Who holds the copyright, for NOTICE."""
-    role: Literal["train", "validation"] = "train"
-    """`validation` for packages that are held out whole."""
+    role: Literal["train", "validation", "priming"] = "train"
+    """`validation` for packages that are held out whole, `priming` for those that the network does
+    not read, so that adaptation is primed on what is new to it."""
     file: str = Field("", pattern=r"^([\w.-]+\.tar\.gz)?$")
     """The archive's name in the package index; empty for an installed package."""
     sha256: str = Field("", pattern="^([0-9a-f]{64})?$")
@@ -82,8 +83,8 @@ class _List(BaseModel):
                 raise ValueError(f"{s.name} is listed twice")
             if bool(s.file) != bool(s.sha256):
                 raise ValueError(f"{s.name}: an archive needs both file and sha256")
-            if s.role == "validation" and s.prose:
-                raise ValueError(f"{s.name}: prose: whole packages are held out for code alone")
+            if s.role != "train" and s.prose:
+                raise ValueError(f"{s.name}: prose: packages are held out for code alone")
         return sources
 
 

@@ -78,6 +78,17 @@ def test_nothing_that_is_held_out_is_trained_on(recipe: Recipe) -> None:
     assert not train & set(tree(recipe.out / "python/validation").values())
 
 
+def test_what_adaptation_is_primed_on_is_new_and_lies_by_itself(
+    recipe: Recipe, archive: Archive
+) -> None:
+    files = {f"extra/{i}.py": code(i) for i in (300, *range(1000, 1040))}
+    extra = archive("extra", files, role="priming")
+    replace(recipe, sources=(*recipe.sources, extra)).make_python()
+    assert tree(recipe.out / "python/priming") == {"extra/extra/300.py": code(300)}
+    assert not (recipe.out / "python/train/extra").exists()
+    assert "extra" not in describe(recipe.out, "python")
+
+
 def test_prose_is_the_corpora_and_the_sources_documentation(recipe: Recipe) -> None:
     recipe.make_prose()
     train = tree(recipe.out / "prose/train")

@@ -29,7 +29,7 @@ code = ["thing"]
         (('holders = "somebody"', ""), r"source\.0\.holders \(thing\): Field required"),
         (("code =", "colour ="), r"source\.0\.colour \(thing\): Extra inputs"),
         (('file = "', 'file = "../'), r"source\.0\.file \(thing\)"),
-        (("code =", 'role = "validation"\nprose ='), "thing: prose: whole packages"),
+        (("code =", 'role = "validation"\nprose ='), "thing: prose: packages are held out"),
         (("code =", "most = 0\ncode ="), r"source\.0\.most \(thing\)"),
         (("[[source]]", ENTRY + "[[source]]"), "thing is listed twice"),
         (("[[source]]", "[[source"), "line"),
@@ -59,7 +59,7 @@ def test_the_list_holds_ten_archives_to_train_on_and_some_whole_packages_to_meas
 def test_every_source_is_in_the_notice(root: Path) -> None:
     notice = (root / "NOTICE").read_text(encoding="utf-8")
     for source in read_sources(LIST):
-        if source.role == "train":
+        if source.role != "validation":
             entry = re.search(
                 rf"^  {source.name} {source.version}\b.*?(?=^  \S|^\S)", notice, re.M | re.S
             )
