@@ -67,8 +67,8 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
     if adaptation := summary.get("adaptation"):
         lines += [
             f"Adaptation to the text at hand was primed on {adaptation['ids']:,} ids of "
-            f"{adaptation.get('data', 'training text')}: {adaptation['network_bits']:.3f} bits an id by the network, "
-            f"{adaptation['adapted_bits']:.3f} adapted."
+            f"{adaptation.get('data', 'training text')}: {adaptation['network_bits']:.3f} bits an "
+            f"id by the network, {adaptation['adapted_bits']:.3f} adapted."
             + (
                 f" On the held-out text: {adaptation['held_out_bits']:.4f} bits a character."
                 if "held_out_bits" in adaptation

@@ -4,8 +4,8 @@
 
 It reads documents, never validation text, each on a page of its own, and learns how much more
 probable than the network alone has it a candidate is. A training does this at its end, on the text
-that it has read; the program does it again for a checkpoint that is finished. On text that the network
-has not read it does better, for there the network is no surer than it will be of a user's text.
+that it has read; the program does it again for a checkpoint that is finished. On text that the
+network has not read it does better: there the network is no surer than it will be of a user's text.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from training.scorer import Examples, Scorer
 Floats = NDArray[np.float32]
 
 DOCUMENTS = 120
-"""How many documents are read, spread over all that there are, unless another number is asked for."""
+"""How many documents are read, spread over all that there are, where nothing else is said."""
 CHARACTERS = 8192
 """How many characters of each."""
 TOGETHER = 16

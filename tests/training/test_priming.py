@@ -98,12 +98,11 @@ def row(runtime: Runtime, text: str, position: int) -> np.ndarray:
 
 
 def test_half_of_what_is_read_is_of_the_kind_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(priming, "DOCUMENTS", 4)
     monkeypatch.setattr(priming, "CHARACTERS", 3)
     documents = [Document(Path(f"{n}"), f"{n}", f"{n:02}...", late=n >= 8) for n in range(10)]
-    assert choose(documents) == ["08.", "09.", "00.", "04."]
-    assert choose(documents[:8]) == ["00.", "02.", "04.", "06."]
-    assert choose(documents[8:]) == ["08.", "09."]
+    assert choose(documents, 4) == ["08.", "09.", "00.", "04."]
+    assert choose(documents[:8], 4) == ["00.", "02.", "04.", "06."]
+    assert choose(documents[8:], 4) == ["08.", "09."]
 
 
 @pytest.mark.parametrize("damage", ["no text", "no checkpoint"])
