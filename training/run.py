@@ -133,12 +133,11 @@ class Run:
             yield window
         self._epoch_rng, self._windows_read = None, 0
 
-    @torch.no_grad()
     def carry(self, state: list[State]) -> None:
         """Goes on from a state, without the graph that made it: the gradient ends at a window."""
         for layer, after in zip(self.state, state, strict=True):
             for part, new in zip(layer, after, strict=True):
-                part.copy_(new)
+                part.copy_(new.detach())
 
     @property
     def tables_learn(self) -> bool:
