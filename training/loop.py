@@ -21,7 +21,7 @@ from training.precision import choose_precision
 from training.presets import Preset
 from training.progress import Progress
 from training.quantization import finish
-from training.run import CPU, Run
+from training.run import CPU, Run, check_place
 from training.sampling import sample
 from training.schedule import Budget, Clock, learning_rate
 from training.steps import step_of
@@ -61,10 +61,12 @@ def train(
     that is cut off leaves the best so far. Ctrl-C ends the run early in the same way.
     What is left is fit to be served in integers. Where `resume` is a file, the run goes on from
     it; it is written every quarter of an hour and at the end. Raises QuantizationError where
-    integers would cost too much, ResumeError for a file of another run, and OSError where `out`
-    cannot be written.
+    integers would cost too much, ResumeError for a file of another run or one that cannot be
+    written, and OSError where `out` cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
+    if resume is not None:
+        check_place(resume)
     keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
@@ -139,6 +141,7 @@ def train(
     if resume is not None:
         run.save(resume)
     plot_loss(history, out / "loss.png")
+    progress.finishing()
     progress.end(history, finish(out, corpus), out)
     return history
 

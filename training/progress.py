@@ -79,8 +79,15 @@ class Progress:
         )
         self.console.print(escape(sample), style="dim", highlight=False)
 
-    def end(self, history: History, cost: Cost, out: Path) -> None:
+    def finishing(self) -> None:
+        """The budget is spent; what follows takes minutes, too, and must not look like a hang."""
         self._bar.stop()
+        self.console.print(
+            "making it fit to be served, and priming adaptation: a minute or two more",
+            highlight=False,
+        )
+
+    def end(self, history: History, cost: Cost, out: Path) -> None:
         why = "interrupted" if history.interrupted else "done"
         if history.stopped_early:
             why = "stopped early, since the held-out text got no better"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -36,6 +37,14 @@ large window reads most often would else be thrown far."""
 
 class ResumeError(Exception):
     """A saved run that cannot go on here; one line for a person."""
+
+
+def check_place(file: Path) -> None:
+    """Raises ResumeError before minutes of training, not after them, where none can be saved."""
+    if file.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK):
+        raise ResumeError(
+            f"{file}: a run cannot be saved there; name a file in a folder that can be written"
+        )
 
 
 class Run:

@@ -59,3 +59,17 @@ def test_a_run_goes_on_from_its_file_and_ends_after_a_reading(
     other = command(*arguments[:-2], "--seed", 2, "--resume", texts, "--steps", 5)
     assert other.status == 2
     assert f"{texts}: no saved run" in other.err
+
+
+def test_where_a_run_cannot_be_saved_is_said_before_it_trains(
+    command: Command, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("some words of text\n" * 400)
+    for place in (tmp_path, tmp_path / "none" / "run"):
+        refused = command(
+            "train", text, "--out", tmp_path / "out", "--preset", "tiny", "--resume", place
+        )
+        assert refused.status == 2
+        assert refused.err.startswith(f"nextchar: {place}: a run cannot be saved there")
+        assert not list((tmp_path / "out").iterdir())

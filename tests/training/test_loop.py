@@ -69,6 +69,7 @@ def test_a_run_leaves_a_checkpoint_with_its_card_its_summary_and_its_curve(
     summary = json.loads((out / "config.json").read_text())["training"]
     assert summary["train_characters"] == corpus.characters
     assert summary["steps"] == 30
+    assert "a minute or two more" in said.getvalue()
     assert str(out) in said.getvalue().replace("\n", "")
 
 
