@@ -63,6 +63,8 @@ def _main() -> int:
     try:
         if not (options.describe or options.only == "python" or options.prose):
             raise CorpusError("--prose: name the folder of prose corpora, or say --only python")
+        if not (options.describe or options.only == "python"):
+            _check_prose(options.prose)
         if options.describe:
             sys.stdout.write(describe(options.out, options.describe) + "\n")
         else:
@@ -82,6 +84,13 @@ def share(words: str) -> float:
     if not 0 < (part := float(words)) <= 1:
         raise ValueError
     return part
+
+
+def _check_prose(corpora: Path) -> None:
+    """Raises CorpusError before code is fetched for minutes, not after it."""
+    for side in ("validation", "train"):
+        if not (corpora / side).is_dir():
+            raise CorpusError(f"{corpora / side}: no such file or folder")
 
 
 def _make(options: argparse.Namespace, console: Console) -> None:

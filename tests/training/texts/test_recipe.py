@@ -216,6 +216,7 @@ def test_a_part_of_the_prose_corpora_without_a_licence_is_refused(
         (["--only", "prose"], "--prose: name the folder of prose corpora"),
         ([], "--prose: name the folder of prose corpora, or say --only python"),
         (["--only", "prose", "--prose", "nowhere"], "nowhere/validation: no such file or folder"),
+        (["--prose", "nowhere"], "nowhere/validation: no such file or folder"),
         (["--describe", "python"], "manifest.json: No such file or directory; python -m"),
         (
             ["--only", "python", "--sources", "nowhere.toml"],
@@ -236,3 +237,4 @@ def test_the_command_says_what_is_wrong_and_exits_2(
     assert (done.returncode, done.stdout) == (2, "")
     assert error in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
