@@ -11,6 +11,8 @@ GATES = {"elman": 1, "gru": 3, "lstm": 4}
 CONTEXTS = (*(str(order) for order in range(2, 17)), "word", "words")
 """The contexts a network may have: the last 2 to 16 ids, the word so far, with the one before."""
 
+LONGEST_OPENING = 100
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
@@ -18,6 +20,9 @@ class NetworkConfig:
 
     `contexts` are hashed (`model.contexts`) to rows of `context_width` numbers in a table of
     2^`context_bits` rows, which the output layer reads beside the hidden state.
+
+    `opening` is read before every text that is served, after the start symbol: a line end tells a
+    network that was trained on texts cut within lines that here a line begins.
 
     Raises ValueError, naming the field, for a value that no network can have.
     """
@@ -30,6 +35,7 @@ class NetworkConfig:
     contexts: tuple[str, ...] = ()
     context_width: int = 0
     context_bits: int = 0
+    opening: str = ""
 
     def __post_init__(self) -> None:
         if self.cell not in GATES:
@@ -43,6 +49,8 @@ class NetworkConfig:
         # JSON knows no tuples.
         object.__setattr__(self, "contexts", tuple(self.contexts))
         self._check_contexts()
+        if not isinstance(self.opening, str) or len(self.opening) > LONGEST_OPENING:
+            raise ValueError(f"opening: no text of at most {LONGEST_OPENING} characters")
 
     def _check_contexts(self) -> None:
         for name in self.contexts:
@@ -72,7 +80,15 @@ class NetworkConfig:
         if not self.contexts:
             for name in ("contexts", "context_width", "context_bits"):
                 del described[name]
+        if not self.opening:
+            del described["opening"]
         return described
+
+    @property
+    def beginning(self) -> list[int]:
+        """The ids that are read before a text: the start symbol, and the opening."""
+        vocabulary = self.vocabulary()
+        return [vocabulary.start, *vocabulary.encode(self.opening).tolist()]
 
     @property
     def output_inputs(self) -> int:

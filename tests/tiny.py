@@ -27,7 +27,14 @@ def save_primed_checkpoint(folder: Path, seed: int = 0) -> Path:
     It is primed with random weights as well, so that whatever a page knows changes the answer.
     """
     config = NetworkConfig(
-        "lstm", 1, 32, CHARACTERS, contexts=("3", "word"), context_width=4, context_bits=16
+        "lstm",
+        1,
+        32,
+        CHARACTERS,
+        contexts=("3", "word"),
+        context_width=4,
+        context_bits=16,
+        opening="a.\n",
     )
     weights = _drawn(config, seed)
     random = np.random.default_rng(seed)

@@ -56,7 +56,7 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
             f"As served, in integers: {quantization['served_bits']:.4f} bits a character on the "
             f"same text, {quantization['cost']:+.4f} against floating point"
             + (
-                f"; of this, {quantization['packed_bits'] - quantization['float_bits']:+.4f} by "
+                f"; of this, {_change(quantization['packed_bits'], quantization['float_bits'])} by "
                 "the contexts' rows as int8. Rows are chosen before training, so that leaving "
                 "others out costs a trained network nothing."
                 if "packed_bits" in quantization and config.contexts
@@ -159,6 +159,11 @@ def _calibration(found: Mapping[str, Any]) -> list[str]:
         "",
         "![Reliability diagram](calibration.png)",
     ]
+
+
+def _change(bits: float, before: float) -> str:
+    """With its sign, and none where it rounds to nothing."""
+    return f"{round(bits - before, 4) + 0.0:+.4f}"
 
 
 def _percent(share: float | None) -> str:

@@ -126,14 +126,16 @@ class Run:
                 self.table.forget()
         # The order of the text is drawn anew, the same.
         self._rng.bit_generator.state = self._epoch_rng
+        vocabulary = self.network.config.vocabulary()
         every = windows(
             self.documents,
-            self.network.config.vocabulary().start,
+            vocabulary.start,
             self.streams,
             self.preset.window,
             self.preset.restart,
             self._rng,
             self.late,
+            int(vocabulary.encode("\n")[0]),
         )
         for window in islice(every, self._windows_read, None):
             if self.history.epochs == 1 and self._windows_read == self._first:

@@ -32,8 +32,11 @@ def windows(
     restart: int,
     rng: np.random.Generator,
     late: NDArray[np.bool_] | None = None,
+    line_end: int | None = None,
 ) -> Iterator[Window]:
     """One epoch: every document once, in a new order, cut at new places.
+
+    Where `line_end` is named cuts are behind it, for so a text begins that is given to complete.
 
     The start symbol stands before each document and each cut. A last part that does not fill
     all streams is read in the next epoch's order, hence seldom the same. Documents that are
@@ -42,7 +45,8 @@ def windows(
     moments = rng.random(len(documents))
     if late is not None:
         moments[late] = 0.4 + moments[late] / 2
-    pieces = _cut([documents[index] for index in np.argsort(moments)], start, restart, rng)
+    ordered = [documents[index] for index in np.argsort(moments)]
+    pieces = _cut(ordered, start, restart, rng, line_end)
     text = np.concatenate(_deal(pieces, streams))
     length = (len(text) - 1) // streams
     rows = text[: length * streams].reshape(streams, length)
@@ -59,12 +63,19 @@ def windows(
 
 
 def _cut(
-    documents: Sequence[NDArray[np.int32]], start: int, restart: int, rng: np.random.Generator
+    documents: Sequence[NDArray[np.int32]],
+    start: int,
+    restart: int,
+    rng: np.random.Generator,
+    line_end: int | None,
 ) -> list[NDArray[np.int32]]:
     """The documents in pieces, each with the start symbol before it."""
     pieces: list[NDArray[np.int32]] = []
     for document in documents:
         cuts = np.flatnonzero(rng.random(len(document)) < 1 / restart)
+        if line_end is not None:
+            lines = np.append(np.flatnonzero(document == line_end) + 1, len(document))
+            cuts = np.unique(lines[np.searchsorted(lines, cuts)])
         pieces += [np.insert(piece, 0, start) for piece in np.split(document, cuts) if len(piece)]
     return pieces
 

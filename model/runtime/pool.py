@@ -49,10 +49,11 @@ class Pool(ABC):
         self._free.append(slot)
 
     def start(self, slot: int) -> None:
-        """Puts the state of the empty text into a slot: zeros after a step on the start symbol."""
+        """Puts the state of the empty text into a slot: zeros, and what is read before a text."""
         if self._start is None:
             self.clear(slot)
-            self.step([slot], [self.network.size])
+            for index in self.network.config.beginning:
+                self.step([slot], [index])
             self._start = self.read(slot)
         self.write(slot, self._start)
 

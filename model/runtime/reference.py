@@ -134,7 +134,8 @@ class Reference:
         self.h = [torch.zeros(hidden, dtype=torch.int8) for _ in range(layers)]
         self.c = [torch.zeros(hidden) for _ in range(layers)]
         self.known = Known(network.config, network.contexts.table) if network.contexts else None
-        self.step(network.size)
+        for index in network.config.beginning:
+            self.step(index)
 
     def step(self, index: int) -> None:
         """Reads one id."""

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,15 @@ def test_typing_what_was_suggested_suggests_the_rest(runtime: Runtime) -> None:
         rest = complete(runtime, "abc" + whole.text[:typed], options).completion
         shown = whole.text[typed:]
         assert rest.text.startswith(shown) or shown.startswith(rest.text)
+
+
+def test_an_opening_is_read_before_every_text(runtime: Runtime) -> None:
+    config = replace(runtime.checkpoint.config, opening="ab\n")
+    opened = Runtime(replace(runtime.checkpoint, config=config))
+    for text in ("", "abc", "x\ny"):
+        expected = complete(runtime, "ab\n" + text, top=4)
+        assert complete(opened, text, top=4) == expected
+    assert complete(opened, "abc", top=4) != complete(runtime, "abc", top=4)
 
 
 def test_the_empty_text_has_a_completion(runtime: Runtime) -> None:

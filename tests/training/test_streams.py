@@ -53,6 +53,16 @@ def test_texts_are_cut_at_new_places_each_epoch() -> None:
     assert cuts[0] != cuts[1]
 
 
+def test_texts_are_cut_where_lines_begin() -> None:
+    document = np.array(([1] * 9 + [7]) * 400 + [1] * 50, np.int32)
+    batches = windows([document], START, 1, 64, 40, np.random.default_rng(0), line_end=7)
+    ids = torch.cat([b.ids for b in batches])[:, 0].tolist()
+    begins = [place for place, index in enumerate(ids) if index == START]
+    assert len(begins) > 40
+    assert {ids[place - 1] for place in begins[1:]} == {7}
+    assert [index for index in ids if index != START] == document[: len(ids) - len(begins)].tolist()
+
+
 def test_every_character_is_counted_once() -> None:
     _, targets, characters = read_all([[1] * 40, [2] * 41], 2, 10, 10**9, seed=0)
     assert characters == (targets != IGNORED).sum()
