@@ -22,6 +22,7 @@ from model.cells import State
 from model.checkpoint import replace
 from model.config import NetworkConfig
 from model.contexts import pack_bits
+from model.embedding import ContextEmbedding
 from model.network import Network
 from training.hashing import TensorContexts
 from training.history import History, Measurement
@@ -63,17 +64,14 @@ class Run:
         self.preset = preset
         self.documents = documents
         self.late = late
-        self.network = Network(config)
+        self.device = device
+        self.network = Network(config).to(device)
         self.table: RowAdagrad | None = None
         if self.network.contexts is not None:
             rows = choose_rows(count_rows(documents, config), preset.context_rows)
-            self.network.contexts.keep(pack_bits(rows, config.context_bits))
-            self.network.to(device)
-            if device.type == "cuda":
-                self.network.contexts.find = TensorContexts(self.network.contexts).slots
-            self.table = RowAdagrad(self.network.contexts)
-        self.network.to(device)
-        self.device = device
+            self.table = self._new_table(
+                self.network.contexts, pack_bits(rows, config.context_bits)
+            )
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
             betas=(0.9, 0.99),
@@ -199,8 +197,8 @@ class Run:
                     "or another file"
                 )
         if self.network.contexts is not None:
-            self.network.contexts.keep(arrays.pop("contexts.kept").numpy())
-            self.table = RowAdagrad(self.network.contexts)
+            kept = arrays.pop("contexts.kept").numpy()
+            self.table = self._new_table(self.network.contexts, kept)
             self.table.typical.fill_(described["typical"])
         if described["step"]:
             # The optimiser has no moments before its first step.
@@ -219,6 +217,14 @@ class Run:
         self._epoch_rng = described["rng"] if described["within"] else None
         self._windows_read = described["windows"]
         self.readings, self._first = described["readings"], described["first"]
+
+    def _new_table(self, contexts: ContextEmbedding, kept: NDArray[np.uint8]) -> RowAdagrad:
+        """Keeps these rows (a bitmap), all zeros, and puts them where the network is."""
+        contexts.keep(kept)
+        contexts.to(self.device)
+        if self.device.type == "cuda":
+            contexts.find = TensorContexts(contexts).slots
+        return RowAdagrad(contexts)
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = {}
