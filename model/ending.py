@@ -69,16 +69,20 @@ class Ending:
             if text.endswith(stop[:length])
         )
         least = len(text) - max(0, *beginnings, _repeating(text), self._blank_end(text))
-        begin = max(text.rfind(end) for end in LINE_ENDS) + 1
-        if self._behind.may_repeat(text[begin:] if begin else self._line + text):
+        begin, line = self._current_line(text)
+        if self._behind.may_repeat(line):
             least = min(least, trimmed(text[:begin]))
         # Wherever in this the end comes to be, what is behind the cursor may begin before it.
         return len(text) - min(n - self.overlap(text[:n]) for n in range(least, len(text) + 1))
 
+    def _current_line(self, text: str) -> tuple[int, str]:
+        """Where in a candidate its last line begins, and that line: the first is the cursor's."""
+        begin = max(text.rfind(end) for end in LINE_ENDS) + 1
+        return begin, text[begin:] if begin else self._line + text
+
     def _at_line_end(self, text: str) -> End | None:
         body = text[:-2] if text.endswith("\r\n") else text[:-1]
-        begin = max(body.rfind(end) for end in LINE_ENDS) + 1
-        line = body[begin:] if begin else self._line + body
+        begin, line = self._current_line(body)
         if self._behind.repeats(line):
             return End("suffix", trimmed(body[:begin]), repeats=not begin)
         lines = text.count("\n") or 1

@@ -54,7 +54,8 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
     if quantization := summary.get("quantization"):
         lines += [
             f"As served, in integers: {quantization['served_bits']:.4f} bits a character on the "
-            f"same text, {quantization['cost']:+.4f} against floating point"
+            f"same text, {_change(quantization['served_bits'], quantization['float_bits'])} "
+            "against floating point"
             + (
                 f"; of this, {_change(quantization['packed_bits'], quantization['float_bits'])} by "
                 "the contexts' rows as int8. Rows are chosen before training, so that leaving "

@@ -25,7 +25,8 @@ def page_text(window: str, length: int, suffix: str) -> str:
     The text before the cursor has `length` characters, and ends in `window`. Of the `suffix` these
     are the lines after the cursor's own, which stay the same while that one is typed.
     """
-    lines = suffix.partition("\n")[2][: BLOCK - 1]
+    begin = suffix.find("\n") + 1
+    lines = suffix[begin : begin + BLOCK - 1] if begin else ""
     if not lines:
         return window
     left_out = window_start(length + len(lines) + 1) - window_start(length)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -208,17 +208,23 @@ async def test_a_stream_that_nobody_reads_is_computed_and_holds_back_nobody(
     assert text.rstrip().endswith("data: [DONE]\n\n\r\n0")
 
 
+def endless(ended: asyncio.Event) -> Callable[[OnChars], Coroutine[None, None, None]]:
+    """Work of a stream that goes on until it is cancelled, and then tells so."""
+
+    async def work(_: OnChars) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    return work
+
+
 async def test_a_stream_closed_before_it_begins_leaves_nothing(checkpoint: Path) -> None:
     async with running(checkpoint=(checkpoint,)) as service:
         ended = asyncio.Event()
 
-        async def work(_: Any) -> None:
-            try:
-                await asyncio.Event().wait()
-            finally:
-                ended.set()
-
-        stream = Stream(work)
+        stream = Stream(endless(ended))
         await asyncio.sleep(0)
         stream.close()
         await asyncio.wait_for(ended.wait(), 10)
@@ -230,12 +236,6 @@ async def test_a_stream_closed_before_it_begins_leaves_nothing(checkpoint: Path)
 async def test_a_response_that_is_cancelled_ends_its_stream() -> None:
     ended = asyncio.Event()
 
-    async def work(_: Any) -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
     async def nothing() -> AsyncIterator[bytes]:
         yield b""
 
@@ -246,7 +246,7 @@ async def test_a_response_that_is_cancelled_ends_its_stream() -> None:
     async def send(_: Message) -> None:
         raise AssertionError
 
-    response = EventStream(Stream(work), nothing())
+    response = EventStream(Stream(endless(ended)), nothing())
     responding = asyncio.create_task(response({"type": "http"}, receive, send))
     for _ in range(3):
         await asyncio.sleep(0)

@@ -61,8 +61,6 @@ def _main() -> int:
     options = parser.parse_args()
     console = Console(stderr=True)
     try:
-        if not (options.describe or options.only == "python" or options.prose):
-            raise CorpusError("--prose: name the folder of prose corpora, or say --only python")
         if not (options.describe or options.only == "python"):
             _check_prose(options.prose)
         if options.describe:
@@ -86,8 +84,10 @@ def share(words: str) -> float:
     return part
 
 
-def _check_prose(corpora: Path) -> None:
+def _check_prose(corpora: Path | None) -> None:
     """Raises CorpusError before code is fetched for minutes, not after it."""
+    if corpora is None:
+        raise CorpusError("--prose: name the folder of prose corpora, or say --only python")
     for side in ("validation", "train"):
         if not (corpora / side).is_dir():
             raise CorpusError(f"{corpora / side}: no such file or folder")

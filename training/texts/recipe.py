@@ -246,8 +246,7 @@ def _installed(source: Source) -> Iterator[tuple[str, bytes]]:
         )
     for file in distribution.files or ():
         path = file.as_posix()
-        own_file = len(PurePosixPath(path).parts) == 3
-        licence = own_file and PurePosixPath(path).match(f"*.dist-info/*/{source.licence_file}")
+        licence = len(file.parts) == 3 and file.match(f"*.dist-info/*/{source.licence_file}")
         if licence or path.endswith(".py"):
             try:
                 yield source.licence_file if licence else path, file.read_binary()
