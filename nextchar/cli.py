@@ -98,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except MISTAKES as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        print(f"nextchar: {' '.join(message.split())}", file=sys.stderr)
+        message = " ".join(message.split()).replace(": Value error, ", ": ")
+        print(f"nextchar: {message}", file=sys.stderr)
         return MISTAKE
     except OSError as error:
         # What is known to be a mistake says so above; this is a full disk, or a device that fails.

@@ -1,6 +1,7 @@
 """Figures out: JSON to a file or to standard output, whole or not at all."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -36,6 +37,12 @@ def write_json(value: object, target: str) -> None:
         raise UsageError(
             f"{target} cannot be written: {error.strerror}; name a file in a folder that exists"
         ) from None
+
+
+def check_folder(folder: Path) -> None:
+    """Raises UsageError before minutes of work, not after them, where a folder is read-only."""
+    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{folder} cannot be written; copy it to a folder that can")
 
 
 def check_target(target: str | None) -> None:

@@ -7,7 +7,7 @@ import typer
 from nextchar.errors import UsageError
 from nextchar.options import BackendOption, CheckpointArgument, JsonOption, TextsArgument
 from nextchar.reading import read_documents
-from nextchar.writing import STANDARD_OUTPUT, check_target, write_json
+from nextchar.writing import STANDARD_OUTPUT, check_folder, check_target, write_json
 
 
 def calibrate(
@@ -38,6 +38,7 @@ def calibrate(
     from training.evaluation import PASSES
 
     check_target(json)
+    check_folder(checkpoint)
     runtime = Runtime(load(checkpoint), backend)
     runtime.calibration = Calibration()
     documents = [text[:max_characters] for _, text in read_documents(texts, include or ["*"])]

@@ -16,7 +16,7 @@ from nextchar.options import (
     completion_options,
 )
 from nextchar.reading import read_documents
-from nextchar.writing import STANDARD_OUTPUT, check_target, write_json
+from nextchar.writing import STANDARD_OUTPUT, check_folder, check_target, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -70,6 +70,8 @@ def evaluate(
 
     options = completion_options(max_chars=max_chars, min_confidence=min_confidence)
     check_target(json)
+    if record:
+        check_folder(checkpoint)
     runtime = Runtime(load(checkpoint), backend, adapt)
     documents = [
         (name, text[:max_characters]) for name, text in read_documents(texts, include or ["*"])

@@ -1,6 +1,7 @@
 """The verb calibrate: it changes the checkpoint, its card and its diagram, and reports."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -51,3 +52,19 @@ def test_texts_that_are_none_are_refused(command: Command, own: Path, tmp_path: 
     outcome = command("calibrate", own, tmp_path / "empty.txt")
     assert outcome.status == 2
     assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("verb", [("calibrate",), ("evaluate", "--record")])
+def test_a_folder_that_cannot_be_written_is_found_at_once(
+    command: Command,
+    own: Path,
+    texts: Path,
+    verb: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Root may write anywhere but on what is mounted read-only.
+    monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
+    (texts / "latin.txt").write_bytes(b"\xff")
+    outcome = command(*verb, own, texts)
+    assert outcome.status == 2
+    assert f"{own} cannot be written" in outcome.err

@@ -96,6 +96,7 @@ def places(checkpoint: Path, damaged: Path, tmp_path: Path) -> dict[str, str]:
         ("train {T}/text.txt --out {T}/o --preset huge", "'huge' is none of default, wide"),
         ("train {T}/text.txt", "Missing option '--out'"),
         ("invent", "No such command 'invent'"),
+        ("lecture foo", "'[VARIANT]': 'foo' is not one of"),
         ("complete --checkpiont {C}", "No such option: --checkpiont"),
     ],
 )
