@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from model.adaptation import Adaptation, Cursor
+from model.forecast import Forecast
 from model.runtime import Pool
 from model.runtime.arithmetic import Floats
 from model.vocabulary import Vocabulary
@@ -23,7 +24,7 @@ class Outlook(NamedTuple):
 
     The rest is None where not asked for: the whole `distribution`, shape (ids,); how to come back
     to the place, the network's `state` there and the page's `cursor`; and, where a page is mixed
-    in, the distribution of the `network` alone.
+    in, what the `network` alone says there.
     """
 
     id: int
@@ -31,7 +32,7 @@ class Outlook(NamedTuple):
     distribution: Floats | None = None
     state: bytes | None = None
     cursor: Cursor | None = None
-    network: Floats | None = None
+    network: Forecast | None = None
 
 
 def outlooks(
@@ -51,17 +52,18 @@ def outlooks(
 def adapted(
     adaptation: Adaptation,
     cursors: Sequence[Cursor],
-    network: Floats,
+    network: Forecast,
     whole: bool,
     states: Sequence[bytes | None],
 ) -> list[Outlook]:
-    """The outlook at each cursor, from the distributions of the `network` there, (cursors, ids).
+    """The outlook at each cursor, from what the `network` says there.
 
     Each has its cursor, which its caller may go on with.
     """
     ids, given = adaptation.best(cursors, network)
     mixed = adaptation.distribution(cursors, network) if whole else [None] * len(cursors)
-    return list(map(Outlook, ids.tolist(), given.tolist(), mixed, states, cursors, network))
+    alone = map(network.at, range(len(cursors)))
+    return list(map(Outlook, ids.tolist(), given.tolist(), mixed, states, cursors, alone))
 
 
 def predicted(
@@ -77,7 +79,7 @@ def predicted(
         return []
     if adaptation is None:
         return outlooks(pool, slots, whole, states)
-    return adapted(adaptation, cursors, pool.probabilities(slots), whole, states)
+    return adapted(adaptation, cursors, pool.forecast(slots), whole, states)
 
 
 def next_characters(

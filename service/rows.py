@@ -302,7 +302,7 @@ class Row:
             adaptation = self.job.runtime.adaptation
             assert adaptation is not None
             cursor = self._cursor.copy() if self._decoder.shares else self._cursor
-            (outlook,) = adapted(adaptation, [cursor], kept.network[None], turn.whole, [kept.state])
+            (outlook,) = adapted(adaptation, [cursor], kept.network, turn.whole, [kept.state])
         if turn.whole and outlook.distribution is None:
             return None
         self.take([outlook])

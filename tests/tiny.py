@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.adaptation.parameters import OWN, SHARED, Parameters
+from model.adaptation.parameters import OWN, SHARED, VIEW, Parameters
 from model.calibration import Calibration
 from model.checkpoint import Weights, expected_shapes, save
 from model.config import NetworkConfig
@@ -42,7 +42,7 @@ def save_primed_checkpoint(folder: Path, seed: int = 0) -> Path:
     rows = int(np.bitwise_count(kept).sum())
     weights["contexts.kept"] = kept
     weights["contexts.rows"] = random.integers(-127, 128, (rows, config.context_width), np.int8)
-    weights |= _primed(random).to_arrays()
+    weights |= _primed(random, config.hidden).to_arrays()
     weights |= Calibration((0.0, 0.3, 1.0), (0.1, 0.5, 0.9)).arrays()
     save(folder, config, weights, {"data": "random weights, for tests"})
     return folder
@@ -59,20 +59,22 @@ def _drawn(config: NetworkConfig, seed: int) -> Weights:
     return weights
 
 
-def _primed(random: np.random.Generator) -> Parameters:
+def _primed(random: np.random.Generator, hidden: int) -> Parameters:
     units = 16
 
     def weights(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
         return random.integers(-20, 21, shape, np.int16)
 
     return Parameters(
+        view=weights(VIEW, hidden),
         first_shared=weights(units, SHARED),
         first_own=weights(units, OWN),
+        first_view=weights(units, VIEW),
         first_bias=np.zeros(units, np.int32),
         second_own=weights(units, units),
         second_mean=weights(units, units),
         second_bias=np.zeros(units, np.int32),
         output=weights(units),
         output_bias=np.zeros(1, np.int32),
-        shifts=np.array([4, 7, 10], np.int32),
+        shifts=np.array([5, 4, 7, 10], np.int32),
     )

@@ -20,7 +20,6 @@ word for word. It must not be asked for facts."""
 
 def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> str:
     """The card as Markdown, from the network's shape and the summary of its training."""
-    settings = summary["settings"]
     metrics = summary.get("metrics")
     lines = [
         f"# {name}",
@@ -40,13 +39,10 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
         "",
         "## Training",
         "",
-        f"Preset `{summary['preset']}`: {summary['minutes']} minutes"
-        f"{' on one ' + summary['device'] if 'device' in summary else ''}, "
-        f"{summary['characters_read']:,} characters read "
-        f"({summary['characters_read'] / max(1, summary['train_characters']):.1f} epochs) in "
-        f"{summary['steps']:,} steps of {settings['streams']} × {settings['window']} characters; "
-        f"AdamW at {settings['learning_rate']}.",
+        *([f"At first: {_read(before)}", ""] if (before := summary.get("before")) else []),
+        f"{'Then, with empty tables: ' if before else ''}{_read(summary)}",
         "",
+        *_averaged(summary),
         f"Held-out text: {summary['validation_bits_per_character']} bits a character by the float "
         "network while training (loss.png shows the curve).",
         "",
@@ -83,6 +79,31 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
         lines += ["## Calibration", "", *_calibration(calibration), ""]
     lines += ["## Limits", "", LIMITS, ""]
     return "\n".join(lines)
+
+
+def _read(summary: Mapping[str, Any]) -> str:
+    """What a training took, in a sentence."""
+    settings = summary["settings"]
+    return (
+        f"Preset `{summary['preset']}`: {summary['minutes']} minutes"
+        f"{' on one ' + summary['device'] if 'device' in summary else ''}, "
+        f"{summary['characters_read']:,} characters read "
+        f"({summary['characters_read'] / max(1, summary['train_characters']):.1f} epochs) in "
+        f"{summary['steps']:,} steps of {settings['streams']} × {settings['window']} characters; "
+        f"AdamW at {settings['learning_rate']}."
+    )
+
+
+def _averaged(summary: Mapping[str, Any]) -> list[str]:
+    """What the card says where the network is the mean of itself and of that before it."""
+    if "average" not in summary:
+        return []
+    share, (old, new) = summary["average"]["share"], summary["average"]["tables"]
+    return [
+        f"What is here is the mean of both, with {100 * share:g} % of the latter; of the contexts' "
+        f"rows {old:g} of the former's and {new:g} of the latter's.",
+        "",
+    ]
 
 
 def _contexts(config: NetworkConfig, summary: Mapping[str, Any]) -> list[str]:

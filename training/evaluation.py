@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from model.candidate import Candidate, Rules
 from model.decoding import Options
-from model.outlook import outlooks
 from model.runtime import Runtime
 from model.typist import press
 from training.flicker import flicker, together
-from training.suggestions import Suggestions, best, suggest
+from training.suggestions import Suggestions, best, networks, suggest
 from training.surprise import Progress, Reading, ignore, mean_bits, read, window
 
 PASSES = 2
@@ -291,7 +290,7 @@ def time_suggestions(
             pool.write(tail, pool.read(head))
             greedy = Candidate(Rules(runtime.vocabulary, options, runtime.calibration))
             while True:
-                (outlook,) = outlooks(pool, [tail], cursor is not None, [None])
+                (outlook,) = networks(pool, [tail], runtime.adaptation)
                 index, probability = best(runtime.adaptation, cursor, outlook)
                 if not greedy.push(index, probability):
                     break

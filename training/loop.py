@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from model import checkpoint
+from model.checkpoint import Checkpoint
 from model.config import NetworkConfig
 from model.vocabulary import Vocabulary
 from training.allocator import keep_freed_memory
@@ -21,7 +22,7 @@ from training.precision import choose_precision
 from training.presets import Preset
 from training.progress import Progress
 from training.quantization import finish
-from training.run import CPU, Run, check_place
+from training.run import CPU, ResumeError, Run, check_place
 from training.sampling import sample
 from training.schedule import Budget, Clock, learning_rate
 from training.steps import step_of
@@ -53,16 +54,18 @@ def train(
     threads: int | None = None,
     resume: Path | None = None,
     device: torch.device = CPU,
+    base: Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> History:
     """Trains a network on a corpus and leaves the best by validation in `out`.
 
     A checkpoint is written at every measurement that is better than all before, so that a run
     that is cut off leaves the best so far. Ctrl-C ends the run early in the same way.
-    What is left is fit to be served in integers. Where `resume` is a file, the run goes on from
-    it; it is written every quarter of an hour and at the end. Raises QuantizationError where
-    integers would cost too much, ResumeError for a file of another run or one that cannot be
-    written, and OSError where `out` cannot be written.
+    With a `base` its network, vocabulary and rows are the beginning. What is left is fit to be
+    served in integers. Where `resume` is a file, the run goes on from it; it is written every
+    quarter of an hour and at the end. Raises QuantizationError where integers would cost too much,
+    ResumeError for a file of another run or one that cannot be written, or a base of another
+    shape, and OSError where `out` cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     if resume is not None:
@@ -72,7 +75,10 @@ def train(
         torch.set_num_threads(threads)
     progress = progress or Progress()
 
-    vocabulary = Vocabulary.learn((d.text for d in corpus.train), minimum_count)
+    if base is None:
+        vocabulary = Vocabulary.learn((d.text for d in corpus.train), minimum_count)
+    else:
+        vocabulary = base.vocabulary
     config = NetworkConfig(
         preset.cell,
         preset.layers,
@@ -82,8 +88,14 @@ def train(
         context_width=preset.context_width,
         context_bits=preset.context_bits,
     )
+    if base is not None and replace(base.config, opening="") != config:
+        raise ResumeError(
+            f"{base.name} has another shape than preset {name}: begin with one that has it, or "
+            "choose the preset that it was trained with"
+        )
     documents = [vocabulary.encode(d.text) for d in corpus.train]
-    run = Run(config, preset, documents, seed, np.array([d.late for d in corpus.train]), device)
+    late = np.array([d.late for d in corpus.train])
+    run = Run(config, preset, documents, seed, late, device, base)
     if resume is not None and resume.exists():
         run.load(resume)
     validation = Validation(corpus.validation, vocabulary, characters=100_000)
@@ -105,9 +117,8 @@ def train(
                     break
                 if run.readings is None and spent >= PLANNED:
                     run.plan(budget.epochs or run.step / spent / run.epoch)
-                bits, norm = step(
-                    window, learning_rate(spent, preset.learning_rate, preset.warm_up)
-                )
+                rate = learning_rate(spent, preset.learning_rate, preset.warm_up, preset.decay)
+                bits, norm = step(window, rate)
                 run.step += 1
                 run.characters += window.characters
                 run.seconds = clock.seconds
@@ -123,7 +134,7 @@ def train(
                     )
                     progress.measured(history, sample(network, vocabulary, seed=run.step))
                     if history.improved:
-                        _save(out, run, corpus, name, data)
+                        _save(out, run, corpus, name, data, base)
                     elif run.table is None and history.since_best >= PATIENCE:
                         spent = 1.0
                         history.stopped_early = True
@@ -137,7 +148,7 @@ def train(
     if not history.measurements or history.measurements[-1].step < run.step:
         _measure(run, validation)
         if history.improved:
-            _save(out, run, corpus, name, data)
+            _save(out, run, corpus, name, data, base)
     if resume is not None:
         run.save(resume)
     plot_loss(history, out / "loss.png")
@@ -160,7 +171,9 @@ def _measure(run: Run, validation: Validation) -> None:
     )
 
 
-def _save(out: Path, run: Run, corpus: Corpus, name: str, data: str) -> None:
+def _save(
+    out: Path, run: Run, corpus: Corpus, name: str, data: str, base: Checkpoint | None
+) -> None:
     config = run.network.config
     summary = {
         "preset": name,
@@ -172,6 +185,7 @@ def _save(out: Path, run: Run, corpus: Corpus, name: str, data: str) -> None:
         "validation_documents": len(corpus.validation),
         "vocabulary": config.vocabulary().size,
         **run.history.summary(),
+        **({"before": base.training} if base and "settings" in base.training else {}),
     }
     plot_loss(run.history, out / "loss.png")
     card = model_card(out.resolve().name, config, summary)

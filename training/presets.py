@@ -18,6 +18,9 @@ class Preset:
     `contexts` of the last characters and words reach the output layer as rows of `context_width`
     numbers, of which at most `context_rows` are kept in a table of 2^`context_bits`; they learn at
     `table_rate`, and take part in the last `table_readings` of the text, or in all where that is 0.
+
+    After the warm-up the rate falls to zero as `decay` says, by a cosine or linearly. What is
+    `late` is read between these shares of each reading.
     """
 
     cell: str
@@ -37,6 +40,8 @@ class Preset:
     context_rows: int = 0
     table_rate: float = 0.1
     table_readings: int = 0
+    decay: str = "cosine"
+    late: tuple[float, float] = (0.4, 0.9)
 
 
 CONTEXTS = ("2", "3", "4", "5", "6", "8", "12", "word", "words")
@@ -73,6 +78,20 @@ PRESETS = {
         context_bits=25,
         context_rows=1_200_000,
         table_readings=10,
+    ),
+    "again": Preset(
+        "lstm",
+        1,
+        512,
+        streams=64,
+        learning_rate=6e-4,
+        warm_up=0.01,
+        contexts=CONTEXTS,
+        context_width=16,
+        context_bits=25,
+        context_rows=1_200_000,
+        decay="linear",
+        late=(0.62, 0.97),
     ),
     "plain": Preset("lstm", 1, 512),
     "small": Preset("lstm", 1, 256),

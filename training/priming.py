@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model import adaptation, checkpoint
 from model.adaptation.engine import Collected
@@ -25,12 +24,11 @@ from model.adaptation.index import LIMIT
 from model.adaptation.parameters import PREFIX, Parameters
 from model.checkpoint import Checkpoint, Weights
 from model.errors import ModelError
+from model.forecast import Forecast
 from model.runtime import Ids, Runtime
 from training.card import model_card
 from training.corpus import CorpusError, Document, Selection, read
 from training.scorer import Examples, Scorer
-
-Floats = NDArray[np.float32]
 
 DOCUMENTS = 120
 """How many documents are read, spread over all that there are, where nothing else is said."""
@@ -82,7 +80,8 @@ def prime(trained: Checkpoint, texts: Sequence[str], seed: int = 1) -> Primed:
     examples = collect(Runtime(trained, adapt=False), texts)
     if not len(examples):
         raise ValueError("texts to prime adaptation with: all are empty")
-    parameters, bits = Parameters.neutral(), float(-np.log2(examples.given).mean())
+    units = trained.config.hidden
+    parameters, bits = Parameters.neutral(units), float(-np.log2(examples.given).mean())
     adapted = bits
     if len(examples.useful()):
         scorer = Scorer(examples, seed)
@@ -93,41 +92,49 @@ def prime(trained: Checkpoint, texts: Sequence[str], seed: int = 1) -> Primed:
 
 def collect(runtime: Runtime, texts: Sequence[str]) -> Examples:
     """Reads texts, each on a page of its own, as far as a page reaches."""
-    vocabulary = runtime.vocabulary
-    engine = adaptation.engine_for(Parameters.neutral(), vocabulary, runtime.backend)
+    vocabulary, units = runtime.vocabulary, runtime.network.config.hidden
+    engine = adaptation.engine_for(Parameters.neutral(units), vocabulary, runtime.backend)
     parts: list[Examples] = []
     for begin in range(0, len(texts), TOGETHER):
         ids = [vocabulary.encode(text)[:LIMIT] for text in texts[begin : begin + TOGETHER]]
-        for document, p in zip(ids, _read(runtime, ids), strict=True):
-            parts.append(_examples(document, p, engine.collect(engine.index(), document, p)))
+        for document, forecast in zip(ids, _read(runtime, ids), strict=True):
+            found = engine.collect(engine.index(), document, forecast.probabilities)
+            parts.append(_examples(document, forecast, found))
     begins = np.concatenate([[0], *(np.diff(part.begins) for part in parts)]).cumsum()
     joined = {
         name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("shared", "own", "probabilities", "right", "given")
+        for name in ("hidden", "shared", "own", "probabilities", "right", "given")
     }
     return Examples(begins, **joined)
 
 
-def _read(runtime: Runtime, documents: Sequence[Ids]) -> list[Floats]:
-    """The network's distribution before each id of some documents."""
+def _read(runtime: Runtime, documents: Sequence[Ids]) -> list[Forecast]:
+    """What the network says before each id of some documents."""
     pool = runtime.pool(len(documents))
     slots = np.array([pool.acquire() for _ in documents])
     for slot in slots.tolist():
         pool.start(slot)
     lengths = np.array([len(document) for document in documents])
-    p = [np.empty((length, runtime.network.size), np.float32) for length in lengths]
+    units = runtime.network.config.hidden
+    read = [
+        Forecast(
+            np.empty((length, runtime.network.size), np.float32), np.empty((length, units), np.int8)
+        )
+        for length in lengths
+    ]
     for place in range(lengths.max(initial=0)):
         live = np.flatnonzero(lengths > place).tolist()
-        for document, row in zip(live, pool.probabilities(slots[live]), strict=True):
-            p[document][place] = row
+        for document, *row in zip(live, *pool.forecast(slots[live]), strict=True):
+            read[document].probabilities[place], read[document].hidden[place] = row
         pool.step(slots[live], np.array([documents[document][place] for document in live]))
-    return p
+    return read
 
 
-def _examples(ids: Ids, p: Floats, collected: Collected) -> Examples:
-    places = np.repeat(np.arange(len(ids)), collected.counts)
+def _examples(ids: Ids, forecast: Forecast, collected: Collected) -> Examples:
+    p, places = forecast.probabilities, np.repeat(np.arange(len(ids)), collected.counts)
     return Examples(
         np.concatenate([[0], np.cumsum(collected.counts)]),
+        forecast.hidden,
         collected.shared,
         collected.own,
         p[places, collected.ids],

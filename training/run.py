@@ -19,7 +19,7 @@ from safetensors.numpy import save as serialize
 from torch import Tensor
 
 from model.cells import State
-from model.checkpoint import replace
+from model.checkpoint import Checkpoint, replace
 from model.config import NetworkConfig
 from model.contexts import pack_bits
 from model.embedding import ContextEmbedding
@@ -59,7 +59,9 @@ class Run:
         seed: int,
         late: NDArray[np.bool_] | None = None,
         device: torch.device = CPU,
+        base: Checkpoint | None = None,
     ) -> None:
+        """With a `base`, of the same shape, its network learns on, and its tables anew."""
         torch.manual_seed(seed)
         self.preset = preset
         self.documents = documents
@@ -68,10 +70,14 @@ class Run:
         self.network = Network(config).to(device)
         self.table: RowAdagrad | None = None
         if self.network.contexts is not None:
-            rows = choose_rows(count_rows(documents, config), preset.context_rows)
-            self.table = self._new_table(
-                self.network.contexts, pack_bits(rows, config.context_bits)
-            )
+            if base is None:
+                rows = choose_rows(count_rows(documents, config), preset.context_rows)
+                kept = pack_bits(rows, config.context_bits)
+            else:
+                kept = base.weights["contexts.kept"]
+            self.table = self._new_table(self.network.contexts, kept)
+        if base is not None:
+            self.network.load_dense(base.weights)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
             betas=(0.9, 0.99),
@@ -134,6 +140,7 @@ class Run:
             self._rng,
             self.late,
             int(vocabulary.encode("\n")[0]),
+            self.preset.late,
         )
         for window in islice(every, self._windows_read, None):
             if self.history.epochs == 1 and self._windows_read == self._first:

@@ -59,8 +59,12 @@ class Clock:
         return min(1.0, max(shares))
 
 
-def learning_rate(spent: float, peak: float, warm_up: float) -> float:
-    """Linear warm-up over the first share `warm_up` of the budget, then a cosine down to zero."""
+def learning_rate(spent: float, peak: float, warm_up: float, decay: str = "cosine") -> float:
+    """Linear warm-up over the first share `warm_up` of the budget, then down to zero.
+
+    It falls by half a cosine or, where `decay` is "linear", in a straight line.
+    """
     if spent < warm_up:
         return peak * max(spent / warm_up, 0.01)
-    return peak * 0.5 * (1 + math.cos(math.pi * (spent - warm_up) / (1 - warm_up)))
+    fallen = (spent - warm_up) / (1 - warm_up)
+    return peak * (1 - fallen if decay == "linear" else 0.5 * (1 + math.cos(math.pi * fallen)))

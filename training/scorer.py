@@ -1,5 +1,6 @@
 """Training of the network that scores candidates: in floating point, by the gradient, by Adam.
 
+What is seen of the recurrent network's hidden state is a linear view of it, learnt with the rest.
 The mixed distribution is q(s) = p(s) e^g(s) / Z over the candidates s and q(s) = p(s) / Z over all
 other ids, with p the network's and g the score; the loss is the surprise -ln q of what came. So
 d loss / d g(s) = q(s) - [s came], and the rest is the chain rule through two hidden layers.
@@ -21,27 +22,31 @@ from model.adaptation.parameters import (
     INT16,
     INT32,
     LARGEST_FEATURE,
+    LARGEST_HIDDEN,
     LARGEST_SHIFT,
     OWN,
     SHARED,
+    VIEW,
     Parameters,
 )
 
 Floats = NDArray[np.float32]
 
 FIRST, SECOND = 48, 32
-PASSES = 6
-BATCH = 64
+PASSES = 4
+BATCH = 128
 """Places in one step of the optimiser."""
 BLOCK = 16
 """Neighbouring places that stay together when the order is drawn."""
-RATE = 1e-3
-CLIP = 0.3
+RATE = 2e-3
+CLIP = 1.0
 DECAY = 1e-4
 WARM_UP = 100
 """Steps in which the rate rises."""
 BETAS: Final = (0.9, 0.999)
 FEATURES = SHARED + OWN
+HIDDEN_UNIT = 40
+"""What counts as one in a hidden state of −127 to 127: about its deviation."""
 FLOOR = np.float32(2.0**-20)
 """What probabilities are not taken for smaller than, as ADAPTATION.md says."""
 LEAST_SCORE, MOST_SCORE = (
@@ -56,12 +61,14 @@ SAMPLE = 20_000
 class Examples:
     """Places of documents, one after another, and the candidates that a page has at each.
 
-    `begins` (places + 1): where the candidates of each place begin. `shared` (places, SHARED) and
-    `own` (candidates, OWN) are the features, `probabilities` (candidates) the network's, `right`
-    (candidates) tells what came. `given` (places) is the network's probability of what came.
+    `begins` (places + 1): where the candidates of each place begin. `hidden` (places, units) is the
+    network's hidden state, `shared` (places, SHARED) and `own` (candidates, OWN) are the features,
+    `probabilities` (candidates) the network's, `right` (candidates) tells what came. `given`
+    (places) is the network's probability of what came.
     """
 
     begins: NDArray[np.int64]
+    hidden: NDArray[np.int8]
     shared: NDArray[np.int16]
     own: NDArray[np.int16]
     probabilities: Floats
@@ -93,9 +100,10 @@ class Examples:
 
 
 class Scorer:
-    """The network, its features standardised: g = v · relu(U h + V h̄ + d) + c, h = relu(W x + b).
+    """The network: g = v · relu(U h + V h̄ + d) + c, h = relu(W x + Q P r + b).
 
-    h̄ is the mean of h over the candidates of a place.
+    x are the features, standardised, r the recurrent network's hidden state, and h̄ is the mean of h
+    over the candidates of a place.
     """
 
     def __init__(self, examples: Examples, seed: int) -> None:
@@ -104,15 +112,19 @@ class Scorer:
         self.mean = features.mean(axis=0)
         deviation = features.std(axis=0)
         self.scale = np.where(deviation > 0, deviation, 1).astype(np.float32)
-        shapes = (FEATURES, FIRST), (FIRST,), (FIRST, SECOND), (FIRST, SECOND), (SECOND,), (SECOND,)
+        units = examples.hidden.shape[1]
+        shapes = (
+            *((units, VIEW), (VIEW, FIRST), (FEATURES, FIRST), (FIRST,)),
+            *((FIRST, SECOND), (FIRST, SECOND), (SECOND,), (SECOND,)),
+        )
         sizes = [math.prod(shape) for shape in shapes]
         self.values = np.zeros(sum(sizes) + 1, np.float32)
         *parts, self.c = np.split(self.values, np.cumsum(sizes))
-        self.W, self.b, self.U, self.V, self.d, self.v = (
+        self.P, self.Q, self.W, self.b, self.U, self.V, self.d, self.v = (
             part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)
         )
         # The output begins at zero, which is the network alone.
-        for matrix in (self.W, self.U, self.V):
+        for matrix in (self.P, self.Q, self.W, self.U, self.V):
             matrix[:] = self._random.normal(0, len(matrix) ** -0.5, matrix.shape)
 
     def fit(self, examples: Examples) -> None:
@@ -145,6 +157,8 @@ class Scorer:
         """The gradient of the mean loss over some places, each with candidates, in one vector."""
         now = self._forward(examples, places)
         dg = now.raised / now.sums[now.rows] - examples.right[now.at]
+        # A score that is cut off has no reason to go on that way.
+        dg[((now.scores <= LEAST_SCORE) & (dg > 0)) | ((now.scores >= MOST_SCORE) & (dg < 0))] = 0
         dg /= np.float32(len(places))
         dsecond = dg[:, None] * self.v
         dsecond *= now.second > 0
@@ -152,7 +166,10 @@ class Scorer:
         dfirst = dsecond @ self.U.T
         dfirst += (dbase @ self.V.T / now.counts[:, None])[now.rows]
         dfirst *= now.first > 0
+        dplace = np.add.reduceat(dfirst, now.begins)
         parts = (
+            now.hidden.T @ (dplace @ self.Q.T),
+            now.view.T @ dplace,
             now.features.T @ dfirst,
             dfirst.sum(axis=0),
             now.first.T @ dsecond,
@@ -166,26 +183,34 @@ class Scorer:
     def quantized(self, examples: Examples) -> Parameters:
         """The network in integers, for features as they are."""
         now = self._forward(examples, examples.useful()[:: max(1, len(examples) // SAMPLE)])
-        first, second = _unit(now.first), _unit(now.second)
-        scaled = self.W / self.scale[:, None]
-        bias = (self.b - self.mean @ scaled) * np.float32(first)
-        shift0, W, b = _integers(LARGEST_FEATURE, scaled * np.float32(first), bias)
+        first, second = (_unit(layer, ACTIVATION) for layer in (now.first, now.second))
+        seen = _unit(np.abs(now.view), LARGEST_FEATURE)
+        view = self.P * np.float32(seen / HIDDEN_UNIT)
+        # What a shift leaves out of an integer is a half on average.
+        shift0, P, _ = _integers(LARGEST_HIDDEN, view, np.zeros(VIEW, np.float32))
+        Q = self.Q * np.float32(1 / seen)
+        scaled = np.concatenate([self.W / self.scale[:, None], Q])
+        bias = self.b - self.mean @ scaled[:FEATURES] + 0.5 * Q.sum(axis=0)
+        scaled, bias = scaled * np.float32(first), bias * np.float32(first)
+        shift1, W, b = _integers(LARGEST_FEATURE, scaled, bias)
         weights = np.concatenate([self.U, self.V]) * np.float32(second / first)
-        shift1, weights, d = _integers(ACTIVATION, weights, self.d * np.float32(second))
+        shift2, weights, d = _integers(ACTIVATION, weights, self.d * np.float32(second))
         units = tables.SCORE_UNITS
-        shift2, v, c = _integers(
+        shift3, v, c = _integers(
             ACTIVATION, self.v[:, None] * np.float32(units / second), self.c * np.float32(units)
         )
         return Parameters(
+            view=np.ascontiguousarray(P.T, np.int16),
             first_shared=np.ascontiguousarray(W[:SHARED].T, np.int16),
-            first_own=np.ascontiguousarray(W[SHARED:].T, np.int16),
+            first_own=np.ascontiguousarray(W[SHARED:FEATURES].T, np.int16),
+            first_view=np.ascontiguousarray(W[FEATURES:].T, np.int16),
             first_bias=b.astype(np.int32),
             second_own=np.ascontiguousarray(weights[:FIRST].T, np.int16),
             second_mean=np.ascontiguousarray(weights[FIRST:].T, np.int16),
             second_bias=d.astype(np.int32),
             output=v[:, 0].astype(np.int16),
             output_bias=c.astype(np.int32),
-            shifts=np.array([shift0, shift1, shift2], np.int32),
+            shifts=np.array([shift0, shift1, shift2, shift3], np.int32),
         )
 
     def _batches(self, useful: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
@@ -199,14 +224,19 @@ class Scorer:
         at, counts = examples.candidates(places)
         rows, begins = np.repeat(np.arange(len(places)), counts), np.cumsum(counts) - counts
         features = (examples.features(places) - self.mean) / self.scale
-        first = np.maximum(features @ self.W + self.b, 0)
+        hidden = examples.hidden[places] * np.float32(1 / HIDDEN_UNIT)
+        view = hidden @ self.P
+        first = np.maximum(features @ self.W + (view @ self.Q + self.b)[rows], 0)
         mean = np.divide(np.add.reduceat(first, begins), counts[:, None], dtype=np.float32)
         second = np.maximum(first @ self.U + (mean @ self.V + self.d)[rows], 0)
         scores = (second @ self.v + self.c).clip(LEAST_SCORE, MOST_SCORE)
         p = examples.probabilities[at]
         raised = np.maximum(p, FLOOR) * np.exp(scores)
         sums = np.maximum(np.add.reduceat(raised - p, begins) + np.float32(1), SMALLEST_SUM)
-        return _Pass(at, counts, rows, begins, features, first, mean, second, raised, sums)
+        return _Pass(
+            *(at, counts, rows, begins, features, hidden, view),
+            *(first, mean, second, scores, raised, sums),
+        )
 
 
 @dataclass(frozen=True)
@@ -223,16 +253,19 @@ class _Pass:
     rows: NDArray[np.int64]
     begins: NDArray[np.int64]
     features: Floats
+    hidden: Floats
+    view: Floats
     first: Floats
     mean: Floats
     second: Floats
+    scores: Floats
     raised: Floats
     sums: Floats
 
 
-def _unit(activations: Floats) -> float:
-    """What one is as an integer, so that the largest activation just fits."""
-    return float(2.0 ** np.floor(np.log2(ACTIVATION / max(1.0, activations.max(initial=0)))))
+def _unit(activations: Floats, largest: int) -> float:
+    """What one is as an integer, a power of two, so that no activation is above `largest`."""
+    return float(2.0 ** np.floor(np.log2(largest / max(1.0, activations.max(initial=0)))))
 
 
 def _integers(largest: int, weights: Floats, bias: Floats) -> tuple[int, Floats, Floats]:

@@ -33,6 +33,7 @@ def windows(
     rng: np.random.Generator,
     late: NDArray[np.bool_] | None = None,
     line_end: int | None = None,
+    between: tuple[float, float] = (0.4, 0.9),
 ) -> Iterator[Window]:
     """One epoch: every document once, in a new order, cut at new places.
 
@@ -40,11 +41,11 @@ def windows(
 
     The start symbol stands before each document and each cut. A last part that does not fill
     all streams is read in the next epoch's order, hence seldom the same. Documents that are
-    `late` are read after the first 40 % and before the last 10 %.
+    `late` are read `between` these shares of the text.
     """
     moments = rng.random(len(documents))
     if late is not None:
-        moments[late] = 0.4 + moments[late] / 2
+        moments[late] = between[0] + moments[late] * (between[1] - between[0])
     ordered = [documents[index] for index in np.argsort(moments)]
     pieces = _cut(ordered, start, restart, rng, line_end)
     text = np.concatenate(_deal(pieces, streams))

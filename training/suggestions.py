@@ -134,7 +134,7 @@ def _run(
             running.append(_Running(order, characters, slots, chains, next(chains)))
         still_running: list[_Running] = []
         asks = [r.ask for r in running]
-        answers = _answer(pool, asks, whole=runtime.adaptation is not None)
+        answers = _answer(pool, asks, runtime.adaptation)
         for one, outlook in zip(running, answers, strict=True):
             try:
                 one.ask = one.chains.send(outlook)
@@ -148,12 +148,21 @@ def _run(
     return [done[order] for order in range(len(stretches))]
 
 
-def _answer(pool: Pool, asks: Sequence[Ask], whole: bool) -> list[Outlook]:
+def _answer(pool: Pool, asks: Sequence[Ask], adaptation: Adaptation | None) -> list[Outlook]:
     """Steps all slots that ask for it in one batch, then takes the outlook of each."""
     moving = [(slot, ids) for slot, ids in asks if ids]
     if moving:
         pool.absorb([slot for slot, _ in moving], [np.array(ids, np.int32) for _, ids in moving])
-    return outlooks(pool, [slot for slot, _ in asks], whole, [None] * len(asks))
+    return networks(pool, [slot for slot, _ in asks], adaptation)
+
+
+def networks(pool: Pool, slots: Sequence[int], adaptation: Adaptation | None) -> list[Outlook]:
+    """The network's own outlook at each slot's state, with what `best` mixes a page into."""
+    found = outlooks(pool, slots, False, [None] * len(slots))
+    if adaptation is None:
+        return found
+    forecast = pool.forecast(slots)
+    return [outlook._replace(network=forecast.at(n)) for n, outlook in enumerate(found)]
 
 
 def _chains(
@@ -207,7 +216,7 @@ def best(
     adaptation: Adaptation | None, cursor: Cursor | None, outlook: Outlook
 ) -> tuple[int, float]:
     """The most probable id, and its probability, with what a page knows of the place."""
-    if adaptation is None or cursor is None or outlook.distribution is None:
+    if adaptation is None or cursor is None or outlook.network is None:
         return outlook.id, outlook.probability
-    ids, probabilities = adaptation.best([cursor], outlook.distribution[None])
+    ids, probabilities = adaptation.best([cursor], outlook.network)
     return int(ids[0]), float(probabilities[0])

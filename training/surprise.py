@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from model.adaptation import Adaptation, Cursor, Page, window_start
 from model.runtime import Pool, Runtime
-from model.runtime.arithmetic import Floats
 
 TOGETHER = 64
 """How many texts are stepped in one batch; more gain nothing and leave the cache."""
@@ -132,9 +131,11 @@ def _step(pool: Pool, adaptation: Adaptation | None, readers: list[_Reader]) -> 
     """One more id for each reader; returns how many characters that completed."""
     slots = np.array([reader.slot for reader in readers], dtype=np.int32)
     ids = np.array([r.spelling[r.character][r.part] for r in readers], dtype=np.int32)
-    p = pool.probabilities(slots)
-    if adaptation is not None:
-        p = _mixed(adaptation, readers, p)
+    if adaptation is None:
+        p = pool.probabilities(slots)
+    else:
+        cursors = [reader.cursor(reader.page) for reader in readers if reader.page is not None]
+        p = adaptation.distribution(cursors, pool.forecast(slots))
     given = p[np.arange(len(readers)), ids].astype(np.float64)
     pool.step(slots, ids)
     completed = 0
@@ -146,8 +147,3 @@ def _step(pool: Pool, adaptation: Adaptation | None, readers: list[_Reader]) -> 
             reader.character += 1
             completed += 1
     return completed
-
-
-def _mixed(adaptation: Adaptation, readers: list[_Reader], p: Floats) -> Floats:
-    cursors = [reader.cursor(reader.page) for reader in readers if reader.page is not None]
-    return adaptation.distribution(cursors, p)

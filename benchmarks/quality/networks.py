@@ -12,10 +12,9 @@ from benchmarks.quality.texts import Span, TextSet
 from model.adaptation import is_primed
 from model.checkpoint import load
 from model.decoding import Options
-from model.outlook import outlooks
 from model.runtime import Runtime
 from training.evaluation import time_suggestions
-from training.suggestions import best, suggest
+from training.suggestions import best, networks, suggest
 from training.surprise import read, window
 
 Progress = Callable[[int], None]
@@ -130,7 +129,7 @@ class _Measured:
             cursor = page.cursor() if page is not None else None
             begun = process_time()
             for _ in range(TIMED_STEPS):
-                (outlook,) = outlooks(pool, [tail], cursor is not None, [None])
+                (outlook,) = networks(pool, [tail], runtime.adaptation)
                 index, _ = best(runtime.adaptation, cursor, outlook)
                 pool.step([tail], [index])
                 if cursor is not None:

@@ -17,6 +17,7 @@ from model.adaptation.page import Page, page_text, window_start
 from model.adaptation.parameters import PREFIX, Parameters, from_arrays
 from model.adaptation.plain import PlainEngine
 from model.checkpoint import Checkpoint
+from model.forecast import Forecast
 from model.vocabulary import Vocabulary
 
 __all__ = [
@@ -65,7 +66,8 @@ class Adaptation:
         Raises ModelError where the checkpoint's parameters are missing or damaged.
         """
         self.vocabulary = checkpoint.vocabulary
-        self.engine = engine_for(from_arrays(checkpoint.weights), self.vocabulary, backend)
+        primed = from_arrays(checkpoint.weights, checkpoint.config.hidden)
+        self.engine = engine_for(primed, self.vocabulary, backend)
 
     def page(self) -> Page:
         """A page of the empty text."""
@@ -75,13 +77,13 @@ class Adaptation:
         """Moves each cursor on by one predicted id, or none where one is not in the vocabulary."""
         self.engine.push(cursors, ids)
 
-    def best(self, cursors: Sequence[Cursor], probabilities: Floats) -> tuple[Ids, Floats]:
+    def best(self, cursors: Sequence[Cursor], forecast: Forecast) -> tuple[Ids, Floats]:
         """The most probable id at each cursor, ties to the lowest, and its probability.
 
-        `probabilities` (cursors, vocabulary) are the network's, for the same contexts.
+        `forecast` is the network's, for the same contexts.
         """
-        return self.engine.best(cursors, probabilities)
+        return self.engine.best(cursors, forecast)
 
-    def distribution(self, cursors: Sequence[Cursor], probabilities: Floats) -> Floats:
-        """The mixed distribution at each cursor, (cursors, vocabulary), from the network's."""
-        return self.engine.mix(cursors, probabilities)
+    def distribution(self, cursors: Sequence[Cursor], forecast: Forecast) -> Floats:
+        """The mixed distribution at each cursor, (cursors, vocabulary)."""
+        return self.engine.mix(cursors, forecast)

@@ -18,12 +18,12 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Python refuses a library whose number is not its own: what follows is known to both. */
-enum { LAYOUT = 2 };
+enum { LAYOUT = 3 };
 
 enum chain { LONG, SHORT, WORD, WORDS, SKIP, ABOVE, CHAINS };
 enum { HEADS = 2048, PAIRS = 4096, RECENT = 32, MOST = 32 };
 enum { LEVELS = 9, REPEATS = 4, CHECKS = 3, COLUMNS = 12, SPAN = 256, LANES = 16, PANEL = 16 };
-enum { SHARED = 32, OWN = 32, FLAG = 64 };
+enum { SHARED = 32, OWN = 32, VIEW = 16, FLAG = 64, LARGEST = 512, READ_AT_ONCE = 256 };
 enum { SHORT_ORDER = 2, LONG_ORDER = 4, UNITS_MOST = 128, ACTIVATION = 8191, VISITS = 20 };
 enum fault { NONE, STALE, ID_OUT_OF_RANGE };
 
@@ -52,20 +52,21 @@ struct context {
     int32_t line, over;           /* where this line begins, and the one before it, or -1 */
 };
 
-/* The scorer, its tables, and what is known of ids. Matrices lie in pairs of inputs: (SHARED / 2,
-   first, 2), (OWN / 2, first, 2), (first / 2, second, 2). */
+/* The scorer, its tables, and what is known of ids. Matrices lie in pairs of inputs: (units / 2,
+   VIEW, 2), an odd one filled up with zeros; (SHARED / 2, first, 2), (OWN / 2, first, 2),
+   (VIEW / 2, first, 2), (first / 2, second, 2). */
 struct model {
-    int64_t size, first, second; /* ids, and units of the two layers */
+    int64_t size, units, first, second; /* ids; units of the network's last layer and of the two */
     const uint8_t *letters;      /* (size): whether an id belongs to words */
     const int16_t *logarithm;    /* (256 + 128): of a float's exponent and of its mantissa */
     const float *exponential;    /* (highest - lowest + 1) */
     int32_t lowest, highest;     /* the range of scores */
-    const int16_t *first_shared, *first_own;
+    const int16_t *view, *first_shared, *first_own, *first_view;
     const int32_t *first_bias;
     const int16_t *second_own, *second_mean;
     const int32_t *second_bias;
     const int16_t *output;
-    const int32_t *output_bias, *shifts; /* (1), (3) */
+    const int32_t *output_bias, *shifts; /* (1), (4) */
     int64_t newline, space;              /* ids, or -1 */
 };
 
@@ -486,22 +487,40 @@ static void activate(const int32_t *sums, int64_t units, int32_t shift, int16_t 
     }
 }
 
+/* What the scorer sees of the network's hidden state: what kind of place this is. */
+static void look(const struct model *model, const int8_t *hidden, int16_t view[VIEW]) {
+    int32_t sums[VIEW] = {0};
+    int16_t x[READ_AT_ONCE];
+    for (int64_t begin = 0; begin < model->units; begin += READ_AT_ONCE) {
+        const int64_t left = model->units - begin, count = left < READ_AT_ONCE ? left : READ_AT_ONCE;
+        for (int64_t i = 0; i < count; i++)
+            x[i] = hidden[begin + i];
+        if (count & 1)
+            x[count] = 0;
+        add_products(model->view + begin * VIEW, x, count, VIEW, sums);
+    }
+    for (int j = 0; j < VIEW; j++) {
+        const int32_t sum = sums[j] >> model->shifts[0];
+        view[j] = (int16_t)(sum < -LARGEST ? -LARGEST : sum > LARGEST ? LARGEST : sum);
+    }
+}
+
 /* The score of each candidate: a network of two hidden layers, in integers; its second layer sees
    the mean of the first over all candidates, too. */
 static void score(const struct model *model, const int16_t shared[SHARED],
-                  int16_t own[MOST][OWN], int32_t count, int32_t scores[MOST]) {
+                  const int16_t view[VIEW], int16_t own[MOST][OWN], int32_t count,
+                  int32_t scores[MOST]) {
     int32_t base[UNITS_MOST], sums[UNITS_MOST], totals[UNITS_MOST] = {0};
     int16_t first[MOST][UNITS_MOST], second[UNITS_MOST], mean[UNITS_MOST] = {0};
     const size_t first_bytes = (size_t)model->first * sizeof(int32_t);
     const size_t second_bytes = (size_t)model->second * sizeof(int32_t);
-    if (!count)
-        return;
     memcpy(base, model->first_bias, first_bytes);
     add_products(model->first_shared, shared, SHARED, model->first, base);
+    add_products(model->first_view, view, VIEW, model->first, base);
     for (int32_t c = 0; c < count; c++) {
         memcpy(sums, base, first_bytes);
         add_products(model->first_own, own[c], OWN, model->first, sums);
-        activate(sums, model->first, model->shifts[0], first[c]);
+        activate(sums, model->first, model->shifts[1], first[c]);
         for (int64_t j = 0; j < model->first; j++)
             totals[j] += first[c][j];
     }
@@ -512,29 +531,32 @@ static void score(const struct model *model, const int16_t shared[SHARED],
     for (int32_t c = 0; c < count; c++) {
         memcpy(sums, base, second_bytes);
         add_products(model->second_own, first[c], model->first, model->second, sums);
-        activate(sums, model->second, model->shifts[1], second);
+        activate(sums, model->second, model->shifts[2], second);
         int32_t sum = model->output_bias[0];
         for (int64_t k = 0; k < model->second; k++)
             sum += model->output[k] * second[k];
-        sum >>= model->shifts[2];
+        sum >>= model->shifts[3];
         scores[c] = sum < model->lowest    ? model->lowest
                     : sum > model->highest ? model->highest
                                            : sum;
     }
 }
 
-/* The mixed distribution at a cursor, from the network's there. */
-static void mix(const struct cursor *cursor, const float *p, float *mixed) {
+/* The mixed distribution at a cursor, from the network's there and its hidden state. */
+static void mix(const struct cursor *cursor, const float *p, const int8_t *hidden, float *mixed) {
     const struct page *page = cursor->page;
     const struct model *model = page->model;
     const int64_t size = model->size, whole = size / LANES * LANES;
     struct findings found;
     int32_t scores[MOST];
-    int16_t shared[SHARED], own[MOST][OWN];
+    int16_t shared[SHARED], view[VIEW], own[MOST][OWN];
     float lanes[LANES] = {0};
     find(page, &cursor->context, &found);
-    describe(page, &cursor->context, &found, p, shared, own);
-    score(model, shared, own, found.count, scores);
+    if (found.count) {
+        describe(page, &cursor->context, &found, p, shared, own);
+        look(model, hidden, view);
+        score(model, shared, view, own, found.count, scores);
+    }
     memcpy(mixed, p, (size_t)size * sizeof(float));
     for (int c = 0; c < found.count; c++) {
         const int64_t id = found.id[c];
@@ -716,16 +738,17 @@ EXPORT int32_t cursors_push(struct cursor *const *cursors, int64_t count, const 
     return fault;
 }
 
-/* The mixed distributions at some cursors, (count, size), from the network's. */
+/* The mixed distributions at some cursors, (count, size), from the network's and its hidden states,
+   (count, units). */
 EXPORT int32_t cursors_mix(struct cursor *const *cursors, int64_t count, const float *p,
-                           float *mixed) {
+                           const int8_t *hidden, float *mixed) {
     const int32_t fault = check_cursors(cursors, count);
     if (fault || !count)
         return fault;
-    const int64_t size = cursors[0]->page->model->size;
+    const int64_t size = cursors[0]->page->model->size, units = cursors[0]->page->model->units;
     float_mode before = enter();
     for (int64_t i = 0; i < count; i++)
-        mix(cursors[i], p + i * size, mixed + i * size);
+        mix(cursors[i], p + i * size, hidden + i * units, mixed + i * size);
     leave(before);
     return NONE;
 }
@@ -733,14 +756,14 @@ EXPORT int32_t cursors_mix(struct cursor *const *cursors, int64_t count, const f
 /* The most probable id at each cursor, the lowest of equals, and its probability; `room` is for
    one distribution. */
 EXPORT int32_t cursors_best(struct cursor *const *cursors, int64_t count, const float *p,
-                            float *room, int32_t *best, float *probability) {
+                            const int8_t *hidden, float *room, int32_t *best, float *probability) {
     const int32_t fault = check_cursors(cursors, count);
     if (fault || !count)
         return fault;
-    const int64_t size = cursors[0]->page->model->size;
+    const int64_t size = cursors[0]->page->model->size, units = cursors[0]->page->model->units;
     float_mode before = enter();
     for (int64_t i = 0; i < count; i++) {
-        mix(cursors[i], p + i * size, room);
+        mix(cursors[i], p + i * size, hidden + i * units, room);
         best[i] = top_of(room, size);
         probability[i] = room[best[i]];
     }

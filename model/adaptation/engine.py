@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.adaptation.index import Ids, Index, Symbols
-from model.adaptation.parameters import Int16s, Parameters
+from model.adaptation.parameters import Int8s, Int16s, Parameters
+from model.forecast import Forecast
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.integer]
@@ -77,6 +78,15 @@ class Engine(ABC, Generic[IndexT, CursorT]):
             raise ValueError(f"probabilities: {list(p.shape)}, not [{count}, {self.symbols.size}]")
         return p
 
+    def check_forecast(self, count: int, forecast: Forecast) -> tuple[Floats, Int8s]:
+        """Both arrays as C reads them; raises ValueError where they are not one row a place."""
+        hidden = np.ascontiguousarray(forecast.hidden, np.int8)
+        if hidden.shape != (count, self.parameters.units):
+            raise ValueError(
+                f"hidden: {list(hidden.shape)}, not [{count}, {self.parameters.units}]"
+            )
+        return self.check_probabilities(count, forecast.probabilities), hidden
+
     @abstractmethod
     def index(self) -> IndexT:
         """An index that holds nothing."""
@@ -93,11 +103,11 @@ class Engine(ABC, Generic[IndexT, CursorT]):
         """
 
     @abstractmethod
-    def mix(self, cursors: Sequence[CursorT], probabilities: Floats) -> Floats:
-        """The mixed distributions, (cursors, size), from the network's. Raises Stale."""
+    def mix(self, cursors: Sequence[CursorT], forecast: Forecast) -> Floats:
+        """The mixed distributions, (cursors, size), from what the network says. Raises Stale."""
 
     @abstractmethod
-    def best(self, cursors: Sequence[CursorT], probabilities: Floats) -> tuple[Ids, Floats]:
+    def best(self, cursors: Sequence[CursorT], forecast: Forecast) -> tuple[Ids, Floats]:
         """The largest of each row that `mix` gives, the first of equals: where it is, and it."""
 
     @abstractmethod

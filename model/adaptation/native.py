@@ -15,9 +15,10 @@ from model.adaptation import tables
 from model.adaptation.engine import Collected, Cursor, Engine, Floats, Integers, Stale
 from model.adaptation.index import Ids, Index, Symbols
 from model.adaptation.parameters import OWN, SHARED, Parameters
+from model.forecast import Forecast
 
 LIBRARY = Path(__file__).with_name("_adapt.so")
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 RECENT: Final = 32
 TALLIES: Final = 7
 MOST: Final = 32
@@ -45,6 +46,7 @@ class CModel(ctypes.Structure):
 
     _fields_ = [
         ("size", c_int64),
+        ("units", c_int64),
         ("first", c_int64),
         ("second", c_int64),
         ("letters", c_void_p),
@@ -52,8 +54,10 @@ class CModel(ctypes.Structure):
         ("exponential", c_void_p),
         ("lowest", c_int32),
         ("highest", c_int32),
+        ("view", c_void_p),
         ("first_shared", c_void_p),
         ("first_own", c_void_p),
+        ("first_view", c_void_p),
         ("first_bias", c_void_p),
         ("second_own", c_void_p),
         ("second_mean", c_void_p),
@@ -110,8 +114,8 @@ def library() -> ctypes.CDLL | None:
     found.cursor_start.argtypes = [c_void_p, c_void_p]
     found.cursor_start.restype = None
     found.cursors_push.argtypes = [c_void_p, c_int64, c_void_p]
-    found.cursors_mix.argtypes = [c_void_p, c_int64, c_void_p, c_void_p]
-    found.cursors_best.argtypes = [c_void_p, c_int64, *4 * [c_void_p]]
+    found.cursors_mix.argtypes = [c_void_p, c_int64, *3 * [c_void_p]]
+    found.cursors_best.argtypes = [c_void_p, c_int64, *5 * [c_void_p]]
     return found
 
 
@@ -176,6 +180,7 @@ class NativeEngine(Engine[NativeIndex, NativeCursor]):
         self._weights = [in_pairs(array) for array in vars(parameters).values()]
         self.model = CModel(
             symbols.size,
+            parameters.units,
             len(parameters.first_bias),
             len(parameters.second_bias),
             symbols.letters.ctypes.data,
@@ -201,20 +206,20 @@ class NativeEngine(Engine[NativeIndex, NativeCursor]):
         addresses = self._addresses(cursors)
         check(self.library.cursors_push(addresses.buffer_info()[0], len(wide), wide.ctypes.data))
 
-    def mix(self, cursors: Sequence[NativeCursor], probabilities: Floats) -> Floats:
-        p = self.check_probabilities(len(cursors), probabilities)
+    def mix(self, cursors: Sequence[NativeCursor], forecast: Forecast) -> Floats:
+        p, hidden = self.check_forecast(len(cursors), forecast)
         mixed = np.empty_like(p)
         addresses = self._addresses(cursors)
-        where = p.ctypes.data, mixed.ctypes.data
+        where = (array.ctypes.data for array in (p, hidden, mixed))
         check(self.library.cursors_mix(addresses.buffer_info()[0], len(p), *where))
         return mixed
 
-    def best(self, cursors: Sequence[NativeCursor], probabilities: Floats) -> tuple[Ids, Floats]:
-        p = self.check_probabilities(len(cursors), probabilities)
+    def best(self, cursors: Sequence[NativeCursor], forecast: Forecast) -> tuple[Ids, Floats]:
+        p, hidden = self.check_forecast(len(cursors), forecast)
         ids, highest = np.empty(len(p), np.int32), np.empty(len(p), np.float32)
         room = np.empty(self.symbols.size, np.float32)
         addresses = self._addresses(cursors)
-        where = (array.ctypes.data for array in (p, room, ids, highest))
+        where = (array.ctypes.data for array in (p, hidden, room, ids, highest))
         check(self.library.cursors_best(addresses.buffer_info()[0], len(p), *where))
         return ids, highest
 
@@ -237,9 +242,14 @@ class NativeEngine(Engine[NativeIndex, NativeCursor]):
 
 
 def in_pairs(weights: NDArray[Any]) -> NDArray[Any]:
-    """A matrix (units, inputs) as adapt.c reads it, (inputs / 2, units, 2); others as they are."""
+    """A matrix (units, inputs) as adapt.c reads it, (inputs / 2, units, 2); others as they are.
+
+    An odd number of inputs is made even by one that counts for nothing.
+    """
     if weights.ndim == 1:
         return weights
+    if weights.shape[1] % 2:
+        weights = np.pad(weights, ((0, 0), (0, 1)))
     units, inputs = weights.shape
     return np.ascontiguousarray(weights.reshape(units, inputs // 2, 2).transpose(1, 0, 2))
 

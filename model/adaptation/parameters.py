@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from model.errors import ModelError
 
+Int8s = NDArray[np.int8]
 Int16s = NDArray[np.int16]
 Int32s = NDArray[np.int32]
 
@@ -16,8 +17,11 @@ SHARED: Final = 32
 """Features of a place, the same for all of its candidates."""
 OWN: Final = 32
 """Features of each candidate."""
+VIEW: Final = 16
+"""What is seen of a place in the recurrent network's hidden state."""
 LARGEST_FEATURE: Final = 512
 """No feature is larger in magnitude: the logarithm of 2^-20 is one of the largest, at -444."""
+LARGEST_HIDDEN: Final = 127
 UNIT_STEP: Final = 16
 UNITS_MOST: Final = 128
 """Hidden units of a layer come in whole vectors of 16."""
@@ -28,25 +32,31 @@ INT16: Final = 2**15 - 1
 INT32: Final = 2**31 - 1
 
 PREFIX: Final = "adaptation."
+HOW: Final = "python -m training.priming CHECKPOINT TEXT… does it"
 
 
 @dataclass(frozen=True)
 class Parameters:
     """A network of two hidden layers, from features to each candidate's score.
 
-    first = clip((first_bias + first_shared · place + first_own · candidate) >> shift, 0, 2¹³ − 1);
+    view = clip((view · hidden) >> shift, −512, 512), of the recurrent network's hidden state;
+    first = clip((first_bias + first_shared · place + first_own · candidate + first_view · view)
+    >> shift, 0, 2¹³ − 1);
     second = clip((second_bias + second_own · first + second_mean · mean) >> shift, 0, 2¹³ − 1),
     mean being that of `first` over the candidates of the place, rounded down;
     score = (output_bias + output · second) >> shift, in 1/64 of a natural logarithm.
 
-    Weights are int16, biases int32: `first_shared` (units, SHARED), `first_own` (units, OWN),
-    `first_bias` (units), `second_own` and `second_mean` (units, first units), `second_bias`
-    (units), `output` (second units), `output_bias` (1), `shifts` (3). No sum leaves int32. Raises
+    Weights are int16, biases int32: `view` (VIEW, units of the recurrent network), `first_shared`
+    (units, SHARED), `first_own` (units, OWN), `first_view` (units, VIEW), `first_bias` (units),
+    `second_own` and `second_mean` (units, first units), `second_bias` (units), `output` (second
+    units), `output_bias` (1), `shifts` (4), in the order above. No sum leaves int32. Raises
     ModelError, naming the array, for any others.
     """
 
+    view: Int16s
     first_shared: Int16s
     first_own: Int16s
+    first_view: Int16s
     first_bias: Int32s
     second_own: Int16s
     second_mean: Int16s
@@ -65,14 +75,21 @@ class Parameters:
                 )
         if not ((self.shifts >= 0) & (self.shifts <= LARGEST_SHIFT)).all():
             raise ModelError(f"{PREFIX}shifts: {self.shifts.tolist()} are not all from 0 to 30")
-        _check_sums("first", LARGEST_FEATURE, self.first_bias, self.first_shared, self.first_own)
+        _check_sums("view", LARGEST_HIDDEN, np.zeros(VIEW, np.int32), self.view)
+        inputs = self.first_shared, self.first_own, self.first_view
+        _check_sums("first", LARGEST_FEATURE, self.first_bias, *inputs)
         _check_sums("second", ACTIVATION, self.second_bias, self.second_own, self.second_mean)
         _check_sums("output", ACTIVATION, self.output_bias, self.output[None])
 
+    @property
+    def units(self) -> int:
+        """How many units the recurrent network's last layer has."""
+        return int(self.view.shape[1])
+
     @classmethod
-    def neutral(cls) -> "Parameters":
+    def neutral(cls, units: int) -> "Parameters":
         """Those that score all candidates with 0, so that the network's distribution stays."""
-        kinds = shapes(UNIT_STEP, UNIT_STEP)
+        kinds = shapes(units, UNIT_STEP, UNIT_STEP)
         return cls(**{name: np.zeros(shape, kind) for name, (shape, kind) in kinds.items()})
 
     def to_arrays(self) -> dict[str, Int32s]:
@@ -80,38 +97,43 @@ class Parameters:
         return {PREFIX + name: array.astype(np.int32) for name, array in vars(self).items()}
 
 
-def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Parameters:
-    """The parameters among a checkpoint's arrays; raises ModelError for missing or damaged ones."""
+def from_arrays(arrays: Mapping[str, NDArray[Any]], units: int) -> Parameters:
+    """The parameters among a checkpoint's arrays, for a last layer of so many units.
+
+    Raises ModelError for missing or damaged ones.
+    """
     if not any(name.startswith(PREFIX) for name in arrays):
-        raise ModelError(
-            "the checkpoint is not primed for adaptation; "
-            "python -m training.priming CHECKPOINT TEXT… does it"
-        )
+        raise ModelError(f"the checkpoint is not primed for adaptation; {HOW}")
     first, second = (
         arrays[name].size if name in arrays else 0
         for name in (f"{PREFIX}first_bias", f"{PREFIX}second_bias")
     )
-    expected = shapes(first, second)
+    expected = shapes(units, first, second)
     odd = {n for n in arrays if n.startswith(PREFIX)} ^ {PREFIX + name for name in expected}
     if odd:
-        raise ModelError(f"arrays missing or not expected: {', '.join(sorted(odd))}")
+        raise ModelError(
+            f"arrays missing or not expected: {', '.join(sorted(odd))}; for a checkpoint that an "
+            f"earlier version primed, {HOW}"
+        )
     return Parameters(
         **{name: _checked(name, arrays[PREFIX + name], *kind) for name, kind in expected.items()}
     )
 
 
-def shapes(first: int, second: int) -> dict[str, tuple[tuple[int, ...], type]]:
+def shapes(units: int, first: int, second: int) -> dict[str, tuple[tuple[int, ...], type]]:
     """The shape of each array, and what its numbers fit in."""
     return {
+        "view": ((VIEW, units), np.int16),
         "first_shared": ((first, SHARED), np.int16),
         "first_own": ((first, OWN), np.int16),
+        "first_view": ((first, VIEW), np.int16),
         "first_bias": ((first,), np.int32),
         "second_own": ((second, first), np.int16),
         "second_mean": ((second, first), np.int16),
         "second_bias": ((second,), np.int32),
         "output": ((second,), np.int16),
         "output_bias": ((1,), np.int32),
-        "shifts": ((3,), np.int32),
+        "shifts": ((4,), np.int32),
     }
 
 

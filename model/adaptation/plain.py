@@ -11,8 +11,16 @@ from model.adaptation import tables
 from model.adaptation.candidates import NEWEST_LEVELS, Candidate, Candidates, group
 from model.adaptation.engine import Collected, Cursor, Engine, Floats, Integers, Stale
 from model.adaptation.index import Ids
-from model.adaptation.parameters import ACTIVATION, OWN, SHARED, Int16s
+from model.adaptation.parameters import (
+    ACTIVATION,
+    LARGEST_FEATURE,
+    OWN,
+    SHARED,
+    Int8s,
+    Int16s,
+)
 from model.adaptation.plain_index import GROUPS, SPAN, Context, PlainIndex
+from model.forecast import Forecast
 
 FLAG: Final = 64
 FLOOR: Final = np.float32(2.0**-20)
@@ -61,15 +69,16 @@ class PlainEngine(Engine[PlainIndex, PlainCursor]):
         for cursor, number in zip(cursors, wide.tolist(), strict=True):
             cursor.context.push(self.symbols, number)
 
-    def mix(self, cursors: Sequence[PlainCursor], probabilities: Floats) -> Floats:
-        p = self.check_probabilities(len(cursors), probabilities)
+    def mix(self, cursors: Sequence[PlainCursor], forecast: Forecast) -> Floats:
+        p, hidden = self.check_forecast(len(cursors), forecast)
         for cursor in cursors:
             cursor.check()
-        mixed = [self._mix(c.index, c.context, row) for c, row in zip(cursors, p, strict=True)]
+        rows = zip(cursors, p, hidden, strict=True)
+        mixed = [self._mix(cursor.index, cursor.context, *row) for cursor, *row in rows]
         return np.array(mixed, np.float32).reshape(p.shape)
 
-    def best(self, cursors: Sequence[PlainCursor], probabilities: Floats) -> tuple[Ids, Floats]:
-        mixed = self.mix(cursors, probabilities)
+    def best(self, cursors: Sequence[PlainCursor], forecast: Forecast) -> tuple[Ids, Floats]:
+        mixed = self.mix(cursors, forecast)
         return mixed.argmax(axis=1).astype(np.int32), mixed.max(axis=1)
 
     def collect(self, index: PlainIndex, ids: Ids, probabilities: Floats) -> Collected:
@@ -90,13 +99,13 @@ class PlainEngine(Engine[PlainIndex, PlainCursor]):
             np.array(own, np.int16).reshape(-1, OWN),
         )
 
-    def _mix(self, index: PlainIndex, context: Context, p: Floats) -> Floats:
+    def _mix(self, index: PlainIndex, context: Context, p: Floats, hidden: Int8s) -> Floats:
         found = index.find(context)
         mixed = p.copy()
         if found.each:
             numbers = [candidate.number for candidate in found.each]
             shared, own = describe(index, context, found, p)
-            scores = self.scores(np.array(shared, np.int16), np.array(own, np.int16))
+            scores = self.scores(np.array(shared, np.int16), hidden, np.array(own, np.int16))
             weights = tables.exponential()[scores - tables.LOWEST]
             mixed[numbers] = np.maximum(p[numbers], FLOOR) * weights
         lanes = np.zeros(-(-len(p) // LANES) * LANES, np.float32)
@@ -110,10 +119,11 @@ class PlainEngine(Engine[PlainIndex, PlainCursor]):
         mixed /= sums
         return mixed
 
-    def scores(self, shared: Int16s, own: Int16s) -> NDArray[np.int64]:
+    def scores(self, shared: Int16s, hidden: Int8s, own: Int16s) -> NDArray[np.int64]:
         """The candidates' scores by the network that Parameters states.
 
-        `shared` (SHARED) and `own` (candidates, OWN) are the features.
+        `shared` (SHARED) and `own` (candidates, OWN) are the features, `hidden` (units) the
+        recurrent network's hidden state.
         """
         primed = self.parameters
 
@@ -121,13 +131,16 @@ class PlainEngine(Engine[PlainIndex, PlainCursor]):
             shifted: NDArray[np.int64] = sums >> int(primed.shifts[layer])
             return shifted.clip(0, ACTIVATION)
 
+        view = primed.view.astype(np.int64) @ hidden.astype(np.int64) >> int(primed.shifts[0])
+        view = view.clip(-LARGEST_FEATURE, LARGEST_FEATURE)
         base = primed.first_bias + primed.first_shared.astype(np.int64) @ shared.astype(np.int64)
-        first = activations(base + own.astype(np.int64) @ primed.first_own.T.astype(np.int64), 0)
+        base += primed.first_view.astype(np.int64) @ view
+        first = activations(base + own.astype(np.int64) @ primed.first_own.T.astype(np.int64), 1)
         mean = first.sum(axis=0) // len(first)
         base = primed.second_bias + primed.second_mean.astype(np.int64) @ mean
-        second = activations(base + first @ primed.second_own.T.astype(np.int64), 1)
+        second = activations(base + first @ primed.second_own.T.astype(np.int64), 2)
         sums = int(primed.output_bias[0]) + second @ primed.output.astype(np.int64)
-        scores: NDArray[np.int64] = sums >> int(primed.shifts[2])
+        scores: NDArray[np.int64] = sums >> int(primed.shifts[3])
         return scores.clip(tables.LOWEST, tables.HIGHEST)
 
 

@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from model.forecast import Forecast
 from model.runtime import border
 from model.runtime import native_library as native
-from model.runtime.arithmetic import Floats
+from model.runtime.arithmetic import Floats, quantize
 from model.runtime.pool import Ids, Pool, Slots, longest_first
 from model.runtime.quantized import HashedContexts, Product, QuantizedNetwork
 
@@ -131,6 +132,12 @@ class NativePool(Pool):
         contexts = len(self.network.config.contexts)
         stride = -(-self.network.state_size // ALIGNMENT) * ALIGNMENT
         self._states = _aligned((capacity, stride), np.uint8)
+        # Of the last layer, h in an LSTM and an Elman cell, and what h is rounded from in a GRU.
+        config = self.network.config
+        self._exact = config.cell == "gru"
+        kind = np.dtype("<f4" if self._exact else np.int8)
+        begin = self.network.layers_size // config.layers * (config.layers - 1)
+        self._last = self._states[:, begin : begin + kind.itemsize * config.hidden].view(kind)
         self._slots = border.Integers(_aligned((capacity,), np.int64))
         self._ids = border.Integers(_aligned((capacity,), np.int64))
         self._seen = _aligned((capacity,), np.int64)
@@ -189,6 +196,20 @@ class NativePool(Pool):
     def probabilities(self, slots: Slots) -> Floats:
         count = self._predict(slots, native.PROBABILITIES)
         return self._logits[:count, : self.network.size].copy()
+
+    def hidden(self, slots: Slots) -> NDArray[np.int8]:
+        at = self._slots.array[: self._slots.place(slots, "slots")]
+        border.check_slots(at, self.capacity)
+        return self._hidden_of(at)
+
+    def forecast(self, slots: Slots) -> Forecast:
+        count = self._predict(slots, native.PROBABILITIES)
+        p = self._logits[:count, : self.network.size].copy()
+        return Forecast(p, self._hidden_of(self._slots.array[:count]))
+
+    def _hidden_of(self, at: NDArray[np.int64]) -> NDArray[np.int8]:
+        last = self._last.take(at, axis=0)
+        return quantize(last).astype(np.int8) if self._exact else last
 
     def clear(self, slot: int) -> None:
         self._states[border.check_slot(slot, self.capacity)] = 0

@@ -127,6 +127,12 @@ class NumpyPool(Pool):
         logits += self.network.output_bias
         return logits
 
+    def hidden(self, slots: Slots) -> NDArray[np.int8]:
+        at = self._integers(slots, "slots")
+        border.check_slots(at, self.capacity)
+        hidden: NDArray[np.int8] = self._h[-1, at].astype(np.int8)
+        return hidden
+
     def _remember(self, at: Integers, read: Integers) -> None:
         """What the contexts know after one id each; `Contexts.follow` does it for whole texts."""
         known = self._known[at]

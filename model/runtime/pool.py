@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import PoolFull
+from model.forecast import Forecast
 from model.runtime import border
 from model.runtime.arithmetic import Floats, exponentials
 from model.runtime.border import Ids, Slots
@@ -93,6 +94,10 @@ class Pool(ABC):
         e /= sums
         return e
 
+    def forecast(self, slots: Slots) -> Forecast:
+        """`probabilities` and `hidden` of the same slots."""
+        return Forecast(self.probabilities(slots), self.hidden(slots))
+
     @abstractmethod
     def step(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> None:
         """Advances the state in each of some distinct slots by its id, in place."""
@@ -100,6 +105,10 @@ class Pool(ABC):
     @abstractmethod
     def logits(self, slots: Slots) -> Floats:
         """The output layer of each slot's state, shape (slots, vocabulary)."""
+
+    @abstractmethod
+    def hidden(self, slots: Slots) -> NDArray[np.int8]:
+        """The last layer's hidden state in each slot, shape (slots, units)."""
 
     @abstractmethod
     def clear(self, slot: int) -> None:

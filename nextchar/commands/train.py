@@ -76,6 +76,14 @@ def train(
     device: Annotated[
         str, typer.Option(metavar="NAME", help="Where the network learns: cpu, or cuda, a GPU.")
     ] = "cpu",
+    again: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Begin with this checkpoint's network, and with empty tables: what it was trained "
+            "on is read once more. With a preset of its shape.",
+        ),
+    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -116,6 +124,7 @@ def train(
     try:
         import torch
 
+        from model.checkpoint import load
         from training.loop import train as run
         from training.quantization import QuantizationError
         from training.run import ResumeError
@@ -140,6 +149,7 @@ def train(
             threads=threads,
             resume=resume,
             device=torch.device(device),
+            base=None if again is None else load(again),
         )
     except OSError as error:
         raise UsageError(f"--out: {out} cannot be written: {error.strerror}") from None

@@ -132,8 +132,8 @@ class Place:
         self._page = page
 
     def distribution(self) -> Floats:
-        p = self._pool.probabilities(self._slots)
-        row: Floats = self._adaptation.distribution([self._cursor], p)[0]
+        forecast = self._pool.forecast(self._slots)
+        row: Floats = self._adaptation.distribution([self._cursor], forecast)[0]
         return row
 
     def step(self, index: int) -> None:

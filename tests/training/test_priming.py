@@ -61,8 +61,9 @@ def test_a_primed_checkpoint_is_less_surprised_by_texts_that_repeat(
 def test_texts_without_repetitions_leave_the_network_as_it_is(checkpoint: Checkpoint) -> None:
     primed = prime(checkpoint, ["abcdefgh", "hgfedcba"])
     assert primed.network_bits == primed.adapted_bits
-    neutral = Parameters.neutral()
-    for name, array in vars(from_arrays(primed.added_to({}))).items():
+    units = checkpoint.config.hidden
+    neutral = Parameters.neutral(units)
+    for name, array in vars(from_arrays(primed.added_to({}), units)).items():
         assert (array == getattr(neutral, name)).all()
 
 
@@ -70,11 +71,12 @@ def test_examples_are_what_a_session_would_meet(checkpoint: Checkpoint) -> None:
     texts = [repetitive(1, 8), repetitive(2, 5), "é€"]
     examples = collect(Runtime(checkpoint), texts)
     assert len(examples) == sum(len(checkpoint.vocabulary.encode(text)) for text in texts)
-    neutral = Parameters.neutral().to_arrays()
+    units = checkpoint.config.hidden
+    neutral = Parameters.neutral(units).to_arrays()
     runtime = Runtime(
         Checkpoint("neutral", checkpoint.config, {**checkpoint.weights, **neutral}, {}, "0")
     )
-    engine = adaptation.engine_for(Parameters.neutral(), checkpoint.vocabulary)
+    engine = adaptation.engine_for(Parameters.neutral(units), checkpoint.vocabulary)
     index = engine.index()
     place = 0
     for text in texts[:1]:

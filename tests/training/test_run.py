@@ -35,6 +35,10 @@ CORPUS = Corpus(
 )
 
 
+def quiet() -> Progress:
+    return Progress(Console(file=StringIO()))
+
+
 def new_run(preset: Preset = PRESET) -> Run:
     torch.set_num_threads(1)
     config = NetworkConfig(
@@ -95,7 +99,6 @@ def test_a_run_on_other_text_or_with_other_settings_is_refused(tmp_path: Path) -
 
 def test_the_same_command_goes_on_and_then_only_finishes(tmp_path: Path) -> None:
     out, file = tmp_path / "checkpoint", tmp_path / "run"
-    quiet = Progress(Console(file=StringIO()))
 
     def until(steps: int) -> int:
         history = train(
@@ -106,7 +109,7 @@ def test_the_same_command_goes_on_and_then_only_finishes(tmp_path: Path) -> None
             threads=1,
             minimum_count=1,
             resume=file,
-            progress=quiet,
+            progress=quiet(),
         )
         return history.measurements[-1].step
 
@@ -168,7 +171,48 @@ def test_a_run_ends_when_the_text_was_read_as_often_as_asked(tmp_path: Path) -> 
         Budget(epochs=2, minutes=5),
         threads=1,
         minimum_count=1,
-        progress=Progress(Console(file=StringIO())),
+        progress=quiet(),
     )
     assert history.epochs == 2
     assert history.measurements[-1].characters == pytest.approx(2 * CORPUS.characters, rel=0.02)
+
+
+def test_a_text_is_read_again_from_a_checkpoint(tmp_path: Path) -> None:
+    train(CORPUS, tmp_path / "once", PRESET, Budget(steps=120), threads=1, progress=quiet())
+    base = load(tmp_path / "once")
+    gentle = replace(PRESET, learning_rate=1e-4, decay="linear")
+    run = Run(base.config, gentle, [], seed=1, base=base)
+    assert run.network.contexts is not None
+    assert not run.network.contexts.rows.any()
+    assert (run.network.contexts.kept.kept == base.weights["contexts.kept"]).all()
+    assert (run.network.layers()[0].W.detach().numpy() == base.weights["cells.0.W"]).all()
+    again = train(
+        CORPUS,
+        tmp_path / "again",
+        gentle,
+        Budget(steps=40),
+        name="gentle",
+        threads=1,
+        base=base,
+        progress=quiet(),
+    )
+    alone = train(CORPUS, tmp_path / "new", gentle, Budget(steps=40), threads=1, progress=quiet())
+    assert again.best.validation_bits < alone.best.validation_bits - 1
+    assert load(tmp_path / "again").vocabulary.characters == base.vocabulary.characters
+    card = (tmp_path / "again/README.md").read_text()
+    assert "At first: Preset `default`" in card
+    assert "Then, with empty tables: Preset `gentle`" in card
+
+
+def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:
+    train(CORPUS, tmp_path / "once", PRESET, Budget(steps=2), threads=1, progress=quiet())
+    other = replace(PRESET, hidden=64)
+    with pytest.raises(ResumeError, match="another shape than preset default"):
+        train(
+            CORPUS,
+            tmp_path / "again",
+            other,
+            Budget(steps=2),
+            base=load(tmp_path / "once"),
+            progress=quiet(),
+        )

@@ -13,6 +13,11 @@ def test_the_learning_rate_warms_up_and_falls_to_zero_as_a_cosine() -> None:
     assert rates[1000] == pytest.approx(0.0)
 
 
+def test_the_learning_rate_may_fall_in_a_straight_line() -> None:
+    rates = [learning_rate(share, 2.0, 0.1, "linear") for share in (0.1, 0.325, 0.55, 0.775, 1)]
+    assert rates == pytest.approx([2, 1.5, 1, 0.5, 0])
+
+
 def test_a_budget_of_minutes_is_spent_by_the_clock_and_one_of_steps_by_the_steps() -> None:
     now = 0.0
     minutes = Clock(Budget(minutes=2), lambda: now)

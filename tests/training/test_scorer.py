@@ -1,6 +1,7 @@
 """The scorer's gradient, what it learns, and what its integers lose."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,7 +28,8 @@ def examples(places: int, seed: int = 0) -> Examples:
         if random.random() < 0.8:
             right[best], given[place] = True, probabilities[best]
     shared = random.integers(-400, 401, (places, SHARED)).astype(np.int16)
-    return Examples(begins, shared, own, probabilities, right, given)
+    hidden = random.integers(-127, 128, (places, 24)).astype(np.int8)
+    return Examples(begins, hidden, shared, own, probabilities, right, given)
 
 
 def test_the_gradient_is_that_of_the_surprise() -> None:
@@ -50,6 +52,35 @@ def test_the_gradient_is_that_of_the_surprise() -> None:
         below = surprise()
         values[at] = kept
         assert gradient[at] == pytest.approx((above - below) / (2 * step), rel=0.05, abs=2e-3)
+
+
+def test_scores_that_are_cut_off_are_driven_no_further() -> None:
+    some = examples(200)
+    network = Scorer(some, 1)
+    is_right = np.array([some.right[slice(*some.begins[at : at + 2])].any() for at in range(200)])
+    wrong = np.flatnonzero(~is_right & (np.diff(some.begins) > 0))
+    network.c[:] = -20
+    assert not network.gradient(some, wrong).any()
+    assert network.gradient(some, np.flatnonzero(is_right))[-1] < 0
+    alone = np.flatnonzero(is_right & (np.diff(some.begins) == 1))
+    network.c[:] = 20
+    assert not network.gradient(some, alone).any()
+    assert network.gradient(some, wrong)[-1] > 0
+
+
+def test_it_learns_where_the_page_can_be_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scorer, "PASSES", 16)
+    some, others = examples(4000), examples(1000, seed=1)
+    for these in (some, others):
+        # Where what was right came of something else, this is seen in the hidden state alone.
+        wrong = np.diff(np.concatenate([[0], np.cumsum(these.right)])[these.begins]) == 0
+        these.hidden[:, 0] = np.where(wrong, 127, -127)
+    seen = Scorer(some, 1)
+    seen.fit(some)
+    blind = replace(some, hidden=np.zeros_like(some.hidden))
+    unseen = Scorer(blind, 1)
+    unseen.fit(blind)
+    assert seen.bits(others) < unseen.bits(others) - 0.1
 
 
 def test_it_begins_as_the_network_alone() -> None:
@@ -75,7 +106,9 @@ def served_bits(engine: PlainEngine, some: Examples) -> float:
     bits = -np.log2(some.given.astype(np.float64))
     for place in some.useful():
         at = np.arange(some.begins[place], some.begins[place + 1])
-        weights: Floats = np.exp(engine.scores(some.shared[place], some.own[at]) / 64)
+        weights: Floats = np.exp(
+            engine.scores(some.shared[place], some.hidden[place], some.own[at]) / 64
+        )
         raised = np.maximum(some.probabilities[at], scorer.FLOOR) * weights
         total = 1 + (raised - some.probabilities[at]).sum()
         right = some.right[at]

@@ -78,3 +78,15 @@ def test_late_documents_are_read_in_the_second_half() -> None:
     # A stream's ends move a little when they are cut to one length.
     assert (first < 10).float().mean() < 0.02
     assert (last < 10).float().mean() < 0.02
+
+
+def test_what_is_late_is_read_where_it_is_asked_for() -> None:
+    documents = [np.full(100, i, np.int32) for i in range(60)]
+    late, between = np.arange(60) < 10, (0.1, 0.3)
+    rng = np.random.default_rng(0)
+    batches = list(windows(documents, START, 4, 32, 10, rng, late, None, between))
+    ids = torch.cat([b.ids for b in batches])
+    begin, end = int(len(ids) * 0.05), int(len(ids) * 0.4)
+    assert (ids[:begin] < 10).float().mean() < 0.02
+    assert (ids[begin:end] < 10).float().mean() > 0.35
+    assert (ids[end:] < 10).float().mean() < 0.02

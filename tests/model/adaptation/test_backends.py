@@ -15,7 +15,7 @@ from model.adaptation.parameters import Parameters
 from model.adaptation.plain import PlainEngine
 from model.runtime.arithmetic import Floats
 from model.vocabulary import Vocabulary
-from tests.model.adaptation.primed import random_parameters
+from tests.model.adaptation.primed import UNITS, forecast, random_parameters
 
 VOCABULARY = Vocabulary("\n abcdef._1é", byte_fallback=False)
 NO_LINES = Vocabulary("abcdef", byte_fallback=False)
@@ -48,11 +48,12 @@ def same(first: Floats, second: Floats) -> bool:
     steps=st.lists(st.tuples(texts, st.floats(0, 1)), min_size=1, max_size=4),
     pushed=st.lists(st.integers(0, VOCABULARY.size - 1), max_size=6),
     seed=st.integers(0, 999),
+    units=st.integers(1, 600),
 )
 def test_backends_agree(
-    steps: Sequence[tuple[str, float]], pushed: Sequence[int], seed: int
+    steps: Sequence[tuple[str, float]], pushed: Sequence[int], seed: int, units: int
 ) -> None:
-    native, plain = engines(VOCABULARY, random_parameters(seed))
+    native, plain = engines(VOCABULARY, random_parameters(seed, units=units))
     one, other = native.index(), plain.index()
     for text, kept in steps:
         for index in (one, other):
@@ -68,10 +69,11 @@ def test_backends_agree(
                 row.append(row[-1].copy())
                 row[-1].push(number)
         p = distributions(seed, len(pushed) + 1, VOCABULARY.size)
-        mixed = native.mix(cursors[0], p)
-        assert same(mixed, plain.mix(cursors[1], p))
+        said = forecast(p, seed, units)
+        mixed = native.mix(cursors[0], said)
+        assert same(mixed, plain.mix(cursors[1], said))
         for engine, row in zip((native, plain), cursors, strict=True):
-            ids, highest = engine.best(row, p)
+            ids, highest = engine.best(row, said)
             assert (ids == mixed.argmax(axis=1)).all()
             assert same(highest, mixed.max(axis=1))
 
@@ -101,8 +103,8 @@ def test_a_full_index_is_the_same_for_both() -> None:
         index.truncate(LIMIT - 3)
         index.absorb(ids[-3:])
     assert one.content() == other.content()
-    p = distributions(4, 1, VOCABULARY.size)
-    assert same(native.mix([native.cursor(one)], p), plain.mix([plain.cursor(other)], p))
+    said = forecast(distributions(4, 1, VOCABULARY.size))
+    assert same(native.mix([native.cursor(one)], said), plain.mix([plain.cursor(other)], said))
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["native", "plain"])
@@ -112,27 +114,29 @@ def test_what_an_engine_refuses(number: int) -> None:
     index.absorb(VOCABULARY.encode("abc abc"))
     before = index.content()
     cursor = engine.cursor(index)
-    p = distributions(0, 1, VOCABULARY.size)
+    said = forecast(distributions(0, 1, VOCABULARY.size))
     for bad in (-1, VOCABULARY.size, 2**40):
         with pytest.raises(ValueError, match="not in the vocabulary"):
             cursor.push(bad)
     with pytest.raises(ValueError, match="not in the vocabulary"):
         index.absorb(np.array([1, VOCABULARY.size], np.int32))
     with pytest.raises(ValueError, match="probabilities"):
-        engine.mix([cursor], p[:, 1:])
-    with pytest.raises(ValueError, match="probabilities"):
-        engine.best([cursor, cursor], p)
+        engine.mix([cursor], said._replace(probabilities=said.probabilities[:, 1:]))
+    with pytest.raises(ValueError, match="hidden"):
+        engine.mix([cursor], said._replace(hidden=said.hidden[:, 1:]))
+    with pytest.raises(ValueError, match="hidden"):
+        engine.best([cursor, cursor], said)
     with pytest.raises(ValueError, match="ids"):
         engine.push([cursor], [1, 2])
     assert index.content() == before
-    engine.mix([cursor], p)
+    engine.mix([cursor], said)
 
     index.absorb(VOCABULARY.encode("a"))
     for use in (
         lambda: cursor.push(1),
         lambda: cursor.copy().push(1),
-        lambda: engine.mix([cursor], p),
-        lambda: engine.best([cursor], p),
+        lambda: engine.mix([cursor], said),
+        lambda: engine.best([cursor], said),
     ):
         with pytest.raises(Stale):
             use()
@@ -140,10 +144,10 @@ def test_what_an_engine_refuses(number: int) -> None:
 
 def test_nothing_is_mixed_for_no_cursors() -> None:
     for engine in engines(VOCABULARY, neutral()):
-        p = np.zeros((0, VOCABULARY.size), np.float32)
-        assert engine.mix([], p).shape == p.shape
-        assert [len(part) for part in engine.best([], p)] == [0, 0]
+        said = forecast(np.zeros((0, VOCABULARY.size), np.float32))
+        assert engine.mix([], said).shape == said.probabilities.shape
+        assert [len(part) for part in engine.best([], said)] == [0, 0]
 
 
 def neutral() -> Parameters:
-    return Parameters.neutral()
+    return Parameters.neutral(UNITS)

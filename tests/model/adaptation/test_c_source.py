@@ -16,7 +16,7 @@ from model.adaptation.index import Symbols
 from model.adaptation.native import in_pairs
 from model.adaptation.plain import PlainEngine
 from tests.model.adaptation.fuzzing import PIECES, VOCABULARY, distributions, run
-from tests.model.adaptation.primed import random_parameters
+from tests.model.adaptation.primed import forecast, random_parameters
 
 SOURCE = native.LIBRARY.with_name("adapt.c")
 FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
@@ -80,7 +80,7 @@ def test_an_aarch64_processor_gives_the_same_bits(
     harness = Path(__file__).with_name("harness.c")
     include = ["-I", str(SOURCE.parent)]
     subprocess.run([compiler, *FLAGS, *include, "-static", harness, "-o", program], check=True)
-    symbols, parameters = Symbols.of(VOCABULARY), random_parameters(5)
+    symbols, parameters = Symbols.of(VOCABULARY), random_parameters(5, units=301)
     engine = PlainEngine(parameters, symbols)
     ids, pushed = np.resize(np.concatenate(PIECES), 500), [3, 4, 5, 0, 1, 1]
     index = engine.index()
@@ -90,17 +90,19 @@ def test_an_aarch64_processor_gives_the_same_bits(
     for number in pushed:
         cursors.append(cursors[-1].copy())
         cursors[-1].push(number)
-    p = distributions(np.random.default_rng(6), len(cursors))
-    layers = len(parameters.first_bias), len(parameters.second_bias)
+    said = forecast(distributions(np.random.default_rng(6), len(cursors)), units=parameters.units)
+    layers = parameters.units, len(parameters.first_bias), len(parameters.second_bias)
     spread = tables.LOWEST, tables.HIGHEST, symbols.newline, symbols.space
     head = np.array([symbols.size, *layers, *spread, len(ids), 450, len(pushed)], "<i8")
     model: list[NDArray[Any]] = [symbols.letters, tables.logarithm(), tables.exponential()]
     model += [in_pairs(array) for array in vars(parameters).values()]
-    given: list[NDArray[Any]] = [head, *model, ids.astype("<i8"), np.array(pushed, "<i8"), p]
+    given: list[NDArray[Any]] = [head, *model, ids.astype("<i8"), np.array(pushed, "<i8")]
+    for p, hidden in zip(*said, strict=True):
+        given += [p, hidden]
     done = subprocess.run(
         [emulator, program],
         input=b"".join(array.tobytes() for array in given),
         capture_output=True,
         check=True,
     )
-    assert done.stdout == engine.mix(cursors, p).tobytes()
+    assert done.stdout == engine.mix(cursors, said).tobytes()

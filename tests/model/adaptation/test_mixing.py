@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from model.adaptation import Adaptation
 from model.adaptation.parameters import OWN, SHARED, Parameters
+from model.forecast import Forecast
 from model.runtime.arithmetic import Floats
-from tests.model.adaptation.primed import primed, random_parameters
+from tests.model.adaptation.primed import UNITS, forecast, primed, random_parameters
 from tests.model.runtime.networks import random_checkpoint
 
 TEXT = "def value(self):\n    return self.value\n\ndef other(self):\n    return self."
@@ -18,7 +19,7 @@ def mixed(parameters: Parameters, text: str, p: Floats) -> Floats:
     adaptation = Adaptation(primed(random_checkpoint(), parameters))
     page = adaptation.page()
     page.follow(text)
-    return adaptation.distribution([page.cursor()] * len(p), p)
+    return adaptation.distribution([page.cursor()] * len(p), forecast(p))
 
 
 def flat(rows: int = 1) -> Floats:
@@ -28,7 +29,7 @@ def flat(rows: int = 1) -> Floats:
 
 def trusting(column: int) -> Parameters:
     """Scores that are one feature of a candidate, many times over."""
-    arrays = vars(Parameters.neutral()) | {
+    arrays = vars(Parameters.neutral(UNITS)) | {
         "first_own": np.zeros((16, OWN), np.int16),
         "second_own": np.zeros((16, 16), np.int16),
         "output": np.zeros(16, np.int16),
@@ -48,24 +49,24 @@ def test_distributions_sum_up_to_one_and_the_best_is_the_largest(
     p = np.random.default_rng(seed).gamma(sharpness, size=flat(3).shape)
     p = (p / np.maximum(p.sum(axis=1, keepdims=True), 1e-300)).astype(np.float32)
     cursors = [page.cursor() for _ in p]
-    distribution = adaptation.distribution(cursors, p)
+    distribution = adaptation.distribution(cursors, forecast(p))
     assert distribution.sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert (distribution >= 0).all()
-    ids, probabilities = adaptation.best(cursors, p)
+    ids, probabilities = adaptation.best(cursors, forecast(p))
     assert (ids == distribution.argmax(axis=1)).all()
     assert (probabilities == distribution.max(axis=1)).all()
 
 
 def test_ties_go_to_the_lowest_id() -> None:
-    adaptation = Adaptation(primed(random_checkpoint(), Parameters.neutral()))
-    ids, _ = adaptation.best([adaptation.page().cursor()], flat())
+    adaptation = Adaptation(primed(random_checkpoint(), Parameters.neutral(UNITS)))
+    ids, _ = adaptation.best([adaptation.page().cursor()], forecast(flat()))
     assert ids[0] == 0
 
 
 def test_neutral_parameters_leave_the_networks_distribution() -> None:
     p = np.random.default_rng(0).dirichlet(np.full(flat().shape[1], 0.2), 4).astype(np.float32)
     p = np.maximum(p, np.float32(2e-6))
-    assert mixed(Parameters.neutral(), TEXT, p) == pytest.approx(p / p.sum(1, keepdims=True))
+    assert mixed(Parameters.neutral(UNITS), TEXT, p) == pytest.approx(p / p.sum(1, keepdims=True))
 
 
 def test_ids_that_are_no_candidates_keep_their_shares() -> None:
@@ -82,6 +83,21 @@ def test_what_the_match_says_is_raised() -> None:
     # Feature 21 of a candidate: whether it followed the longest match.
     rows = mixed(trusting(19), TEXT, flat())
     assert vocabulary.symbol(int(rows[0].argmax())) == "v"
+
+
+def test_what_is_seen_in_the_hidden_state_counts() -> None:
+    adaptation = Adaptation(primed(random_checkpoint(), random_parameters(2)))
+    page = adaptation.page()
+    page.follow(TEXT)
+    p = flat(2)
+    hidden = np.zeros((2, UNITS), np.int8)
+    hidden[1, ::2] = 127
+    one, other = adaptation.distribution([page.cursor()] * 2, Forecast(p, hidden))
+    assert (one != other).any()
+    # Where nothing is a candidate there is nothing to weigh.
+    empty = [adaptation.page().cursor()] * 2
+    one, other = adaptation.distribution(empty, Forecast(p, hidden))
+    assert (one == other).all()
 
 
 def test_a_candidate_that_the_network_rules_out_can_still_come() -> None:
@@ -101,8 +117,9 @@ def test_many_pages_in_one_call_give_what_each_gives_alone() -> None:
         page.follow(TEXT[: 10 * number])
         cursors.append(page.cursor())
     adaptation.push(cursors, [0, 1, 2, 3, 4])
-    together = adaptation.distribution(cursors, p)
-    alone = [adaptation.distribution([c], p[[n]])[0] for n, c in enumerate(cursors)]
+    said = forecast(p)
+    together = adaptation.distribution(cursors, said)
+    alone = [adaptation.distribution([c], said.at(n))[0] for n, c in enumerate(cursors)]
     assert together.tobytes() == np.array(alone).tobytes()
 
 

@@ -13,8 +13,8 @@ from model.adaptation.index import LIMIT
 from model.adaptation.page import common_length
 from model.checkpoint import Checkpoint
 from model.errors import TextError
-from model.runtime.arithmetic import Floats
-from tests.model.adaptation.primed import primed
+from model.forecast import Forecast
+from tests.model.adaptation.primed import forecast, primed
 from tests.model.runtime.networks import random_checkpoint
 
 WORDS = ("self", ".", "(", ")", "\n    ", "return ", "x", "é", "€", " = ", "value", "\n", "日本")
@@ -44,9 +44,9 @@ def window(text: str) -> str:
     return text[window_start(len(text)) :]
 
 
-def p_of(adaptation: Adaptation) -> Floats:
+def said_of(adaptation: Adaptation) -> Forecast:
     p = np.random.default_rng(5).dirichlet(np.full(adaptation.vocabulary.size, 0.3), 1)
-    return p.astype(np.float32)
+    return forecast(p.astype(np.float32), units=adaptation.engine.parameters.units)
 
 
 def assert_fresh(adaptation: Adaptation, page: Page, text: str) -> None:
@@ -55,8 +55,8 @@ def assert_fresh(adaptation: Adaptation, page: Page, text: str) -> None:
     fresh.follow(window(text))
     assert page.text == fresh.text
     assert page.index.content() == fresh.index.content()
-    p = p_of(adaptation)
-    mixed = [adaptation.distribution([one.cursor()], p).tobytes() for one in (page, fresh)]
+    said = said_of(adaptation)
+    mixed = [adaptation.distribution([one.cursor()], said).tobytes() for one in (page, fresh)]
     assert mixed[0] == mixed[1]
 
 
@@ -160,17 +160,17 @@ def test_predicted_characters_are_context_and_never_evidence(adaptation: Adaptat
     text = "one two one two one "
     page = adaptation.page()
     page.follow(text)
-    before, p = page.index.content(), p_of(adaptation)
-    at_end = adaptation.distribution([page.cursor()], p)
+    before, said = page.index.content(), said_of(adaptation)
+    at_end = adaptation.distribution([page.cursor()], said)
     cursor = page.cursor()
     for number in adaptation.vocabulary.encode("two one two one "):
         cursor.push(int(number))
-    pushed = adaptation.distribution([cursor], p)
+    pushed = adaptation.distribution([cursor], said)
     assert page.index.content() == before
-    assert (adaptation.distribution([page.cursor()], p) == at_end).all()
+    assert (adaptation.distribution([page.cursor()], said) == at_end).all()
     # The same text typed is evidence: it has other counts, so other bits.
     page.follow(text + "two one two one ")
-    assert (adaptation.distribution([page.cursor()], p) != pushed).any()
+    assert (adaptation.distribution([page.cursor()], said) != pushed).any()
 
 
 def test_backends_give_a_session_the_same_answers(checkpoint: Checkpoint) -> None:
@@ -178,10 +178,10 @@ def test_backends_give_a_session_the_same_answers(checkpoint: Checkpoint) -> Non
     answers = []
     for backend in (None, "numpy"):
         adaptation = Adaptation(checkpoint, backend)
-        page, p = adaptation.page(), p_of(adaptation)
+        page, said = adaptation.page(), said_of(adaptation)
         page.follow(text)
         page.follow(text[:640] + "return €")
-        ids, probabilities = adaptation.best([page.cursor()], p)
+        ids, probabilities = adaptation.best([page.cursor()], said)
         answers.append((page.index.content(), ids.tobytes(), probabilities.tobytes()))
     assert answers[0] == answers[1]
 

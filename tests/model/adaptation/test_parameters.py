@@ -11,7 +11,7 @@ from model.adaptation.parameters import PREFIX, Parameters, from_arrays, shapes
 from model.checkpoint import Checkpoint, load, save
 from model.errors import ModelError
 from model.runtime import Runtime
-from tests.model.adaptation.primed import primed, random_parameters
+from tests.model.adaptation.primed import UNITS, primed, random_parameters
 from tests.tiny import save_tiny_checkpoint
 
 
@@ -21,12 +21,12 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
 
 
 def test_they_come_back_from_a_checkpoint(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    parameters = random_parameters(1, 48, 32)
+    parameters = random_parameters(1, 48, 32, checkpoint.config.hidden)
     with_them = primed(checkpoint, parameters)
     save(tmp_path, with_them.config, with_them.weights, {})
     back = load(tmp_path)
     assert back.fingerprint != checkpoint.fingerprint
-    for name, array in vars(from_arrays(back.weights)).items():
+    for name, array in vars(from_arrays(back.weights, back.config.hidden)).items():
         assert (array == getattr(parameters, name)).all()
         assert array.dtype == getattr(parameters, name).dtype
 
@@ -44,6 +44,8 @@ def test_a_runtime_adapts_where_the_checkpoint_is_primed(checkpoint: Checkpoint)
 @pytest.mark.parametrize(
     ("name", "change", "says"),
     [
+        ("view", lambda a: a[:, :-1], "view is int32"),
+        ("view", lambda a: np.full_like(a, 32_767).repeat(9, 1), "view is int32"),
         ("first_own", lambda a: a[:, :-1], "first_own is int32"),
         ("first_own", lambda a: a.astype(np.float32), "first_own is float32"),
         ("first_own", lambda a: a + 40_000, "first_own holds values beyond 32767"),
@@ -77,10 +79,10 @@ def test_layers_that_the_backends_do_not_hold_are_refused(
 ) -> None:
     arrays = {
         PREFIX + name: np.zeros(shape, np.int32)
-        for name, (shape, _) in shapes(first, second).items()
+        for name, (shape, _) in shapes(UNITS, first, second).items()
     }
     with pytest.raises(ModelError, match=says):
-        from_arrays(arrays)
+        from_arrays(arrays, UNITS)
 
 
 def test_an_array_that_is_not_known_is_refused(checkpoint: Checkpoint) -> None:
@@ -91,6 +93,6 @@ def test_an_array_that_is_not_known_is_refused(checkpoint: Checkpoint) -> None:
 
 def test_neutral_ones_are_whole() -> None:
     assert (
-        vars(from_arrays(Parameters.neutral().to_arrays())).keys()
-        == vars(Parameters.neutral()).keys()
+        vars(from_arrays(Parameters.neutral(9).to_arrays(), 9)).keys()
+        == vars(Parameters.neutral(9)).keys()
     )

@@ -118,6 +118,7 @@ CALLS: list[Callable[[Pool, Arguments], Any]] = [
     lambda pool, given: [part.tobytes() for part in pool.best(given.slots)],
     lambda pool, given: pool.logits(given.slots).tobytes(),
     lambda pool, given: pool.probabilities(given.slots).tobytes(),
+    lambda pool, given: pool.hidden(given.slots).tobytes(),
     lambda pool, given: pool.write(given.slot, given.state),
     lambda pool, given: pool.read(given.slot),
     lambda pool, given: pool.clear(given.slot),

@@ -60,12 +60,14 @@ def letters(count: int) -> str:
 
 
 def everything(pool: Pool, slots: Slots) -> tuple[bytes, ...]:
-    """All that a pool says of some slots, as bytes: states, logits, probabilities, best ids."""
+    """All that a pool says of some slots, as bytes: states, logits, probabilities, hidden states,
+    best ids."""
     ids, probabilities = pool.best(slots)
     return (
         *(pool.read(int(slot)) for slot in slots),
         pool.logits(slots).tobytes(),
         pool.probabilities(slots).tobytes(),
+        pool.hidden(slots).tobytes(),
         ids.tobytes(),
         probabilities.tobytes(),
     )

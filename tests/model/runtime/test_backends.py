@@ -42,6 +42,7 @@ def test_a_state_is_the_one_of_the_reference(cell: str, layers: int, backend: st
         assert pool.read(1) == reference.read()
         probabilities = reference.probabilities().numpy()
         assert pool.probabilities([1])[0].tobytes() == probabilities.tobytes()
+        assert pool.hidden([1])[0].tobytes() == reference.h[-1].numpy().tobytes()
         best, probability = pool.best([1])
         assert best[0] == probabilities.argmax()
         assert probability[0] == probabilities.max()

@@ -6,10 +6,11 @@ The inverse shows that the test can fail: a library's float32 products do not pa
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
 from model.runtime import Pool, Runtime, backends
-from model.runtime.arithmetic import Floats
+from model.runtime.arithmetic import Floats, quantize
 from model.runtime.border import Slots
 from model.runtime.pool import Ids
 from model.runtime.quantized import quantize_network
@@ -89,6 +90,10 @@ class TorchPool(Pool):
     def logits(self, slots: Slots) -> Floats:
         at = torch.as_tensor(np.asarray(slots))
         found: Floats = (self._h[at] @ self._V.T + self._bias).numpy()
+        return found
+
+    def hidden(self, slots: Slots) -> NDArray[np.int8]:
+        found: NDArray[np.int8] = quantize(self._h[slots].numpy()).astype(np.int8)
         return found
 
     def clear(self, slot: int) -> None:

@@ -1,0 +1,26 @@
+"""What a network says of some places: the one thing that adaptation is told of it."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Forecast(NamedTuple):
+    """The network's distribution at some places, and the hidden states that it comes from.
+
+    `probabilities` (places, ids) float32; `hidden` (places, units) int8, the last layer's, in which
+    adaptation sees what kind of place it is.
+    """
+
+    probabilities: NDArray[np.float32]
+    hidden: NDArray[np.int8]
+
+    def at(self, place: int) -> "Forecast":
+        """That of one place, as (1, …)."""
+        rows = slice(place, place + 1)
+        return Forecast(self.probabilities[rows], self.hidden[rows])
+
+    def copy(self) -> "Forecast":
+        """The same, with arrays of its own."""
+        return Forecast(self.probabilities.copy(), self.hidden.copy())

@@ -1,0 +1,132 @@
+"""The mean of two networks: what it is made of, and that its checkpoint is a finished one."""
+
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from model.checkpoint import Checkpoint, load
+from model.errors import ModelError
+from model.network import Network
+from model.runtime import Runtime
+from tests.model.runtime.networks import CONTEXTS, random_checkpoint
+from training.average import average, main
+from training.corpus import Corpus, Document
+from training.loop import train
+from training.presets import PRESETS
+from training.progress import Progress
+from training.schedule import Budget
+from training.validation import Validation
+
+TEXT = "the quick brown fox jumps over the lazy dog\n"
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A small network with contexts that has learnt a line."""
+    preset = replace(
+        PRESETS["tiny"],
+        hidden=32,
+        streams=4,
+        contexts=("2", "3", "word"),
+        context_width=8,
+        context_bits=16,
+        context_rows=500,
+    )
+    documents = tuple(Document(Path("t"), str(n), TEXT * (20 + n)) for n in range(9))
+    quiet = Progress(Console(file=StringIO()))
+    folder = tmp_path / "trained"
+    train(
+        Corpus(documents, documents[:1]),
+        folder,
+        preset,
+        Budget(steps=60),
+        threads=1,
+        progress=quiet,
+    )
+    return folder
+
+
+def two() -> tuple[Checkpoint, Checkpoint]:
+    """Random networks that keep the same rows."""
+    first, second = (random_checkpoint(contexts=CONTEXTS, seed=seed) for seed in (1, 2))
+    kept = {name: first.weights[f"contexts.{name}"] for name in ("kept", "rows")}
+    rows = np.random.default_rng(3).permutation(kept["rows"])
+    weights = {**second.weights, "contexts.kept": kept["kept"], "contexts.rows": rows}
+    return first, replace(second, weights=weights)
+
+
+def logits(network: Network, ids: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        out: torch.Tensor = network(ids, network.initial(1))[0]
+    return out
+
+
+def network_of(checkpoint: Checkpoint) -> Network:
+    network = Network(checkpoint.config)
+    network.load_weights(checkpoint.weights)
+    return network
+
+
+def test_a_network_with_all_of_the_share_is_itself() -> None:
+    first, second = two()
+    ids = torch.tensor([first.vocabulary.encode("for x in y(z):").tolist()])
+    for share, tables, of in ((1.0, (0.0, 1.0), second), (0.0, (1.0, 0.0), first)):
+        mean = average(first, second, share, tables)
+        assert torch.allclose(logits(mean, ids), logits(network_of(of), ids), atol=1e-4)
+
+
+def test_weights_are_the_mean_and_tables_have_their_own_shares() -> None:
+    first, second = two()
+    mean = average(first, second, 0.75, (0.4, 0.5))
+    mixed = 0.25 * first.weights["cells.0.W"] + 0.75 * second.weights["cells.0.W"]
+    assert mean.layers()[0].W.detach().numpy() == pytest.approx(mixed, abs=1e-6)
+    columns = [c.weights["output.weight"][:, first.config.hidden :] for c in (first, second)]
+    levels = [float(np.sqrt(np.square(each).mean())) for each in columns]
+    rows = [c.weights["contexts.rows"] / 127 for c in (first, second)]
+    assert mean.contexts is not None
+    expected = 0.4 * levels[0] * rows[0] + 0.5 * levels[1] * rows[1]
+    assert mean.contexts.rows[:-1].numpy() == pytest.approx(expected, abs=1e-5)
+    assert not mean.contexts.rows[-1].any()
+
+
+def test_networks_that_do_not_go_together_are_refused() -> None:
+    first, second = two()
+    with pytest.raises(ModelError, match="another shape"):
+        average(first, random_checkpoint(hidden=48, contexts=CONTEXTS))
+    kept = random_checkpoint(contexts=CONTEXTS, seed=5).weights["contexts.kept"]
+    other = replace(second, weights={**second.weights, "contexts.kept": kept})
+    with pytest.raises(ModelError, match="other rows"):
+        average(first, other)
+
+
+def test_the_program_leaves_a_finished_checkpoint(
+    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT * 100)
+    out = tmp_path / "mean"
+    arguments = [trained, trained, text, "--validation", text, "--out", out]
+    assert main([*map(str, arguments), "--share", "0.5", "--tables", "0.5", "0.5"]) == 0
+    assert "bits a character" in capsys.readouterr().out
+    made, before = load(out), load(trained)
+    assert made.training["average"] == {"share": 0.5, "tables": [0.5, 0.5]}
+    assert "mean of both, with 50 %" in (out / "README.md").read_text()
+    assert Runtime(made).adaptation is not None
+    # The mean of a network with itself is itself.
+    held_out = Validation([Document(text, "text.txt", TEXT * 20)], before.vocabulary, 10_000)
+    bits = [held_out.bits_per_character(network_of(each)) for each in (made, before)]
+    assert bits[0] == pytest.approx(bits[1], abs=0.02)
+
+
+def test_a_mistake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT * 100)
+    missing = str(tmp_path / "missing")
+    arguments = [missing, missing, str(text), "--validation", str(text), "--out", missing]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.count("\n") == 1

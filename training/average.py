@@ -1,0 +1,115 @@
+"""Averages two finished networks of one shape, of which the second began with the first.
+
+    python -m training.average FIRST SECOND TEXT… --validation TEXT --out DIR
+
+Where a network learnt on from another one, the mean of both is better than either (Izmailov et al.,
+"Averaging weights leads to wider optima", 2018). The tables of both held the same texts; together
+they are trusted less than one that has read a text once, so that their shares need not add up to 1.
+TEXT is what they were trained on: by it weights are clipped, and adaptation is primed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model import checkpoint
+from model.checkpoint import Checkpoint, Weights
+from model.errors import ModelError
+from model.network import Network
+from training.card import model_card
+from training.corpus import CorpusError, Selection, read
+from training.quantization import VALIDATED, QuantizationError, finish
+from training.validation import Validation
+
+SHARE = 0.75
+"""How much of the mean is the second network."""
+TABLES = (0.40, 0.45)
+"""By what the rows of both are multiplied before they are added."""
+
+
+def average(
+    first: Checkpoint,
+    second: Checkpoint,
+    share: float = SHARE,
+    tables: tuple[float, float] = TABLES,
+) -> Network:
+    """The mean, of which the second has the `share`.
+
+    Raises ModelError where the networks have not one shape and the same rows.
+    """
+    if replace(first.config, opening="") != replace(second.config, opening=""):
+        raise ModelError(f"{second.name} has another shape or vocabulary than {first.name}")
+    one, other = Network(first.config), Network(second.config)
+    one.load_weights(first.weights)
+    other.load_weights(second.weights)
+    levels = [_level(network) for network in (one, other)]
+    with torch.no_grad():
+        for mean, old in zip(other.parameters(), one.parameters(), strict=True):
+            mean.lerp_(old, 1 - share)
+        if one.contexts is not None and other.contexts is not None:
+            if (one.contexts.kept.kept != other.contexts.kept.kept).any():
+                raise ModelError(f"{second.name} keeps other rows than {first.name}")
+            other.contexts.rows.mul_(levels[1] * tables[1])
+            other.contexts.rows.add_(one.contexts.rows, alpha=levels[0] * tables[0])
+    return other
+
+
+def _level(network: Network) -> float:
+    """Divides the output layer's columns of the contexts by their root mean square, and returns it.
+
+    What they are multiplied with and what the rows are is then comparable between networks.
+    """
+    with torch.no_grad():
+        columns = network.output.weight[:, network.config.hidden :]
+        level = float(columns.square().mean().sqrt()) if columns.numel() else 1.0
+        columns.div_(level)
+    return level
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Averages the checkpoints that are named into a new one; returns an exit status."""
+    parser = argparse.ArgumentParser(prog="python -m training.average", description=__doc__)
+    parser.add_argument("first", type=Path)
+    parser.add_argument("second", type=Path)
+    parser.add_argument("text", nargs="+", type=Path, help="what they were trained on")
+    parser.add_argument("--validation", action="append", type=Path, required=True, metavar="TEXT")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--share", type=float, default=SHARE, help="of the second, 0 to 1")
+    parser.add_argument("--tables", type=float, nargs=2, default=TABLES, metavar="FACTOR")
+    options = parser.parse_args(arguments)
+    try:
+        corpus = read(options.text, Selection(), options.validation)
+        first, second = checkpoint.load(options.first), checkpoint.load(options.second)
+        mean = average(first, second, options.share, tuple(options.tables))
+        held_out = Validation(corpus.validation, second.vocabulary, VALIDATED)
+        described = {
+            "average": {"share": options.share, "tables": list(options.tables)},
+            "validation_bits_per_character": round(held_out.bits_per_character(mean), 4),
+        }
+        save(options.out, second, mean.weights(), described)
+        cost = finish(options.out, corpus)
+    except (CorpusError, ModelError, QuantizationError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{options.out}: {cost.served_bits:.4f} bits a character on held-out text, as served")
+    return 0
+
+
+def save(folder: Path, second: Checkpoint, weights: Weights, described: Mapping[str, Any]) -> None:
+    """Writes the mean as a network that is trained and not yet finished."""
+    known = ("quantization", "adaptation", "calibration", "metrics")
+    kept = {name: value for name, value in second.training.items() if name not in known}
+    summary = {**kept, **described}
+    card = model_card(folder.resolve().name, second.config, summary)
+    checkpoint.save(folder, second.config, weights, summary, card)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
