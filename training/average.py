@@ -5,23 +5,26 @@
 Where a network learnt on from another one, the mean of both is better than either (Izmailov et al.,
 "Averaging weights leads to wider optima", 2018). The tables of both held the same texts; together
 they are trusted less than one that has read a text once, so that their shares need not add up to 1.
-TEXT is what they were trained on: by it weights are clipped, and adaptation is primed.
+TEXT is what they were trained on: by it weights are clipped, and adaptation is primed on beginnings
+of all of it; `python -m training.priming` does that again with other text.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
 from model import checkpoint
 from model.checkpoint import Checkpoint, Weights
-from model.errors import ModelError
+from model.errors import CheckpointError, ModelError
 from model.network import Network
 from training.card import model_card
 from training.corpus import CorpusError, Selection, read
@@ -68,7 +71,8 @@ def _level(network: Network) -> float:
     """
     with torch.no_grad():
         columns = network.output.weight[:, network.config.hidden :]
-        level = float(columns.square().mean().sqrt()) if columns.numel() else 1.0
+        level = float(columns.square().mean().sqrt()) if columns.numel() else 0.0
+        level = level or 1.0
         columns.div_(level)
     return level
 
@@ -81,20 +85,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("text", nargs="+", type=Path, help="what they were trained on")
     parser.add_argument("--validation", action="append", type=Path, required=True, metavar="TEXT")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--share", type=float, default=SHARE, help="of the second, 0 to 1")
-    parser.add_argument("--tables", type=float, nargs=2, default=TABLES, metavar="FACTOR")
+    parser.add_argument("--share", type=_share, default=SHARE, help="of the second, 0 to 1")
+    parser.add_argument(
+        "--tables",
+        type=_share,
+        nargs=2,
+        default=TABLES,
+        metavar=("FIRST", "SECOND"),
+        help="by what the rows of each are multiplied before they are added, 0 to 1",
+    )
     options = parser.parse_args(arguments)
+    tables: tuple[float, float] = tuple(options.tables)
     try:
         corpus = read(options.text, Selection(), options.validation)
         first, second = checkpoint.load(options.first), checkpoint.load(options.second)
-        mean = average(first, second, options.share, tuple(options.tables))
+        mean = average(first, second, options.share, tables)
         held_out = Validation(corpus.validation, second.vocabulary, VALIDATED)
         described = {
-            "average": {"share": options.share, "tables": list(options.tables)},
+            "average": {"share": options.share, "tables": list(tables)},
             "validation_bits_per_character": round(held_out.bits_per_character(mean), 4),
         }
-        save(options.out, second, mean.weights(), described)
-        cost = finish(options.out, corpus)
+        options.out.mkdir(parents=True, exist_ok=True)
+        # What is there, which may be one of the two, is replaced by nothing unfinished.
+        with TemporaryDirectory(dir=options.out, prefix=".average-") as folder:
+            made = Path(folder) / options.out.resolve().name
+            save(made, second, mean.weights(), described)
+            cost = finish(made, corpus)
+            curve = options.second / "loss.png"
+            if curve.is_file():
+                shutil.copy(curve, made)
+            for file in sorted(made.iterdir()):
+                checkpoint.replace(options.out / file.name, file.read_bytes())
     except (CorpusError, ModelError, QuantizationError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -103,12 +124,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def save(folder: Path, second: Checkpoint, weights: Weights, described: Mapping[str, Any]) -> None:
-    """Writes the mean as a network that is trained and not yet finished."""
+    """Writes the mean as a network that is trained and not yet finished.
+
+    Raises CheckpointError where the second network's training is not described.
+    """
+    if "settings" not in second.training:
+        raise CheckpointError(f"{second.name} does not tell how it was trained")
     known = ("quantization", "adaptation", "calibration", "metrics")
     kept = {name: value for name, value in second.training.items() if name not in known}
     summary = {**kept, **described}
-    card = model_card(folder.resolve().name, second.config, summary)
-    checkpoint.save(folder, second.config, weights, summary, card)
+    checkpoint.save(
+        folder, second.config, weights, summary, model_card(folder.name, second.config, summary)
+    )
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    # Not a number compares as false.
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return share
 
 
 if __name__ == "__main__":

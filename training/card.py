@@ -39,12 +39,13 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
         "",
         "## Training",
         "",
-        *([f"At first: {_read(before)}", ""] if (before := summary.get("before")) else []),
-        f"{'Then, with empty tables: ' if before else ''}{_read(summary)}",
-        "",
-        *_averaged(summary),
+        *_trainings(summary),
         f"Held-out text: {summary['validation_bits_per_character']} bits a character by the float "
-        "network while training (loss.png shows the curve).",
+        + (
+            "network that is the mean (loss.png shows the curve of the training before)."
+            if "average" in summary
+            else "network while training (loss.png shows the curve)."
+        ),
         "",
     ]
     if quantization := summary.get("quantization"):
@@ -82,7 +83,7 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
 
 
 def _read(summary: Mapping[str, Any]) -> str:
-    """What a training took, in a sentence."""
+    """What one training took, in a sentence."""
     settings = summary["settings"]
     return (
         f"Preset `{summary['preset']}`: {summary['minutes']} minutes"
@@ -94,16 +95,19 @@ def _read(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _averaged(summary: Mapping[str, Any]) -> list[str]:
-    """What the card says where the network is the mean of itself and of that before it."""
-    if "average" not in summary:
-        return []
-    share, (old, new) = summary["average"]["share"], summary["average"]["tables"]
-    return [
-        f"What is here is the mean of both, with {100 * share:g} % of the latter; of the contexts' "
-        f"rows {old:g} of the former's and {new:g} of the latter's.",
-        "",
-    ]
+def _trainings(summary: Mapping[str, Any]) -> list[str]:
+    """What each training took, the first one first, and where a mean was taken."""
+    before = summary.get("before")
+    lines = _trainings(before) if before else []
+    lines += [f"{'Then, with empty tables: ' if before else ''}{_read(summary)}", ""]
+    if average := summary.get("average"):
+        old, new = average["tables"]
+        lines += [
+            f"Then the mean with another network, {100 * average['share']:g} % of it this one; of "
+            f"the contexts' rows {old:g} of the other's and {new:g} of this one's.",
+            "",
+        ]
+    return lines
 
 
 def _contexts(config: NetworkConfig, summary: Mapping[str, Any]) -> list[str]:

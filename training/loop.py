@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,12 +61,18 @@ def train(
 
     A checkpoint is written at every measurement that is better than all before, so that a run
     that is cut off leaves the best so far. Ctrl-C ends the run early in the same way.
-    With a `base` its network, vocabulary and rows are the beginning. What is left is fit to be
-    served in integers. Where `resume` is a file, the run goes on from it; it is written every
-    quarter of an hour and at the end. Raises QuantizationError where integers would cost too much,
-    ResumeError for a file of another run or one that cannot be written, or a base of another
-    shape, and OSError where `out` cannot be written.
+    With a `base` its network and vocabulary are the beginning; which rows there are stays, what
+    they hold is learnt anew, and its `opening` is not taken over. What is left is fit to be served
+    in integers. Where `resume` is a file, the run goes on from it; it is written every quarter of
+    an hour and at the end. Raises QuantizationError where integers would cost too much, ResumeError
+    for a file of another run or one that cannot be written, or a base of another shape, and OSError
+    where `out` cannot be written.
     """
+    if base is not None and not _has_shape(base.config, preset):
+        raise ResumeError(
+            f"{base.name} has another shape than preset {name}: begin with one that has it, or "
+            "choose the preset that it was trained with"
+        )
     out.mkdir(parents=True, exist_ok=True)
     if resume is not None:
         check_place(resume)
@@ -77,22 +83,17 @@ def train(
 
     if base is None:
         vocabulary = Vocabulary.learn((d.text for d in corpus.train), minimum_count)
-    else:
-        vocabulary = base.vocabulary
-    config = NetworkConfig(
-        preset.cell,
-        preset.layers,
-        preset.hidden,
-        vocabulary.characters,
-        contexts=preset.contexts,
-        context_width=preset.context_width,
-        context_bits=preset.context_bits,
-    )
-    if base is not None and replace(base.config, opening="") != config:
-        raise ResumeError(
-            f"{base.name} has another shape than preset {name}: begin with one that has it, or "
-            "choose the preset that it was trained with"
+        config = NetworkConfig(
+            preset.cell,
+            preset.layers,
+            preset.hidden,
+            vocabulary.characters,
+            contexts=preset.contexts,
+            context_width=preset.context_width,
+            context_bits=preset.context_bits,
         )
+    else:
+        vocabulary, config = base.vocabulary, replace(base.config, opening="")
     documents = [vocabulary.encode(d.text) for d in corpus.train]
     late = np.array([d.late for d in corpus.train])
     run = Run(config, preset, documents, seed, late, device, base)
@@ -157,6 +158,11 @@ def train(
     return history
 
 
+def _has_shape(config: NetworkConfig, preset: Preset) -> bool:
+    names = ("cell", "layers", "hidden", "contexts", "context_width", "context_bits")
+    return all(getattr(config, name) == getattr(preset, name) for name in names)
+
+
 def _measure(run: Run, validation: Validation) -> None:
     history = run.history
     history.add(
@@ -177,7 +183,7 @@ def _save(
     config = run.network.config
     summary = {
         "preset": name,
-        "settings": asdict(run.preset),
+        "settings": run.preset.to_json(),
         "data": data,
         **({"device": torch.cuda.get_device_name(run.device)} if run.device.type == "cuda" else {}),
         "train_documents": len(corpus.train),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Preset:
     table_readings: int = 0
     decay: str = "cosine"
     late: tuple[float, float] = (0.4, 0.9)
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON has them: lists for tuples."""
+        return {n: list(v) if isinstance(v, tuple) else v for n, v in asdict(self).items()}
 
 
 CONTEXTS = ("2", "3", "4", "5", "6", "8", "12", "word", "words")

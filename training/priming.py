@@ -101,11 +101,11 @@ def collect(runtime: Runtime, texts: Sequence[str]) -> Examples:
             found = engine.collect(engine.index(), document, forecast.probabilities)
             parts.append(_examples(document, forecast, found))
     begins = np.concatenate([[0], *(np.diff(part.begins) for part in parts)]).cumsum()
-    joined = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("hidden", "shared", "own", "probabilities", "right", "given")
-    }
-    return Examples(begins, **joined)
+    names = ("hidden", "shared", "own", "probabilities", "right", "given")
+    columns = {name: [getattr(part, name) for part in parts] for name in names}
+    parts.clear()
+    # They are large: each is let go as soon as it is joined.
+    return Examples(begins, **{name: np.concatenate(columns.pop(name)) for name in names})
 
 
 def _read(runtime: Runtime, documents: Sequence[Ids]) -> list[Forecast]:

@@ -64,6 +64,7 @@ class Run:
         """With a `base`, of the same shape, its network learns on, and its tables anew."""
         torch.manual_seed(seed)
         self.preset = preset
+        self.base = base
         self.documents = documents
         self.late = late
         self.device = device
@@ -197,8 +198,10 @@ class Run:
         except (SafetensorError, OSError, ValueError, KeyError) as error:
             raise ResumeError(f"{file}: no saved run: {error}") from None
         own = self._described()
-        for name in ("network", "preset", "documents"):
-            if described[name] != own[name]:
+        # A preset says by default what it could not say when the run was saved.
+        described["preset"] = Preset(**described["preset"]).to_json()
+        for name in ("network", "preset", "documents", "base"):
+            if described.get(name) != own[name]:
                 raise ResumeError(
                     f"{file}: saved by a run with another {name}; give the same texts and options, "
                     "or another file"
@@ -252,7 +255,8 @@ class Run:
         history = {n: v for n, v in vars(self.history).items() if n != "measurements"}
         return {
             "network": self.network.config.to_json(),
-            "preset": json.loads(json.dumps(asdict(self.preset))),
+            "preset": self.preset.to_json(),
+            "base": self.base.fingerprint if self.base else None,
             "documents": [len(self.documents), sum(len(d) for d in self.documents)],
             "step": self.step,
             "characters": self.characters,

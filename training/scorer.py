@@ -186,10 +186,10 @@ class Scorer:
         first, second = (_unit(layer, ACTIVATION) for layer in (now.first, now.second))
         seen = _unit(np.abs(now.view), LARGEST_FEATURE)
         view = self.P * np.float32(seen / HIDDEN_UNIT)
-        # What a shift leaves out of an integer is a half on average.
         shift0, P, _ = _integers(LARGEST_HIDDEN, view, np.zeros(VIEW, np.float32))
         Q = self.Q * np.float32(1 / seen)
         scaled = np.concatenate([self.W / self.scale[:, None], Q])
+        # The shift of the view rounds down, by a half on average.
         bias = self.b - self.mean @ scaled[:FEATURES] + 0.5 * Q.sum(axis=0)
         scaled, bias = scaled * np.float32(first), bias * np.float32(first)
         shift1, W, b = _integers(LARGEST_FEATURE, scaled, bias)

@@ -158,11 +158,14 @@ def _answer(pool: Pool, asks: Sequence[Ask], adaptation: Adaptation | None) -> l
 
 def networks(pool: Pool, slots: Sequence[int], adaptation: Adaptation | None) -> list[Outlook]:
     """The network's own outlook at each slot's state, with what `best` mixes a page into."""
-    found = outlooks(pool, slots, False, [None] * len(slots))
     if adaptation is None:
-        return found
+        return outlooks(pool, slots, False, [None] * len(slots))
     forecast = pool.forecast(slots)
-    return [outlook._replace(network=forecast.at(n)) for n, outlook in enumerate(found)]
+    ids = forecast.probabilities.argmax(axis=1).tolist()
+    return [
+        Outlook(index, float(row[index]), network=forecast.at(number))
+        for number, (index, row) in enumerate(zip(ids, forecast.probabilities, strict=True))
+    ]
 
 
 def _chains(

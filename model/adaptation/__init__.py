@@ -17,6 +17,7 @@ from model.adaptation.page import Page, page_text, window_start
 from model.adaptation.parameters import PREFIX, Parameters, from_arrays
 from model.adaptation.plain import PlainEngine
 from model.checkpoint import Checkpoint
+from model.errors import ModelError
 from model.forecast import Forecast
 from model.vocabulary import Vocabulary
 
@@ -66,7 +67,10 @@ class Adaptation:
         Raises ModelError where the checkpoint's parameters are missing or damaged.
         """
         self.vocabulary = checkpoint.vocabulary
-        primed = from_arrays(checkpoint.weights, checkpoint.config.hidden)
+        try:
+            primed = from_arrays(checkpoint.weights, checkpoint.config.hidden)
+        except ModelError as error:
+            raise ModelError(f"{checkpoint.name}: {error}") from None
         self.engine = engine_for(primed, self.vocabulary, backend)
 
     def page(self) -> Page:

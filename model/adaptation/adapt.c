@@ -23,8 +23,10 @@ enum { LAYOUT = 3 };
 enum chain { LONG, SHORT, WORD, WORDS, SKIP, ABOVE, CHAINS };
 enum { HEADS = 2048, PAIRS = 4096, RECENT = 32, MOST = 32 };
 enum { LEVELS = 9, REPEATS = 4, CHECKS = 3, COLUMNS = 12, SPAN = 256, LANES = 16, PANEL = 16 };
-enum { SHARED = 32, OWN = 32, VIEW = 16, FLAG = 64, LARGEST = 512, READ_AT_ONCE = 256 };
+enum { SHARED = 32, OWN = 32, VIEW = 16, FLAG = 64, LARGEST = 512 };
 enum { SHORT_ORDER = 2, LONG_ORDER = 4, UNITS_MOST = 128, ACTIVATION = 8191, VISITS = 20 };
+/* Of a hidden state, an even number. */
+enum { READ_AT_ONCE = 256 };
 enum fault { NONE, STALE, ID_OUT_OF_RANGE };
 
 /* Probabilities are not taken for smaller than FLOOR; sums of them are counted in 1/UNIT. */
@@ -492,7 +494,8 @@ static void look(const struct model *model, const int8_t *hidden, int16_t view[V
     int32_t sums[VIEW] = {0};
     int16_t x[READ_AT_ONCE];
     for (int64_t begin = 0; begin < model->units; begin += READ_AT_ONCE) {
-        const int64_t left = model->units - begin, count = left < READ_AT_ONCE ? left : READ_AT_ONCE;
+        const int64_t left = model->units - begin;
+        const int64_t count = left < READ_AT_ONCE ? left : READ_AT_ONCE;
         for (int64_t i = 0; i < count; i++)
             x[i] = hidden[begin + i];
         if (count & 1)

@@ -20,7 +20,8 @@ OWN: Final = 32
 VIEW: Final = 16
 """What is seen of a place in the recurrent network's hidden state."""
 LARGEST_FEATURE: Final = 512
-"""No feature is larger in magnitude: the logarithm of 2^-20 is one of the largest, at -444."""
+"""No feature is larger in magnitude: the logarithm of 2^-20 is one of the largest, at -444. What is
+seen of the hidden state is cut there."""
 LARGEST_HIDDEN: Final = 127
 UNIT_STEP: Final = 16
 UNITS_MOST: Final = 128

@@ -80,8 +80,8 @@ def train(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Begin with this checkpoint's network, and with empty tables: what it was trained "
-            "on is read once more. With a preset of its shape.",
+            help="Begin with this checkpoint's network and vocabulary, and with empty tables: what "
+            "it was trained on is read once more. With a preset of its shape.",
         ),
     ] = None,
     resume: Annotated[
@@ -117,14 +117,18 @@ def train(
             "--device: torch finds no GPU here: train on the cpu, or install a torch built for CUDA"
         )
 
+    if again is not None and out.resolve() == again.resolve():
+        raise UsageError(f"--out: {out} is what --again begins with; name another folder")
+
+    from model.checkpoint import load
     from training.corpus import Selection, read
 
+    base = None if again is None else load(again)
     selection = Selection(tuple(include or ["*"]), tuple(skip or []), minimum, maximum)
     corpus = read(texts, selection, validation or [], late or [])
     try:
         import torch
 
-        from model.checkpoint import load
         from training.loop import train as run
         from training.quantization import QuantizationError
         from training.run import ResumeError
@@ -149,7 +153,7 @@ def train(
             threads=threads,
             resume=resume,
             device=torch.device(device),
-            base=None if again is None else load(again),
+            base=base,
         )
     except OSError as error:
         raise UsageError(f"--out: {out} cannot be written: {error.strerror}") from None

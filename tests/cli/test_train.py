@@ -73,3 +73,15 @@ def test_where_a_run_cannot_be_saved_is_said_before_it_trains(
         assert refused.status == 2
         assert refused.err.startswith(f"nextchar: {place}: a run cannot be saved there")
         assert not list((tmp_path / "out").iterdir())
+
+
+def test_what_a_run_begins_with_is_not_what_it_writes(
+    command: Command, checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.txt").write_text("hello\n" * 50)
+    outcome = command(
+        "train", tmp_path / "text.txt", "--again", checkpoint, "--out", checkpoint, "--steps", 1
+    )
+    assert outcome.status == 2
+    assert "--again" in outcome.err
+    assert outcome.err.count("\n") == 1

@@ -14,6 +14,7 @@ from model.errors import ModelError
 from model.network import Network
 from model.runtime import Runtime
 from tests.model.runtime.networks import CONTEXTS, random_checkpoint
+from training import quantization
 from training.average import average, main
 from training.corpus import Corpus, Document
 from training.loop import train
@@ -115,12 +116,47 @@ def test_the_program_leaves_a_finished_checkpoint(
     assert "bits a character" in capsys.readouterr().out
     made, before = load(out), load(trained)
     assert made.training["average"] == {"share": 0.5, "tables": [0.5, 0.5]}
-    assert "mean of both, with 50 %" in (out / "README.md").read_text()
+    assert (out / "loss.png").read_bytes() == (trained / "loss.png").read_bytes()
+    assert "mean with another network, 50 % of it this one" in (out / "README.md").read_text()
     assert Runtime(made).adaptation is not None
     # The mean of a network with itself is itself.
     held_out = Validation([Document(text, "text.txt", TEXT * 20)], before.vocabulary, 10_000)
     bits = [held_out.bits_per_character(network_of(each)) for each in (made, before)]
     assert bits[0] == pytest.approx(bits[1], abs=0.02)
+
+
+def test_networks_without_anything_in_their_tables_have_a_mean() -> None:
+    empty = [
+        replace(each, weights={**each.weights, "output.weight": each.weights["output.weight"] * 0})
+        for each in two()
+    ]
+    weights = average(empty[0], empty[1]).weights()
+    assert all(np.isfinite(array).all() for array in weights.values())
+
+
+@pytest.mark.parametrize("share", ["nan", "-3", "1.5", "half"])
+def test_a_share_that_is_none_changes_nothing(share: str, trained: Path, tmp_path: Path) -> None:
+    before = {file.name: file.read_bytes() for file in trained.iterdir()}
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT * 100)
+    arguments = [trained, trained, text, "--validation", text, "--out", trained]
+    for option in (["--share", share], ["--tables", "0.4", share]):
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, arguments), *option])
+        assert ended.value.code == 2
+    assert {file.name: file.read_bytes() for file in trained.iterdir()} == before
+
+
+def test_what_cannot_be_finished_replaces_nothing(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {file.name: file.read_bytes() for file in trained.iterdir()}
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT * 100)
+    monkeypatch.setattr(quantization, "LARGEST_COST", -1)
+    arguments = [trained, trained, text, "--validation", text, "--out", trained]
+    assert main([*map(str, arguments)]) == 2
+    assert {file.name: file.read_bytes() for file in trained.iterdir()} == before
 
 
 def test_a_mistake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

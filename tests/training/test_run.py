@@ -1,5 +1,6 @@
 """A run that is saved goes on as if it had never been interrupted."""
 
+import json
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from safetensors import safe_open
+from safetensors.numpy import save as serialize
 
 from model.checkpoint import load
 from model.config import NetworkConfig
@@ -200,8 +203,48 @@ def test_a_text_is_read_again_from_a_checkpoint(tmp_path: Path) -> None:
     assert again.best.validation_bits < alone.best.validation_bits - 1
     assert load(tmp_path / "again").vocabulary.characters == base.vocabulary.characters
     card = (tmp_path / "again/README.md").read_text()
-    assert "At first: Preset `default`" in card
+    assert "Preset `default`" in card
     assert "Then, with empty tables: Preset `gentle`" in card
+
+
+def test_a_saved_run_goes_on_from_its_own_base_alone(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        seed = len(name)
+        out = tmp_path / name
+        train(CORPUS, out, PRESET, Budget(steps=5), seed=seed, threads=1, progress=quiet())
+
+    def go_on(base: str | None, steps: int) -> None:
+        train(
+            CORPUS,
+            tmp_path / "again",
+            PRESET,
+            Budget(steps=steps),
+            threads=1,
+            resume=tmp_path / "run",
+            base=None if base is None else load(tmp_path / base),
+            progress=quiet(),
+        )
+
+    go_on("first", 4)
+    go_on("first", 8)
+    assert load(tmp_path / "again").training["before"]["steps"] <= 5
+    for other in ("second", None):
+        with pytest.raises(ResumeError, match="another base"):
+            go_on(other, 12)
+
+
+def test_a_run_that_was_saved_before_presets_said_more_goes_on(tmp_path: Path) -> None:
+    run = new_run()
+    advance(run, 3)
+    run.save(tmp_path / "run")
+    with safe_open(tmp_path / "run", framework="np") as stored:
+        described = json.loads(stored.metadata()["run"])
+        arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    del described["preset"]["decay"], described["preset"]["late"], described["base"]
+    (tmp_path / "run").write_bytes(serialize(arrays, {"run": json.dumps(described)}))
+    again = new_run()
+    again.load(tmp_path / "run")
+    assert again.characters == run.characters
 
 
 def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:
@@ -216,3 +259,4 @@ def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:
             base=load(tmp_path / "once"),
             progress=quiet(),
         )
+    assert not (tmp_path / "again").exists()

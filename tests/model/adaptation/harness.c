@@ -1,7 +1,8 @@
 /* Runs adapt.c on what standard input describes, for processors other than the one that tests run
    on. Input: a struct of int64 (size, units, first, second, lowest, highest, newline, space, ids
-   absorbed, ids kept, ids pushed); the arrays of the model in the order of its structure; absorbed and pushed
-   ids as int64; a distribution and a hidden state for the page's end and for each pushed id. Output: the mixed ones. */
+   absorbed, ids kept, ids pushed); the arrays of the model in the order of its structure; absorbed
+   and pushed ids as int64; a distribution and a hidden state for the page's end and for each pushed
+   id. Output: the mixed ones. */
 
 #include "adapt.c"
 
