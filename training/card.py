@@ -103,8 +103,9 @@ def _trainings(summary: Mapping[str, Any]) -> list[str]:
     if average := summary.get("average"):
         old, new = average["tables"]
         lines += [
-            f"Then the mean with another network, {100 * average['share']:g} % of it this one; of "
-            f"the contexts' rows {old:g} of the other's and {new:g} of this one's.",
+            "Then the mean with the network that it began with, "
+            f"{100 * average['share']:g} % of it this one; of the contexts' rows {old:g} of the "
+            f"other's and {new:g} of this one's.",
             "",
         ]
     return lines

@@ -33,7 +33,8 @@ from model.adaptation.parameters import (
 Floats = NDArray[np.float32]
 
 FIRST, SECOND = 48, 32
-PASSES = 4
+PASSES, PASSES_MOST, FEWEST_STEPS = 4, 24, 1000
+"""How often the examples are gone over: more often where they are few."""
 BATCH = 128
 """Places in one step of the optimiser."""
 BLOCK = 16
@@ -128,11 +129,13 @@ class Scorer:
             matrix[:] = self._random.normal(0, len(matrix) ** -0.5, matrix.shape)
 
     def fit(self, examples: Examples) -> None:
-        """Goes over the examples PASSES times, with a rate that falls to nothing."""
+        """Goes over the examples some times, with a rate that falls to nothing."""
         useful = examples.useful()
-        total = PASSES * -(-len(useful) // BATCH)
+        steps = -(-len(useful) // BATCH)
+        passes = max(PASSES, min(PASSES_MOST, -(-FEWEST_STEPS // steps)))
+        total = passes * steps
         momentum, square = np.zeros_like(self.values), np.zeros_like(self.values)
-        for step, places in enumerate(self._batches(useful), 1):
+        for step, places in enumerate(self._batches(useful, passes), 1):
             gradient = self.gradient(examples, places)
             gradient *= min(1.0, CLIP / max(float(np.linalg.norm(gradient)), 1e-9))
             momentum += (1 - BETAS[0]) * (gradient - momentum)
@@ -213,9 +216,9 @@ class Scorer:
             shifts=np.array([shift0, shift1, shift2, shift3], np.int32),
         )
 
-    def _batches(self, useful: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    def _batches(self, useful: NDArray[np.int64], passes: int) -> Iterator[NDArray[np.int64]]:
         blocks = np.array_split(useful, max(1, len(useful) // BLOCK))
-        for _ in range(PASSES):
+        for _ in range(passes):
             order = self._random.permutation(len(blocks))
             drawn = np.concatenate([blocks[number] for number in order])
             yield from (b for b in np.split(drawn, range(BATCH, len(drawn), BATCH)) if len(b))

@@ -117,7 +117,10 @@ def test_the_program_leaves_a_finished_checkpoint(
     made, before = load(out), load(trained)
     assert made.training["average"] == {"share": 0.5, "tables": [0.5, 0.5]}
     assert (out / "loss.png").read_bytes() == (trained / "loss.png").read_bytes()
-    assert "mean with another network, 50 % of it this one" in (out / "README.md").read_text()
+    assert (
+        "mean with the network that it began with, 50 % of it this one"
+        in (out / "README.md").read_text()
+    )
     assert Runtime(made).adaptation is not None
     # The mean of a network with itself is itself.
     held_out = Validation([Document(text, "text.txt", TEXT * 20)], before.vocabulary, 10_000)
