@@ -12,9 +12,6 @@ from model.checkpoint import Weights
 from model.config import NetworkConfig
 from model.embedding import LEVELS, ContextEmbedding
 
-REACH = 2.5
-"""How far the rows of contexts reach, about, when they have learnt."""
-
 
 class Network(nn.Module):
     """y_t = softmax(V h_t + a), with h_t from the last of the stacked cells.
@@ -85,17 +82,17 @@ class Network(nn.Module):
 
     def load_weights(self, weights: Weights) -> None:
         """Takes the parameters of a checkpoint, whose names and shapes must be this network's."""
-        self.load_dense(weights, 1.0)
+        self.load_dense(weights)
         if self.contexts is not None:
             self.contexts.keep(weights["contexts.kept"])
             rows = torch.from_numpy(weights["contexts.rows"].astype(np.float32))
             self.contexts.rows[:-1] = rows / LEVELS
 
-    def load_dense(self, weights: Weights, reach: float = REACH) -> None:
-        """Takes them but for the contexts' rows, which are to be learnt anew.
+    def load_dense(self, weights: Weights, reach: float = 1.0) -> None:
+        """Takes them but for the contexts' rows.
 
-        A checkpoint's rows reach from −1 to 1, those that are learnt further: to about `reach`, by
-        which the output layer's columns for them are divided.
+        A checkpoint's rows reach from −1 to 1. For rows that reach as far as `reach` the output
+        layer's columns for them are divided by it.
         """
         names = {name for name, _ in self.named_parameters()}
         arrays = {name: weights[name].copy() for name in names}

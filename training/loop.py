@@ -135,7 +135,7 @@ def train(
                     )
                     progress.measured(history, sample(network, vocabulary, seed=run.step))
                     if history.improved:
-                        _save(out, run, corpus, name, data, base)
+                        _save(out, run, corpus, name, data)
                     elif run.table is None and history.since_best >= PATIENCE:
                         spent = 1.0
                         history.stopped_early = True
@@ -149,7 +149,7 @@ def train(
     if not history.measurements or history.measurements[-1].step < run.step:
         _measure(run, validation)
         if history.improved:
-            _save(out, run, corpus, name, data, base)
+            _save(out, run, corpus, name, data)
     if resume is not None:
         run.save(resume)
     plot_loss(history, out / "loss.png")
@@ -177,10 +177,8 @@ def _measure(run: Run, validation: Validation) -> None:
     )
 
 
-def _save(
-    out: Path, run: Run, corpus: Corpus, name: str, data: str, base: Checkpoint | None
-) -> None:
-    config = run.network.config
+def _save(out: Path, run: Run, corpus: Corpus, name: str, data: str) -> None:
+    config, base = run.network.config, run.base
     summary = {
         "preset": name,
         "settings": run.preset.to_json(),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+LATE = (0.4, 0.9)
+"""Between these shares of a reading comes what is late."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Preset:
     table_rate: float = 0.1
     table_readings: int = 0
     decay: str = "cosine"
-    late: tuple[float, float] = (0.4, 0.9)
+    late: tuple[float, float] = LATE
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON has them: lists for tuples."""
@@ -51,53 +54,22 @@ class Preset:
 
 CONTEXTS = ("2", "3", "4", "5", "6", "8", "12", "word", "words")
 
+WIDE = Preset(
+    "lstm",
+    1,
+    512,
+    streams=64,
+    contexts=CONTEXTS,
+    context_width=16,
+    context_bits=25,
+    context_rows=1_200_000,
+)
+
 PRESETS = {
-    "default": Preset(
-        "lstm",
-        1,
-        384,
-        streams=64,
-        contexts=CONTEXTS,
-        context_width=16,
-        context_bits=25,
-        context_rows=1_300_000,
-    ),
-    "wide": Preset(
-        "lstm",
-        1,
-        512,
-        streams=64,
-        contexts=CONTEXTS,
-        context_width=16,
-        context_bits=25,
-        context_rows=1_200_000,
-    ),
-    "long": Preset(
-        "lstm",
-        1,
-        512,
-        streams=1024,
-        learning_rate=4e-3,
-        contexts=CONTEXTS,
-        context_width=16,
-        context_bits=25,
-        context_rows=1_200_000,
-        table_readings=10,
-    ),
-    "again": Preset(
-        "lstm",
-        1,
-        512,
-        streams=64,
-        learning_rate=6e-4,
-        warm_up=0.01,
-        contexts=CONTEXTS,
-        context_width=16,
-        context_bits=25,
-        context_rows=1_200_000,
-        decay="linear",
-        late=(0.62, 0.97),
-    ),
+    "default": replace(WIDE, hidden=384, context_rows=1_300_000),
+    "wide": WIDE,
+    "long": replace(WIDE, streams=1024, learning_rate=4e-3, table_readings=10),
+    "again": replace(WIDE, learning_rate=6e-4, warm_up=0.01, decay="linear", late=(0.62, 0.97)),
     "plain": Preset("lstm", 1, 512),
     "small": Preset("lstm", 1, 256),
     "large": Preset("lstm", 1, 1024, learning_rate=3e-3),

@@ -34,6 +34,8 @@ CPU = torch.device("cpu")
 TABLES_BEGIN = 2 * 64 * 64
 """A reading's first characters, in which the tables' rate rises: of empty tables the rows that a
 large window reads most often would else be thrown far."""
+REACH = 2.5
+"""How far the rows of contexts reach, about, when they have learnt."""
 
 
 class ResumeError(Exception):
@@ -78,7 +80,7 @@ class Run:
                 kept = base.weights["contexts.kept"]
             self.table = self._new_table(self.network.contexts, kept)
         if base is not None:
-            self.network.load_dense(base.weights)
+            self.network.load_dense(base.weights, REACH)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
             betas=(0.9, 0.99),

@@ -115,8 +115,14 @@ class Scorer:
         self.scale = np.where(deviation > 0, deviation, 1).astype(np.float32)
         units = examples.hidden.shape[1]
         shapes = (
-            *((units, VIEW), (VIEW, FIRST), (FEATURES, FIRST), (FIRST,)),
-            *((FIRST, SECOND), (FIRST, SECOND), (SECOND,), (SECOND,)),
+            (units, VIEW),
+            (VIEW, FIRST),
+            (FEATURES, FIRST),
+            (FIRST,),
+            (FIRST, SECOND),
+            (FIRST, SECOND),
+            (SECOND,),
+            (SECOND,),
         )
         sizes = [math.prod(shape) for shape in shapes]
         self.values = np.zeros(sum(sizes) + 1, np.float32)
@@ -237,8 +243,19 @@ class Scorer:
         raised = np.maximum(p, FLOOR) * np.exp(scores)
         sums = np.maximum(np.add.reduceat(raised - p, begins) + np.float32(1), SMALLEST_SUM)
         return _Pass(
-            *(at, counts, rows, begins, features, hidden, view),
-            *(first, mean, second, scores, raised, sums),
+            at,
+            counts,
+            rows,
+            begins,
+            features,
+            hidden,
+            view,
+            first,
+            mean,
+            second,
+            scores,
+            raised,
+            sums,
         )
 
 

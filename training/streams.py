@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.presets import LATE
+
 # What cross entropy is told of a step whose next character belongs to another text.
 IGNORED = -100
 
@@ -33,7 +35,7 @@ def windows(
     rng: np.random.Generator,
     late: NDArray[np.bool_] | None = None,
     line_end: int | None = None,
-    between: tuple[float, float] = (0.4, 0.9),
+    between: tuple[float, float] = LATE,
 ) -> Iterator[Window]:
     """One epoch: every document once, in a new order, cut at new places.
 

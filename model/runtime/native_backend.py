@@ -203,9 +203,9 @@ class NativePool(Pool):
         return self._hidden_of(at)
 
     def forecast(self, slots: Slots) -> Forecast:
-        count = self._predict(slots, native.PROBABILITIES)
-        p = self._logits[:count, : self.network.size].copy()
-        return Forecast(p, self._hidden_of(self._slots.array[:count]))
+        p = self.probabilities(slots)
+        # These slots have just been placed and checked.
+        return Forecast(p, self._hidden_of(self._slots.array[: len(p)]))
 
     def _hidden_of(self, at: NDArray[np.int64]) -> NDArray[np.int8]:
         last = self._last.take(at, axis=0)

@@ -1,25 +1,23 @@
 """The mean of two networks: what it is made of, and that its checkpoint is a finished one."""
 
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 
 from model.checkpoint import Checkpoint, load
 from model.errors import ModelError
 from model.network import Network
 from model.runtime import Runtime
 from tests.model.runtime.networks import CONTEXTS, random_checkpoint
+from tests.training.quiet import quiet
 from training import quantization
 from training.average import average, main
 from training.corpus import Corpus, Document
 from training.loop import train
 from training.presets import PRESETS
-from training.progress import Progress
 from training.schedule import Budget
 from training.validation import Validation
 
@@ -39,7 +37,6 @@ def trained(tmp_path: Path) -> Path:
         context_rows=500,
     )
     documents = tuple(Document(Path("t"), str(n), TEXT * (20 + n)) for n in range(9))
-    quiet = Progress(Console(file=StringIO()))
     folder = tmp_path / "trained"
     train(
         Corpus(documents, documents[:1]),
@@ -47,9 +44,20 @@ def trained(tmp_path: Path) -> Path:
         preset,
         Budget(steps=60),
         threads=1,
-        progress=quiet,
+        progress=quiet(),
     )
     return folder
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    file = tmp_path / "text.txt"
+    file.write_text(TEXT * 100)
+    return file
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def two() -> tuple[Checkpoint, Checkpoint]:
@@ -106,10 +114,8 @@ def test_networks_that_do_not_go_together_are_refused() -> None:
 
 
 def test_the_program_leaves_a_finished_checkpoint(
-    tmp_path: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, trained: Path, text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = tmp_path / "text.txt"
-    text.write_text(TEXT * 100)
     out = tmp_path / "mean"
     arguments = [trained, trained, text, "--validation", text, "--out", out]
     assert main([*map(str, arguments), "--share", "0.5", "--tables", "0.5", "0.5"]) == 0
@@ -138,33 +144,29 @@ def test_networks_without_anything_in_their_tables_have_a_mean() -> None:
 
 
 @pytest.mark.parametrize("share", ["nan", "-3", "1.5", "half"])
-def test_a_share_that_is_none_changes_nothing(share: str, trained: Path, tmp_path: Path) -> None:
-    before = {file.name: file.read_bytes() for file in trained.iterdir()}
-    text = tmp_path / "text.txt"
-    text.write_text(TEXT * 100)
+def test_a_share_that_is_none_changes_nothing(share: str, trained: Path, text: Path) -> None:
+    before = content(trained)
     arguments = [trained, trained, text, "--validation", text, "--out", trained]
     for option in (["--share", share], ["--tables", "0.4", share]):
         with pytest.raises(SystemExit) as ended:
             main([*map(str, arguments), *option])
         assert ended.value.code == 2
-    assert {file.name: file.read_bytes() for file in trained.iterdir()} == before
+    assert content(trained) == before
 
 
 def test_what_cannot_be_finished_replaces_nothing(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = {file.name: file.read_bytes() for file in trained.iterdir()}
-    text = tmp_path / "text.txt"
-    text.write_text(TEXT * 100)
+    before = content(trained)
     monkeypatch.setattr(quantization, "LARGEST_COST", -1)
     arguments = [trained, trained, text, "--validation", text, "--out", trained]
     assert main([*map(str, arguments)]) == 2
-    assert {file.name: file.read_bytes() for file in trained.iterdir()} == before
+    assert content(trained) == before
 
 
-def test_a_mistake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = tmp_path / "text.txt"
-    text.write_text(TEXT * 100)
+def test_a_mistake_is_one_line(
+    tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     missing = str(tmp_path / "missing")
     arguments = [missing, missing, str(text), "--validation", str(text), "--out", missing]
     assert main(arguments) == 2

@@ -14,6 +14,7 @@ from model.checkpoint import load
 from model.completing import complete
 from model.decoding import Options
 from model.runtime import Runtime
+from tests.training.quiet import quiet
 from training.corpus import Corpus, Selection, read
 from training.loop import train
 from training.presets import PRESETS, Preset
@@ -29,10 +30,6 @@ def corpus(tmp_path: Path) -> Corpus:
     file = tmp_path / "text.txt"
     file.write_text(LINE * 200)
     return read([file], Selection())
-
-
-def quiet() -> Progress:
-    return Progress(Console(file=StringIO()))
 
 
 @pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])

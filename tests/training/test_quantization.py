@@ -2,18 +2,16 @@
 
 import shutil
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from model import checkpoint
 from model.runtime import Runtime
+from tests.training.quiet import quiet
 from training.corpus import Corpus, Document
 from training.loop import train
 from training.presets import PRESETS
-from training.progress import Progress
 from training.quantization import LARGEST_COST, QuantizationError, finish
 from training.schedule import Budget
 
@@ -29,8 +27,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint that has learnt the line."""
     folder = tmp_path_factory.mktemp("trained") / "line"
     preset = replace(PRESETS["tiny"], hidden=32, learning_rate=2e-2, streams=4)
-    quiet = Progress(Console(file=StringIO()))
-    train(CORPUS, folder, preset, Budget(steps=150), minimum_count=1, threads=1, progress=quiet)
+    train(CORPUS, folder, preset, Budget(steps=150), minimum_count=1, threads=1, progress=quiet())
     return folder
 
 
@@ -59,9 +56,8 @@ def test_rows_of_contexts_are_rounded_and_their_share_of_the_cost_is_known(tmp_p
         context_bits=16,
         context_rows=300,
     )
-    quiet = Progress(Console(file=StringIO()))
     history = train(
-        CORPUS, folder, preset, Budget(steps=60), minimum_count=1, threads=1, progress=quiet
+        CORPUS, folder, preset, Budget(steps=60), minimum_count=1, threads=1, progress=quiet()
     )
     finished = checkpoint.load(folder)
     stored = finished.training["quantization"]

@@ -2,22 +2,20 @@
 
 import json
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 from safetensors import safe_open
 from safetensors.numpy import save as serialize
 
 from model.checkpoint import load
 from model.config import NetworkConfig
+from tests.training.quiet import quiet
 from training.corpus import Corpus, Document
 from training.loop import train
 from training.presets import PRESETS, Preset
-from training.progress import Progress
 from training.run import TABLES_BEGIN, ResumeError, Run
 from training.schedule import Budget
 from training.steps import Step
@@ -36,10 +34,6 @@ CORPUS = Corpus(
     train=tuple(Document(Path("t"), str(i), TEXT * (20 + i)) for i in range(9)),
     validation=(Document(Path("v"), "v", TEXT * 10),),
 )
-
-
-def quiet() -> Progress:
-    return Progress(Console(file=StringIO()))
 
 
 def new_run(preset: Preset = PRESET) -> Run:
