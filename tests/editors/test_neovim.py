@@ -3,8 +3,10 @@
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from loadtest.servers import running_service
@@ -227,6 +229,27 @@ def test_keys_do_not_cancel_the_first_reading_of_a_text(tapped: Editor, wiretap:
     wiretap.gate.set()
     tapped.until_ghost()
     assert asked(wiretap) == ["some text to read", "some text to read and on"]
+
+
+def test_a_request_that_an_older_one_overtook_is_sent_again(
+    tapped: Editor, wiretap: Wiretap, service: str
+) -> None:
+    tapped.press("i")
+    tapped.type("the ")
+    tapped.until_ghost()
+
+    def send_the_first_again() -> None:
+        while 409 not in wiretap.statuses:
+            httpx.post(f"{service}/complete", json=wiretap.bodies[0])
+
+    with ThreadPoolExecutor(1) as pool:
+        overtaking = pool.submit(send_the_first_again)
+        while 409 not in wiretap.statuses:
+            tapped.type("e")
+            tapped.until(lambda: asked(wiretap)[-1] == tapped.text, "the newest is asked for")
+            tapped.until_answered()
+        overtaking.result()
+    tapped.until(lambda: wiretap.statuses[-1] == 200, "the newest is answered")
 
 
 def test_each_buffer_has_a_session_that_ends_with_it(tapped: Editor, wiretap: Wiretap) -> None:

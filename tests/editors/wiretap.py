@@ -1,58 +1,77 @@
 """Stands between the editor and the real service: records the requests, may hold answers back."""
 
+import asyncio
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from asyncio import StreamReader, StreamWriter
+from contextlib import suppress
 from typing import Any
-
-import httpx
+from urllib.parse import urlsplit
 
 
 class Wiretap:
-    """Forwards each request to `service` and passes the answer on when `gate` is open."""
+    """Forwards each request to `service` as it came, and the answer when `gate` is open.
+
+    One thread forwards, so that requests reach the service in the order in which they were sent.
+    """
 
     def __init__(self, service: str) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.deleted: list[str] = []
+        self.statuses: list[int] = []
         self.gate = threading.Event()
         self.gate.set()
-        tap = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                tap.bodies.append(json.loads(body))
-                answer = tap._client.post(
-                    service + self.path, content=body, headers={"Content-Type": "application/json"}
-                )
-                tap.gate.wait()
-                self._pass_on(answer)
-
-            def do_DELETE(self) -> None:
-                tap.deleted.append(self.path)
-                self._pass_on(tap._client.delete(service + self.path))
-
-            def _pass_on(self, answer: httpx.Response) -> None:
-                try:
-                    self.send_response(answer.status_code)
-                    self.end_headers()
-                    self.wfile.write(answer.content)
-                except OSError:
-                    return  # the editor has cancelled
-
-            def log_message(self, *args: Any, **kwargs: Any) -> None:
-                """Keeps the test's output clean."""
-
-        self._client = httpx.Client(timeout=20)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._service = urlsplit(service)
+        # The loop itself does not keep a task whose editor has gone.
+        self._running: list[asyncio.Task[None]] = []
+        self._loop = asyncio.new_event_loop()
+        self._server = self._loop.run_until_complete(
+            asyncio.start_server(self._begin, "127.0.0.1", 0)
+        )
+        self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def _begin(self, reader: StreamReader, writer: StreamWriter) -> None:
+        self._running.append(self._loop.create_task(self._forward(reader, writer)))
+
+    async def _forward(self, reader: StreamReader, writer: StreamWriter) -> None:
+        # What ends these is an editor that has cancelled.
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            size = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+            body = await reader.readexactly(size)
+            self._record(head.decode("ascii"), body)
+            answer = await self._ask(head + body)
+            self.statuses.append(int(answer.split(maxsplit=2)[1]))
+            await asyncio.to_thread(self.gate.wait)
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    def _record(self, head: str, body: bytes) -> None:
+        method, path, _ = head.split(maxsplit=2)
+        if method == "DELETE":
+            self.deleted.append(path)
+        else:
+            self.bodies.append(json.loads(body))
+
+    async def _ask(self, request: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection(self._service.hostname, self._service.port)
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+        return answer
 
     def close(self) -> None:
         """Lets go of what is held, and stops."""
         self.gate.set()
-        self._server.shutdown()
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._server.server_close()
-        self._client.close()
+        self._loop.run_until_complete(self._end())
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self._server.close()
+        await asyncio.wait_for(asyncio.gather(*self._running), 20)
+        await self._loop.shutdown_default_executor()
