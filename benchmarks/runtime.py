@@ -31,7 +31,7 @@ GREEDY_STEPS = 24
 # With its bytes, a vocabulary of 256.
 CHARACTERS = "".join(chr(0x400 + i) for i in range(13))
 CONTEXTS = ("2", "3", "4", "5", "6", "8", "12", "word", "words")
-WIDTH, BITS, KEPT = 32, 22, 25 << 15
+WIDTH, BITS, KEPT = 32, 22, 50 << 15
 # So many steps read ids of their own, for what was read lately would lie in a near cache.
 STEPS = 4096
 
@@ -137,7 +137,8 @@ def random_checkpoint(
     if not contexts:
         return Checkpoint("random", config, weights, {}, "0" * 32)
     weights["contexts.kept"] = pack_bits(random.permutation(1 << BITS)[:KEPT], BITS)
-    weights["contexts.rows"] = random.integers(-127, 128, (KEPT, WIDTH), np.int8)
+    weights["contexts.rows"] = random.integers(0, 256, (KEPT, WIDTH // 2), np.uint8)
+    weights["contexts.levels"] = np.arange(-120, 120, 15).astype(np.int8)
     # A mapped table is there for as long as it is used, whatever becomes of its file's name.
     with tempfile.TemporaryDirectory() as folder:
         save(Path(folder), config, weights, {})

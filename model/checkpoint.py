@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
 from model.config import NetworkConfig
+from model.contexts import LEVELS, are_levels
 from model.errors import CheckpointError
 from model.vocabulary import Vocabulary
 
@@ -213,10 +214,13 @@ def _check_weights(file: Path, config: NetworkConfig, weights: Weights) -> None:
     }
     if config.contexts:
         kept = weights.get("contexts.kept", np.zeros(0, np.uint8))
+        if weights.get("contexts.rows", kept).dtype == np.int8:
+            raise CheckpointError(f"{file}: an earlier version made its table; train it anew")
         whole = kept.dtype == np.uint8
         count = int(np.bitwise_count(kept).sum(dtype=np.int64)) if whole else 0
         expected["contexts.kept"] = (np.dtype(np.uint8), ((1 << config.context_bits) // 8,))
-        expected["contexts.rows"] = (np.dtype(np.int8), (count, config.context_width))
+        expected["contexts.levels"] = (np.dtype(np.int8), (LEVELS,))
+        expected["contexts.rows"] = (np.dtype(np.uint8), (count, config.context_width // 2))
     network = {name for name in weights if not name.startswith(OPTIONAL)}
     if network != set(expected):
         odd = ", ".join(sorted(network ^ set(expected)))
@@ -227,8 +231,8 @@ def _check_weights(file: Path, config: NetworkConfig, weights: Weights) -> None:
             raise CheckpointError(
                 f"{file}: {name} is {array.dtype}{list(array.shape)}, not {kind}{list(shape)}"
             )
-    if config.contexts and weights["contexts.rows"].min(initial=0) == -128:
-        raise CheckpointError(f"{file}: contexts.rows holds -128, beyond what is served")
+    if config.contexts and not are_levels(weights["contexts.levels"]):
+        raise CheckpointError(f"{file}: contexts.levels are not what a table has")
     for name, array in weights.items():
         if array.dtype not in KINDS:
             raise CheckpointError(f"{file}: {name} is {array.dtype}, which no checkpoint holds")

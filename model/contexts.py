@@ -23,6 +23,9 @@ HISTORY = 16
 STATE_SIZE = 2 * HISTORY + 4 + 4
 """The bytes of a state: the last ids plus one as uint16, newest first, then word, then before."""
 
+LEVELS, ZERO = 16, 8
+"""A number of a row is one of 16 levels of its table, by a code of 4 bits; ZERO is that of 0."""
+
 MULTIPLIER = 0x9E3779B1
 MULTIPLIER_INVERSE = pow(MULTIPLIER, -1, 1 << 32)
 ORDER = 0x27D4EB2F
@@ -199,22 +202,47 @@ class KeptRows:
 
 
 class PackedTable(KeptRows):
-    """A table with its kept rows; all others are zeros.
+    """A table with its kept rows, packed, in ascending order; all others are zeros.
 
-    `rows` int8 (kept rows, width), in ascending order. Both arrays may be memory-mapped.
+    `levels` int8 (16) are what the codes stand for. The other arrays may be memory-mapped.
     """
 
-    def __init__(self, kept: NDArray[np.uint8], rows: NDArray[np.int8]) -> None:
+    def __init__(
+        self, kept: NDArray[np.uint8], rows: NDArray[np.uint8], levels: NDArray[np.int8]
+    ) -> None:
         super().__init__(kept)
         self.rows = rows
+        self.levels = levels
 
     def look_up(self, rows: NDArray[np.int64]) -> NDArray[np.int8]:
         """The numbers of each row, int8 (…, width)."""
-        found = np.zeros((*rows.shape, self.rows.shape[1]), np.int8)
+        found = np.zeros((*rows.shape, 2 * self.rows.shape[1]), np.int8)
         slots = self.slots(rows)
         known = slots < self.count
-        found[known] = self.rows[slots[known]]
+        found[known] = unpack_rows(self.rows[slots[known]], self.levels)
         return found
+
+
+def pack_rows(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Rows of codes, (…, width), two in a byte, (…, width / 2).
+
+    Those of a row's first half lie in the low four bits, those of its second half in the high ones.
+    """
+    first, second = np.split(codes, 2, axis=-1)
+    packed: NDArray[np.uint8] = first | second << np.uint8(4)
+    return packed
+
+
+def unpack_rows(packed: NDArray[np.uint8], levels: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The numbers that packed rows stand for, int8."""
+    numbers: NDArray[np.int8] = levels[np.concatenate([packed & 15, packed >> 4], axis=-1)]
+    return numbers
+
+
+def are_levels(levels: NDArray[Any]) -> bool:
+    """Whether a table may have these levels: 16 of int8 above −128, and 0 where it must be."""
+    fit = levels.dtype == np.int8 and levels.shape == (LEVELS,)
+    return fit and levels[ZERO] == 0 and levels.min() > -128
 
 
 def pack_bits(rows: NDArray[np.integer[Any]], bits: int) -> NDArray[np.uint8]:

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from model.cells import State
 from model.config import NetworkConfig
-from model.contexts import HISTORY, Contexts, ContextState, KeptRows
+from model.contexts import HISTORY, Contexts, ContextState, KeptRows, pack_rows, unpack_rows
+from model.levels import fit_levels
 
 UNSEEN = 0.0
-LEVELS = 127
-"""A served row is int8 in −127…127; as a number it is that ÷ 127."""
-REACHES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2)
+ONE = 127
+"""What stands for 1 in a served row."""
+SAMPLE = 1 << 13
+"""Rows by which the levels are chosen."""
 
 
 class ContextEmbedding(nn.Module):
@@ -63,28 +65,28 @@ class ContextEmbedding(nn.Module):
         rows, after = self.contexts.follow(ids.numpy(), _from_tensors(state))
         return torch.from_numpy(self.kept.slots(rows)), _to_tensors(after)
 
-    def packed(self, importance: Tensor | None = None) -> tuple[NDArray[np.int8], float]:
-        """The kept rows as int8, and the number that 127 stands for.
+    def load_packed(self, packed: NDArray[np.uint8], levels: NDArray[np.int8]) -> None:
+        """Takes the kept rows of a checkpoint."""
+        self.rows[:-1] = torch.from_numpy(unpack_rows(packed, levels)) / ONE
 
-        Rows that reach further are cut: how far is what costs least in the mean square, each row
-        weighing its `importance` (kept rows).
+    def packed(
+        self, importance: Tensor | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int8], float]:
+        """The kept rows and the levels as a checkpoint has them, and the number ONE stands for.
+
+        The levels are those that lose least in the mean square, each row weighing its `importance`
+        (kept rows).
         """
         rows = self.rows[:-1].cpu()
-        largest = float(rows.abs().max()) if len(rows) else 0.0
-        if largest == 0:
-            return np.zeros(rows.shape, np.int8), 1.0
         weights = torch.ones(len(rows)) if importance is None else importance.cpu()
-        best, least = largest, float("inf")
-        for reach in REACHES:
-            change = rows - _rounded(rows, largest * reach) * (largest * reach / LEVELS)
-            cost = float(change.square().sum(dim=1) @ weights)
-            if cost < least:
-                best, least = largest * reach, cost
-        return _rounded(rows, best).to(torch.int8).numpy(), best
-
-
-def _rounded(rows: Tensor, reach: float) -> Tensor:
-    return (rows * (LEVELS / reach)).round_().clamp_(-LEVELS, LEVELS)
+        every = max(1, len(rows) // SAMPLE)
+        exact = fit_levels(rows[::every].numpy(), weights[::every, None].numpy())
+        reach = float(np.abs(exact).max()) or 1.0
+        levels = np.rint(exact * (ONE / reach)).astype(np.int8)
+        between = torch.from_numpy(
+            (levels[1:] + levels[:-1].astype(np.float32)) * (reach / ONE / 2)
+        )
+        return pack_rows(torch.bucketize(rows, between).numpy().astype(np.uint8)), levels, reach
 
 
 def _to_tensors(state: ContextState) -> State:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from model.cells import CELLS, Cell, State
 from model.checkpoint import Weights
 from model.config import NetworkConfig
-from model.embedding import LEVELS, ContextEmbedding
+from model.embedding import ContextEmbedding
 
 
 class Network(nn.Module):
@@ -68,16 +68,17 @@ class Network(nn.Module):
     def weights(self, importance: Tensor | None = None) -> Weights:
         """All parameters by name, as arrays: what a checkpoint keeps.
 
-        The contexts' rows are int8; what they are worth goes into the output layer's columns.
+        The contexts' rows are packed; what they are worth goes into the output layer's columns.
         `importance` says how much each row counts where rounding is weighed.
         """
         weights: Weights = {
             name: p.detach().float().cpu().numpy().copy() for name, p in self.named_parameters()
         }
         if self.contexts is not None:
-            rows, reach = self.contexts.packed(importance)
+            rows, levels, reach = self.contexts.packed(importance)
             weights["output.weight"][:, self.config.hidden :] *= np.float32(reach)
-            weights |= {"contexts.kept": self.contexts.kept.kept, "contexts.rows": rows}
+            kept = self.contexts.kept.kept
+            weights |= {"contexts.kept": kept, "contexts.levels": levels, "contexts.rows": rows}
         return weights
 
     def load_weights(self, weights: Weights) -> None:
@@ -85,19 +86,12 @@ class Network(nn.Module):
         self.load_dense(weights)
         if self.contexts is not None:
             self.contexts.keep(weights["contexts.kept"])
-            rows = torch.from_numpy(weights["contexts.rows"].astype(np.float32))
-            self.contexts.rows[:-1] = rows / LEVELS
+            self.contexts.load_packed(weights["contexts.rows"], weights["contexts.levels"])
 
-    def load_dense(self, weights: Weights, reach: float = 1.0) -> None:
-        """Takes them but for the contexts' rows.
-
-        A checkpoint's rows reach from −1 to 1. For rows that reach as far as `reach` the output
-        layer's columns for them are divided by it.
-        """
+    def load_dense(self, weights: Weights) -> None:
+        """Takes them but for the contexts' rows."""
         names = {name for name, _ in self.named_parameters()}
-        arrays = {name: weights[name].copy() for name in names}
-        arrays["output.weight"][:, self.config.hidden :] /= np.float32(reach)
-        self.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+        self.load_state_dict({name: torch.from_numpy(weights[name].copy()) for name in names})
 
     @property
     def size(self) -> int:

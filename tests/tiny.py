@@ -41,7 +41,8 @@ def save_primed_checkpoint(folder: Path, seed: int = 0) -> Path:
     kept = random.integers(0, 256, (1 << config.context_bits) // 8, np.uint8)
     rows = int(np.bitwise_count(kept).sum())
     weights["contexts.kept"] = kept
-    weights["contexts.rows"] = random.integers(-127, 128, (rows, config.context_width), np.int8)
+    weights["contexts.rows"] = random.integers(0, 256, (rows, config.context_width // 2), np.uint8)
+    weights["contexts.levels"] = np.arange(-120, 120, 15).astype(np.int8)
     weights |= _primed(random, config.hidden).to_arrays()
     weights |= Calibration((0.0, 0.3, 1.0), (0.1, 0.5, 0.9)).arrays()
     save(folder, config, weights, {"data": "random weights, for tests"})

@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 
 from model import checkpoint
@@ -43,9 +44,10 @@ def average(
     share: float = SHARE,
     tables: tuple[float, float] = TABLES,
 ) -> Network:
-    """The mean, of which the second has the `share`.
+    """The mean, of which the second has the `share`, and the rows of the second.
 
-    Raises ModelError where the networks have not one shape and the same rows.
+    A row that the first has not is multiplied with the shares of both tables. Raises ModelError
+    where the networks have not one shape.
     """
     if replace(first.config, opening="") != replace(second.config, opening=""):
         raise ModelError(f"{second.name} has another shape or vocabulary than {first.name}")
@@ -57,10 +59,12 @@ def average(
         for mean, old in zip(other.parameters(), one.parameters(), strict=True):
             mean.lerp_(old, 1 - share)
         if one.contexts is not None and other.contexts is not None:
-            if (one.contexts.kept.kept != other.contexts.kept.kept).any():
-                raise ModelError(f"{second.name} keeps other rows than {first.name}")
-            other.contexts.rows.mul_(levels[1] * tables[1])
-            other.contexts.rows.add_(one.contexts.rows, alpha=levels[0] * tables[0])
+            kept = np.flatnonzero(np.unpackbits(other.contexts.kept.kept, bitorder="little"))
+            slots = torch.from_numpy(one.contexts.kept.slots(kept))
+            known = (slots < one.contexts.kept.count).float()[:, None]
+            rows = other.contexts.rows[:-1]
+            rows.mul_(levels[1] * (tables[1] + tables[0] * (1 - known)))
+            rows.add_(one.contexts.rows[slots], alpha=levels[0] * tables[0])
     return other
 
 

@@ -55,7 +55,7 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
             "against floating point"
             + (
                 f"; of this, {_change(quantization['packed_bits'], quantization['float_bits'])} by "
-                "the contexts' rows as int8. Rows are chosen before training, so that leaving "
+                "packing the contexts' rows. Rows are chosen before training, so that leaving "
                 "others out costs a trained network nothing."
                 if "packed_bits" in quantization and config.contexts
                 else "."

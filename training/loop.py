@@ -61,17 +61,22 @@ def train(
 
     A checkpoint is written at every measurement that is better than all before, so that a run
     that is cut off leaves the best so far. Ctrl-C ends the run early in the same way.
-    With a `base` its network and vocabulary are the beginning; which rows there are stays, what
-    they hold is learnt anew, and its `opening` is not taken over. What is left is fit to be served
-    in integers. Where `resume` is a file, the run goes on from it; it is written every quarter of
-    an hour and at the end. Raises QuantizationError where integers would cost too much, ResumeError
-    for a file of another run or one that cannot be written, or a base of another shape, and OSError
-    where `out` cannot be written.
+    With a `base` its network and vocabulary are the beginning; the tables are learnt anew, and its
+    `opening` is not taken over. What is left is fit to be served in integers. Where `resume` is a
+    file, the run goes on from it; it is written every quarter of an hour and at the end. Raises
+    QuantizationError where integers would cost too much, ResumeError for a file of another run or
+    one that cannot be written, a base of another shape, or none for a preset that needs one, and
+    OSError where `out` cannot be written.
     """
     if base is not None and not _has_shape(base.config, preset):
         raise ResumeError(
             f"{base.name} has another shape than preset {name}: begin with one that has it, or "
             "choose the preset that it was trained with"
+        )
+    if base is None and preset.frozen:
+        raise ResumeError(
+            f"preset {name} leaves the recurrent layers as they are: name a network that has "
+            "learnt with --again"
         )
     out.mkdir(parents=True, exist_ok=True)
     if resume is not None:

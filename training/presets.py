@@ -24,7 +24,8 @@ class Preset:
     `table_rate`, and take part in the last `table_readings` of the text, or in all where that is 0.
 
     After the warm-up the rate falls to zero as `decay` says, by a cosine or linearly. What is
-    `late` is read between these shares of each reading.
+    `late` is read between these shares of each reading. With `frozen` the recurrent layers stay as
+    they are, which is for a network that has learnt.
     """
 
     cell: str
@@ -46,6 +47,7 @@ class Preset:
     table_readings: int = 0
     decay: str = "cosine"
     late: tuple[float, float] = LATE
+    frozen: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON has them: lists for tuples."""
@@ -62,14 +64,17 @@ WIDE = Preset(
     contexts=CONTEXTS,
     context_width=16,
     context_bits=25,
-    context_rows=1_200_000,
+    context_rows=2_400_000,
 )
 
+AGAIN = replace(WIDE, learning_rate=6e-4, warm_up=0.01, decay="linear", late=(0.62, 0.97))
+
 PRESETS = {
-    "default": replace(WIDE, hidden=384, context_rows=1_300_000),
+    "default": replace(WIDE, hidden=384, context_rows=2_600_000),
     "wide": WIDE,
     "long": replace(WIDE, streams=1024, learning_rate=4e-3, table_readings=10),
-    "again": replace(WIDE, learning_rate=6e-4, warm_up=0.01, decay="linear", late=(0.62, 0.97)),
+    "again": AGAIN,
+    "tables": replace(AGAIN, frozen=True),
     "plain": Preset("lstm", 1, 512),
     "small": Preset("lstm", 1, 256),
     "large": Preset("lstm", 1, 1024, learning_rate=3e-3),

@@ -34,8 +34,6 @@ CPU = torch.device("cpu")
 TABLES_BEGIN = 2 * 64 * 64
 """A reading's first characters, in which the tables' rate rises: of empty tables the rows that a
 large window reads most often would else be thrown far."""
-REACH = 2.5
-"""How far the rows of contexts reach, about, when they have learnt."""
 
 
 class ResumeError(Exception):
@@ -73,16 +71,16 @@ class Run:
         self.network = Network(config).to(device)
         self.table: RowAdagrad | None = None
         if self.network.contexts is not None:
-            if base is None:
-                rows = choose_rows(count_rows(documents, config), preset.context_rows)
-                kept = pack_bits(rows, config.context_bits)
-            else:
-                kept = base.weights["contexts.kept"]
+            rows = choose_rows(count_rows(documents, config), preset.context_rows)
+            kept = pack_bits(rows, config.context_bits)
             self.table = self._new_table(self.network.contexts, kept)
         if base is not None:
-            self.network.load_dense(base.weights, REACH)
+            self.network.load_dense(base.weights)
+        for cell in self.network.layers():
+            cell.requires_grad_(not preset.frozen)
+        self.learning = [p for p in self.network.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(),
+            self.learning,
             betas=(0.9, 0.99),
             weight_decay=preset.weight_decay,
             capturable=device.type == "cuda",
@@ -214,7 +212,7 @@ class Run:
             self.table.typical.fill_(described["typical"])
         if described["step"]:
             # The optimiser has no moments before its first step.
-            for parameter in self.network.parameters():
+            for parameter in self.learning:
                 parameter.grad = torch.zeros_like(parameter)
             self.optimizer.step()
         self.state = [tuple(part.clone() for part in layer) for layer in self.state]

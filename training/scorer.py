@@ -32,7 +32,7 @@ from model.adaptation.parameters import (
 
 Floats = NDArray[np.float32]
 
-FIRST, SECOND = 48, 32
+FIRST, SECOND = 64, 48
 PASSES, PASSES_MOST, FEWEST_STEPS = 4, 24, 1000
 """How often the examples are gone over: more often where they are few."""
 BATCH = 128

@@ -11,15 +11,17 @@ struct history {
 };
 
 /* `kinds` are orders 1 to 16, WORD and WORDS. `kept` has one bit for each of 2^bits rows, lowest
-   first; `ranks` how many rows are kept before each 64 of them; `rows` those that are kept. */
+   first; `ranks` how many rows are kept before each 64 of them; `rows` those that are kept, two
+   codes of four bits in a byte. */
 struct contexts {
     int64_t count, width, bits;
     const int64_t *kinds;
     const uint8_t *is_word; /* of each id that is read */
     const uint8_t *kept;
     const uint32_t *ranks;
-    const int8_t *rows;
-    const int8_t *nothing; /* a row of zeros */
+    const uint8_t *rows;
+    const int8_t *levels; /* what the 16 codes stand for */
+    const uint8_t *nothing; /* a row whose numbers are all 0 */
 };
 
 static const uint32_t SPREAD = 0x9e3779b1u, ORDER = 0x27d4eb2fu, BEFORE = 0x165667b1u;

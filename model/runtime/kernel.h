@@ -355,7 +355,7 @@ static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, i
 /* Where the rows of all sessions' contexts lie, all of them on their way from memory. */
 static TARGET void NAME(look_up)(const struct pool *pool, int64_t count) {
     const struct contexts *contexts = pool->network->contexts;
-    const int64_t width = contexts->width;
+    const int64_t bytes = contexts->width / 2;
     for (int64_t i = 0; i < count; i++)
         find_rows(contexts, history_of(pool, pool->slots[i]), pool->numbers + i * contexts->count);
     for (int64_t i = 0; i < count * contexts->count; i++) {
@@ -364,29 +364,38 @@ static TARGET void NAME(look_up)(const struct pool *pool, int64_t count) {
         memcpy(&kept, contexts->kept + number / 64 * 8, 8);
         const uint64_t below = ((uint64_t)1 << number % 64) - 1;
         const int64_t rank = contexts->ranks[number / 64] + __builtin_popcountll(kept & below);
-        const int8_t *row = kept & (below + 1) ? contexts->rows + rank * width : contexts->nothing;
+        const uint8_t *row = kept & (below + 1) ? contexts->rows + rank * bytes : contexts->nothing;
         __builtin_prefetch(row);
-        __builtin_prefetch(row + width - 1);
+        __builtin_prefetch(row + bytes - 1);
         pool->rows[i] = row;
     }
 }
 
-/* Each session's contexts after its hidden state, in the form that `gather` gives. */
+/* A number of a context's row, in the form that `gather` gives. */
+INLINE void NAME(put)(uint8_t *to, int64_t at, int16_t number) {
+#if VNNI
+    to[at] = (uint8_t)number ^ 0x80;
+#elif AVX2
+    memcpy(to + 2 * at, &number, 2);
+#else
+    to[at] = (uint8_t)number;
+#endif
+}
+
+/* Each session's contexts after its hidden state. */
 static TARGET void NAME(append)(const struct pool *pool, int64_t count, uint8_t *to,
                                 int64_t stride) {
     const struct contexts *contexts = pool->network->contexts;
-    const int8_t *const *row = pool->rows;
+    const uint8_t *const *row = pool->rows;
+    const int64_t half = contexts->width / 2;
+    int8_t levels[16];
+    memcpy(levels, contexts->levels, 16);
     for (int64_t i = 0; i < count; i++, to += stride)
-        for (int64_t c = 0, at = pool->network->hidden; c < contexts->count; c++, row++)
-            for (int64_t k = 0; k < contexts->width; k++, at++) {
-#if VNNI
-                to[at] = (uint8_t)(*row)[k] ^ 0x80;
-#elif AVX2
-                const int16_t wide = (*row)[k];
-                memcpy(to + 2 * at, &wide, 2);
-#else
-                to[at] = (uint8_t)(*row)[k];
-#endif
+        for (int64_t c = 0, at = pool->network->hidden; c < contexts->count; c++, row++, at += half)
+            for (int64_t k = 0; k < half; k++, at++) {
+                const uint8_t packed = (*row)[k];
+                NAME(put)(to, at, levels[packed & 15]);
+                NAME(put)(to, at + half, levels[packed >> 4]);
             }
 }
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from model.contexts import ZERO, pack_rows
 from model.forecast import Forecast
 from model.runtime import border
 from model.runtime import native_library as native
@@ -110,7 +111,8 @@ class NativeNetwork:
             table.kept.ctypes.data,
             table.ranks.ctypes.data,
             table.rows.ctypes.data,
-            self._keep(np.zeros(config.context_width, np.int8)),
+            self._keep(table.levels),
+            self._keep(pack_rows(np.full(config.context_width, ZERO, np.uint8))),
         )
 
     def _keep(self, array: NDArray[Any]) -> int:

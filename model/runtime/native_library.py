@@ -14,7 +14,7 @@ from typing import Any, Final
 LIBRARY = Path(__file__).with_name("_step.so")
 
 # The number that step.c gives the structures below; another one is another version's library.
-LAYOUT: Final = 5
+LAYOUT: Final = 6
 
 # What `backends` in step.c reports, the fastest first.
 BITS: Final = {"vnni": 4, "avx2": 2, "neon": 8, "portable": 1}
@@ -67,6 +67,7 @@ class CContexts(ctypes.Structure):
         ("kept", c_void_p),
         ("ranks", c_void_p),
         ("rows", c_void_p),
+        ("levels", c_void_p),
         ("nothing", c_void_p),
     ]
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
 from model.config import NetworkConfig
-from model.contexts import STATE_SIZE, Contexts, PackedTable
+from model.contexts import STATE_SIZE, Contexts, PackedTable, are_levels
 from model.errors import ModelError
 from model.runtime.arithmetic import Floats
 
@@ -130,18 +130,19 @@ def quantize_network(checkpoint: Checkpoint) -> QuantizedNetwork:
 def hashed_contexts(checkpoint: Checkpoint) -> HashedContexts:
     """The contexts of a checkpoint that has them; its table stays where it lies, mapped.
 
-    Raises ModelError where the table is damaged: a row of −128, or not a row for each bit.
+    Raises ModelError where the table is damaged: not a row for each bit.
     """
-    kept, rows = (checkpoint.weights[f"contexts.{part}"] for part in ("kept", "rows"))
+    parts = ("kept", "rows", "levels")
+    kept, rows, levels = (checkpoint.weights[f"contexts.{part}"] for part in parts)
     config = checkpoint.config
     if kept.dtype != np.uint8 or kept.shape != (1 << config.context_bits >> 3,):
         raise ModelError(f"contexts.kept is no bitmap of 2^{config.context_bits} rows")
     count = int(np.bitwise_count(kept).sum(dtype=np.int64))
-    if rows.dtype != np.int8 or rows.shape != (count, config.context_width):
-        raise ModelError(f"contexts.rows is not the {count} rows of int8 that contexts.kept says")
-    if rows.size and rows.min() == -128:
-        raise ModelError("contexts.rows holds values that no table has: below -127")
+    if rows.dtype != np.uint8 or rows.shape != (count, config.context_width // 2):
+        raise ModelError(f"contexts.rows is not the {count} packed rows that contexts.kept says")
+    if not are_levels(levels):
+        raise ModelError("contexts.levels are not what a table has")
     if checkpoint.vocabulary.size > LARGEST_ID:
         raise ModelError(f"contexts: a vocabulary of over {LARGEST_ID} ids is too large for them")
-    table = PackedTable(np.ascontiguousarray(kept), np.ascontiguousarray(rows))
+    table = PackedTable(np.ascontiguousarray(kept), np.ascontiguousarray(rows), levels)
     return HashedContexts(Contexts(config), table)

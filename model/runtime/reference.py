@@ -122,7 +122,9 @@ class Known:
         number >>= 32 - self._config.context_bits
         if not kept[number]:
             return torch.zeros(self._config.context_width, dtype=torch.int8)
-        return torch.from_numpy(self._table.rows[kept[:number].sum(dtype=int)].copy())
+        packed = self._table.rows[kept[:number].sum(dtype=int)].tolist()
+        codes = [byte % 16 for byte in packed] + [byte // 16 for byte in packed]
+        return torch.tensor([self._table.levels[code] for code in codes], dtype=torch.int8)
 
 
 class Reference:

@@ -23,7 +23,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* Python refuses a library whose number is not its own: the structures below are known to both. */
-enum { LAYOUT = 5 };
+enum { LAYOUT = 6 };
 
 enum cell { ELMAN, GRU, LSTM };
 enum { GATES_MAX = 4, PANEL = 16, ROW_PADDING = 64 };
@@ -68,7 +68,7 @@ struct pool {
     int64_t calls, fault;         /* `fault` is the position of what was refused */
     uint8_t *recurrent, *below;   /* (capacity, row_bytes): hidden states side by side */
     uint32_t *numbers;            /* (capacity, contexts): rows of the whole table */
-    const int8_t **rows;          /* (capacity, contexts): where they lie */
+    const uint8_t **rows;         /* (capacity, contexts): where they lie */
     float *logits;                /* (capacity, size in whole panels) */
     int32_t *best;                /* (capacity) */
     float *probability;           /* (capacity) */

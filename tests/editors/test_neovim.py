@@ -237,6 +237,7 @@ def test_a_request_that_an_older_one_overtook_is_sent_again(
     tapped.press("i")
     tapped.type("the ")
     tapped.until_ghost()
+    wiretap.statuses.clear()
 
     def send_the_first_again() -> None:
         while 409 not in wiretap.statuses:

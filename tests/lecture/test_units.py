@@ -77,7 +77,8 @@ def test_contexts_have_no_units(counter: Path, tmp_path: Path) -> None:
     config = NetworkConfig(**(plain.config.to_json() | shape))
     weights = plain.weights | {
         "contexts.kept": np.zeros(1 << 13, np.uint8),
-        "contexts.rows": np.zeros((0, 4), np.int8),
+        "contexts.rows": np.zeros((0, 2), np.uint8),
+        "contexts.levels": np.zeros(16, np.int8),
         "output.weight": np.zeros((config.vocabulary().size, 24), np.float32),
     }
     checkpoints.save(tmp_path / "contexts", config, weights, {})

@@ -151,8 +151,9 @@ def weights_with_contexts() -> checkpoint.Weights:
         name: rng.normal(size=shape).astype(np.float32)
         for name, shape in checkpoint.expected_shapes(CONTEXTS).items()
     }
-    weights["contexts.kept"] = pack_bits(np.arange(0, 40_000, 2), 16)
-    weights["contexts.rows"] = rng.integers(-127, 128, (20_000, 64)).astype(np.int8)
+    weights["contexts.kept"] = pack_bits(np.arange(0, 60_000), 16)
+    weights["contexts.rows"] = rng.integers(0, 256, (60_000, 32), np.uint8)
+    weights["contexts.levels"] = np.arange(-120, 120, 15).astype(np.int8)
     return weights
 
 
@@ -173,9 +174,12 @@ def test_a_table_of_contexts_is_kept_and_mapped_into_memory(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "array"),
     [
-        ("contexts.rows", np.zeros((19_999, 64), np.int8)),
-        ("contexts.rows", np.zeros((20_000, 64), np.float32)),
-        ("contexts.rows", np.full((20_000, 64), -128, np.int8)),
+        ("contexts.rows", np.zeros((59_999, 32), np.uint8)),
+        ("contexts.rows", np.zeros((60_000, 32), np.float32)),
+        ("contexts.rows", np.zeros((60_000, 64), np.uint8)),
+        ("contexts.levels", np.arange(-128, 112, 15).astype(np.int8)),
+        ("contexts.levels", np.arange(-119, 121, 15).astype(np.int8)),
+        ("contexts.levels", np.zeros(15, np.int8)),
         ("contexts.kept", np.zeros(8193, np.uint8)),
         ("output.weight", np.zeros((3, 16), np.float32)),
     ],
@@ -185,6 +189,13 @@ def test_a_table_that_does_not_fit_is_refused(
 ) -> None:
     checkpoint.save(tmp_path / "odd", CONTEXTS, weights_with_contexts() | {name: array}, {})
     with pytest.raises(CheckpointError, match=r"contexts|output\.weight"):
+        checkpoint.load(tmp_path / "odd")
+
+
+def test_a_table_of_an_earlier_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    rows = {"contexts.rows": np.zeros((60_000, 64), np.int8)}
+    checkpoint.save(tmp_path / "odd", CONTEXTS, weights_with_contexts() | rows, {})
+    with pytest.raises(CheckpointError, match="earlier version made its table; train it anew"):
         checkpoint.load(tmp_path / "odd")
 
 

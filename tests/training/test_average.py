@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint, load
+from model.contexts import unpack_rows
 from model.errors import ModelError
 from model.network import Network
 from model.runtime import Runtime
@@ -96,7 +98,10 @@ def test_weights_are_the_mean_and_tables_have_their_own_shares() -> None:
     assert mean.layers()[0].W.detach().numpy() == pytest.approx(mixed, abs=1e-6)
     columns = [c.weights["output.weight"][:, first.config.hidden :] for c in (first, second)]
     levels = [float(np.sqrt(np.square(each).mean())) for each in columns]
-    rows = [c.weights["contexts.rows"] / 127 for c in (first, second)]
+    rows = [
+        unpack_rows(c.weights["contexts.rows"], c.weights["contexts.levels"]) / 127
+        for c in (first, second)
+    ]
     assert mean.contexts is not None
     expected = 0.4 * levels[0] * rows[0] + 0.5 * levels[1] * rows[1]
     assert mean.contexts.rows[:-1].numpy() == pytest.approx(expected, abs=1e-5)
@@ -104,13 +109,31 @@ def test_weights_are_the_mean_and_tables_have_their_own_shares() -> None:
 
 
 def test_networks_that_do_not_go_together_are_refused() -> None:
-    first, second = two()
     with pytest.raises(ModelError, match="another shape"):
-        average(first, random_checkpoint(hidden=48, contexts=CONTEXTS))
-    kept = random_checkpoint(contexts=CONTEXTS, seed=5).weights["contexts.kept"]
-    other = replace(second, weights={**second.weights, "contexts.kept": kept})
-    with pytest.raises(ModelError, match="other rows"):
-        average(first, other)
+        average(two()[0], random_checkpoint(hidden=48, contexts=CONTEXTS))
+
+
+def test_a_row_that_only_the_second_has_counts_for_both() -> None:
+    (first, same), second = two(), random_checkpoint(contexts=CONTEXTS, seed=2)
+    (one, other), mean = map(network_of, (same, second)), average(same, second, 0.5, (0.4, 0.5))
+    assert one.contexts is not None
+    assert other.contexts is not None
+    assert mean.contexts is not None
+    columns = [c.weights["output.weight"][:, first.config.hidden :] for c in (same, second)]
+    levels = [float(np.sqrt(np.square(each).mean())) for each in columns]
+    tables = (one.contexts, other.contexts)
+    kept = [np.unpackbits(table.kept.kept, bitorder="little") for table in tables]
+    both, alone = (np.flatnonzero(kept[1] & flags)[:50] for flags in (kept[0], 1 - kept[0]))
+    assert len(both) == len(alone) == 50
+
+    def rows(network: Network, numbers: NDArray[np.int64]) -> torch.Tensor:
+        assert network.contexts is not None
+        return network.contexts.rows[network.contexts.kept.slots(numbers)]
+
+    expected = 0.4 * levels[0] * rows(one, both) + 0.5 * levels[1] * rows(other, both)
+    torch.testing.assert_close(rows(mean, both), expected)
+    torch.testing.assert_close(rows(mean, alone), 0.9 * levels[1] * rows(other, alone))
+    assert mean.contexts.kept.count == other.contexts.kept.count
 
 
 def test_the_program_leaves_a_finished_checkpoint(

@@ -66,7 +66,7 @@ def test_rows_of_contexts_are_rounded_and_their_share_of_the_cost_is_known(tmp_p
     assert stored["cost"] == stored["served_bits"] - stored["float_bits"]
     card = (folder / "README.md").read_text()
     assert "the last 2, 4 characters, the word so far" in card
-    assert "by the contexts' rows as int8" in card
+    assert "by packing the contexts' rows" in card
     rows = finished.weights["contexts.rows"]
     assert f"{len(rows):,} rows of 8 numbers" in card
     assert 0 < len(rows) <= 300

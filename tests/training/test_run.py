@@ -178,7 +178,8 @@ def test_a_text_is_read_again_from_a_checkpoint(tmp_path: Path) -> None:
     train(CORPUS, tmp_path / "once", PRESET, Budget(steps=120), threads=1, progress=quiet())
     base = load(tmp_path / "once")
     gentle = replace(PRESET, learning_rate=1e-4, decay="linear")
-    run = Run(base.config, gentle, [], seed=1, base=base)
+    documents = [base.vocabulary.encode(d.text) for d in CORPUS.train]
+    run = Run(base.config, gentle, documents, seed=1, base=base)
     assert run.network.contexts is not None
     assert not run.network.contexts.rows.any()
     assert (run.network.contexts.kept.kept == base.weights["contexts.kept"]).all()
@@ -199,6 +200,35 @@ def test_a_text_is_read_again_from_a_checkpoint(tmp_path: Path) -> None:
     card = (tmp_path / "again/README.md").read_text()
     assert "Preset `default`" in card
     assert "Then, with empty tables: Preset `gentle`" in card
+
+
+def test_tables_are_learnt_anew_beside_recurrent_layers_that_stay(tmp_path: Path) -> None:
+    few, frozen = replace(PRESET, context_rows=100), replace(PRESET, frozen=True)
+    train(CORPUS, tmp_path / "once", few, Budget(steps=20), threads=1, progress=quiet())
+    base = load(tmp_path / "once")
+    assert len(base.weights["contexts.rows"]) == 100
+
+    for steps in (6, 12):
+        history = train(
+            CORPUS,
+            tmp_path / "tables",
+            frozen,
+            Budget(steps=steps),
+            threads=1,
+            base=base,
+            resume=tmp_path / "saved.run",
+            progress=quiet(),
+        )
+        assert history.measurements[-1].step == steps
+    assert len(load(tmp_path / "tables").weights["contexts.rows"]) > 100
+    documents = [base.vocabulary.encode(d.text) for d in CORPUS.train]
+    run = Run(base.config, frozen, documents, seed=1, base=base)
+    run.load(tmp_path / "saved.run")
+    for name, parameter in run.network.named_parameters():
+        same = (parameter.detach().numpy() == base.weights[name]).all()
+        assert same == name.startswith("cells."), name
+    learnt = run.network.output.weight.detach().numpy() != base.weights["output.weight"]
+    assert learnt[:, : PRESET.hidden].any()
 
 
 def test_a_saved_run_goes_on_from_its_own_base_alone(tmp_path: Path) -> None:
@@ -254,3 +284,9 @@ def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:
             progress=quiet(),
         )
     assert not (tmp_path / "again").exists()
+
+
+def test_recurrent_layers_stay_only_where_they_have_learnt(tmp_path: Path) -> None:
+    with pytest.raises(ResumeError, match="name a network that has learnt with --again"):
+        train(CORPUS, tmp_path / "new", replace(PRESET, frozen=True), Budget(steps=2))
+    assert not (tmp_path / "new").exists()

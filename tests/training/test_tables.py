@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from model.config import NetworkConfig
-from model.contexts import Contexts, ContextState, pack_bits
+from model.contexts import Contexts, ContextState, pack_bits, unpack_rows
 from model.network import Network
 from training.tables import PASSAGE, RowAdagrad, choose_rows, count_rows
 from training.unrolled import forward
@@ -142,17 +142,20 @@ def test_rare_rows_are_cut_before_frequent_ones() -> None:
     network, _ = made()
     assert network.contexts is not None
     rows = network.contexts.rows
-    rows[0] = 40
+    rows[0] = -40
     often = torch.ones(len(rows) - 1)
     often[0] = 1e6
-    packed, reach = network.contexts.packed(often)
-    assert (packed[0] == 127).all()
-    assert reach == pytest.approx(40)
+    packed, levels, reach = network.contexts.packed(often)
+    assert unpack_rows(packed[0], levels) / 127 * reach == pytest.approx(
+        np.full(packed.shape[1] * 2, -40)
+    )
     often[0] = 0
-    packed, reach = network.contexts.packed(often)
+    packed, levels, reach = network.contexts.packed(often)
     assert reach < 20
-    error = torch.from_numpy(packed[1:] * np.float32(reach / 127)) - rows[1:-1]
-    assert error.abs().max() <= reach / 254 * 1.001 or reach < rows[1:].abs().max()
+    every, rest = torch.from_numpy(levels) / 127 * reach, rows[1:-1]
+    error = (torch.from_numpy(unpack_rows(packed[1:], levels)) / 127 * reach - rest).abs()
+    torch.testing.assert_close(error, (rest[..., None] - every).abs().min(dim=-1).values)
+    assert error.square().mean() < 0.02 * rest.square().mean()
 
 
 def test_a_checkpoint_holds_what_the_network_knows() -> None:
@@ -163,6 +166,8 @@ def test_a_checkpoint_holds_what_the_network_knows() -> None:
     with torch.no_grad():
         one, _ = forward(network, ids, network.initial(2), torch.float32)
         two, _ = forward(again, ids, again.initial(2), torch.float32)
-    assert (one - two).abs().max() < 0.02
-    for name, array in again.weights().items():
-        np.testing.assert_allclose(array, weights[name], rtol=1e-6)
+    assert (one - two).square().mean() < 0.03 * one.var()
+    again.load_weights(again.weights())
+    with torch.no_grad():
+        three, _ = forward(again, ids, again.initial(2), torch.float32)
+    assert (two - three).square().mean() < 0.01 * one.var()

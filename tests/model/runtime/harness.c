@@ -43,10 +43,11 @@ static const struct contexts *receive_contexts(const int64_t *head, int64_t size
     const int64_t rows = (int64_t)1 << contexts->bits;
     contexts->kinds = receive(8 * contexts->count);
     contexts->is_word = receive(size + 1);
-    contexts->nothing = receive(contexts->width);
+    contexts->levels = receive(16);
+    contexts->nothing = receive(contexts->width / 2);
     contexts->kept = receive(rows / 8);
     contexts->ranks = receive(4 * rows / 64);
-    contexts->rows = receive(head[3] * contexts->width);
+    contexts->rows = receive(head[3] * contexts->width / 2);
     return contexts;
 }
 

@@ -12,6 +12,7 @@ from model.runtime.arithmetic import Floats
 from model.runtime.border import Slots
 
 CONTEXTS = ("2", "5", "16", "word", "words")
+LEVELS = np.array((-127, -74, -49, -34, -24, -16, -10, -5, 0, 6, 12, 20, 29, 42, 63, 102), np.int8)
 CHARACTERS = "\n abcdefghijklmnopqrstuvwxyz().,_é"
 
 
@@ -49,7 +50,8 @@ def random_checkpoint(
     if contexts:
         kept = np.sort(random.choice(1 << bits, 1 << bits - 1, replace=False))
         weights["contexts.kept"] = pack_bits(kept, bits)
-        weights["contexts.rows"] = random.integers(-127, 128, (len(kept), width), np.int8)
+        weights["contexts.rows"] = random.integers(0, 256, (len(kept), width // 2), np.uint8)
+        weights["contexts.levels"] = LEVELS
     return Checkpoint("random", config, weights, {}, "0" * 32)
 
 
@@ -85,8 +87,9 @@ def fixed_checkpoint(cell: str, contexts: tuple[str, ...] = ()) -> Checkpoint:
     if contexts:
         kept = np.arange(0, 1 << 16, 3)
         weights["contexts.kept"] = pack_bits(kept, 16)
-        weights["contexts.rows"] = (np.arange(len(kept) * 12) * 89 % 255 - 127).astype(np.int8)
-        weights["contexts.rows"].shape = (len(kept), 12)
+        weights["contexts.rows"] = (np.arange(len(kept) * 6) * 89 % 255 + 1).astype(np.uint8)
+        weights["contexts.rows"].shape = (len(kept), 6)
+        weights["contexts.levels"] = LEVELS
     return Checkpoint("fixed", config, weights, {}, "0" * 32)
 
 

@@ -87,7 +87,7 @@ def test_an_aarch64_processor_gives_the_same_bits(backend: str, tmp_path: Path) 
         head = [CELLS.index(cell), layers, hidden, network.size, pool.capacity]
         table = network.contexts.table if network.contexts else None
         rows = table.rows.shape if table else (0, 0)
-        head += [len(contexts), rows[1], network.config.context_bits, rows[0]]
+        head += [len(contexts), 2 * rows[1], network.config.context_bits, rows[0]]
         given = [np.array(head, "<i8"), *native.arrays]
         if table:
             given += [table.kept, table.ranks, table.rows]

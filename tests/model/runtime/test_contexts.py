@@ -97,7 +97,7 @@ def test_tables_and_widths_of_all_kinds_give_the_same_bits(
     rows = checkpoint.weights["contexts.rows"]
     bits = np.arange(1 << 16) >= (1 << 16) - kept
     checkpoint.weights["contexts.kept"] = np.packbits(bits, bitorder="little")
-    checkpoint.weights["contexts.rows"] = np.resize(rows, (kept, width))
+    checkpoint.weights["contexts.rows"] = np.resize(rows, (kept, width // 2))
     pools = [Runtime(checkpoint, name).pool(5) for name in backends.available()]
     for pool in pools:
         for slot in range(5):
@@ -111,10 +111,10 @@ def test_the_largest_sums_with_contexts_are_exact(backend: str) -> None:
     """All weights, all states and all rows at their ends: no product saturates, none overflows."""
     checkpoint = random_checkpoint("elman", 1, 512, size=5, contexts=EVERY[:16], width=32)
     for name, weights in checkpoint.weights.items():
-        weights.fill(0 if name == "contexts.kept" else -127 if name == "contexts.rows" else -1)
+        if not name.startswith("contexts."):
+            weights.fill(-1)
     checkpoint.weights["contexts.kept"].fill(255)
-    rows = np.full((1 << 16, 32), -127, np.int8)
-    checkpoint.weights["contexts.rows"] = rows
+    checkpoint.weights["contexts.rows"] = np.zeros((1 << 16, 16), np.uint8)
     runtime = Runtime(checkpoint, backend)
     pool = runtime.pool(1)
     pool.write(0, bytes([129]) * 512 + bytes(STATE_SIZE))
@@ -181,21 +181,26 @@ def _of_wide_rows(checkpoint: Checkpoint) -> None:
     checkpoint.weights["contexts.rows"] = checkpoint.weights["contexts.rows"].astype(np.int16)
 
 
+def _without_a_level_of_zero(checkpoint: Checkpoint) -> None:
+    checkpoint.weights["contexts.levels"] = checkpoint.weights["contexts.levels"] + np.int8(1)
+
+
+def _with_a_level_of_128(checkpoint: Checkpoint) -> None:
+    checkpoint.weights["contexts.levels"] = np.array([-128, *[0] * 15], np.int8)
+
+
 def _of_half_the_bits(checkpoint: Checkpoint) -> None:
     checkpoint.weights["contexts.kept"] = checkpoint.weights["contexts.kept"][: 1 << 12]
-
-
-def _with_a_row_of_128(checkpoint: Checkpoint) -> None:
-    checkpoint.weights["contexts.rows"][5, 3] = -128
 
 
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (_without_a_row, "contexts.rows is not the 32768 rows"),
-        (_of_wide_rows, "contexts.rows is not the 32768 rows"),
+        (_without_a_row, "contexts.rows is not the 32768 packed rows"),
+        (_of_wide_rows, "contexts.rows is not the 32768 packed rows"),
+        (_without_a_level_of_zero, "contexts.levels are not"),
+        (_with_a_level_of_128, "contexts.levels are not"),
         (_of_half_the_bits, "contexts.kept is no bitmap of 2\\^16 rows"),
-        (_with_a_row_of_128, "contexts.rows holds values"),
     ],
 )
 def test_a_damaged_table_is_refused(damage: object, said: str) -> None:
@@ -232,7 +237,7 @@ for part in psutil.Process().memory_maps(grouped=False):
 
 
 def test_the_table_stays_in_its_file_where_workers_share_it(tmp_path: Path, root: Path) -> None:
-    checkpoint = random_checkpoint("lstm", 1, 64, contexts=EVERY[:9], width=64, bits=19)
+    checkpoint = random_checkpoint("lstm", 1, 64, contexts=EVERY[:9], width=64, bits=20)
     rows = checkpoint.weights["contexts.rows"]
     save(tmp_path, checkpoint.config, checkpoint.weights, {})
     done = subprocess.run(

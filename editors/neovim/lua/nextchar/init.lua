@@ -117,9 +117,10 @@ function M.update()
   cancel = request(options.url, "POST", "/complete", body, function(status, text)
     local function read() return vim.json.decode(text).completion:match("^[^\n]*") end
     local valid, found = pcall(status == 200 and read or error)
-    cancel, session.read = nil, valid
+    cancel = nil
     -- An older request of ours that came later took this one's place, so its answer never comes.
     if status == 409 then asked = nil return M.update() end
+    session.read = valid
     why = not valid and (status and ("the service answered %d: %s"):format(status, text) or text)
       or found == "" and "the service had nothing probable enough to suggest"
       or "the last suggestion was taken, or typing left it"
