@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from model.cells import State
 from model.config import NetworkConfig
 from model.contexts import HISTORY, Contexts, ContextState, KeptRows, pack_rows, unpack_rows
-from model.levels import fit_levels
+from model.levels import fit_levels, nearest
 
 UNSEEN = 0.0
 ONE = 127
@@ -83,10 +83,8 @@ class ContextEmbedding(nn.Module):
         exact = fit_levels(rows[::every].numpy(), weights[::every, None].numpy())
         reach = float(np.abs(exact).max()) or 1.0
         levels = np.rint(exact * (ONE / reach)).astype(np.int8)
-        between = torch.from_numpy(
-            (levels[1:] + levels[:-1].astype(np.float32)) * (reach / ONE / 2)
-        )
-        return pack_rows(torch.bucketize(rows, between).numpy().astype(np.uint8)), levels, reach
+        codes = nearest(rows.numpy(), levels * np.float32(reach / ONE))
+        return pack_rows(codes.astype(np.uint8)), levels, reach
 
 
 def _to_tensors(state: ContextState) -> State:

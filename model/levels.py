@@ -22,12 +22,12 @@ def fit_levels(numbers: NDArray[np.float32], weights: NDArray[np.float32]) -> Fl
     w = np.broadcast_to(weights, numbers.shape)
     x, w = numbers[w > 0].astype(np.float64), w[w > 0]
     tried = [_lloyd(x, w, start) for start in _starts(x)]
-    return min(tried, key=lambda levels: float(w @ np.square(x - levels[_nearest(x, levels)])))
+    return min(tried, key=lambda levels: float(w @ np.square(x - levels[nearest(x, levels)])))
 
 
 def _lloyd(x: Floats, w: NDArray[np.float32], levels: Floats) -> Floats:
     for _ in range(ROUNDS):
-        codes = _nearest(x, levels)
+        codes = nearest(x, levels)
         sums = np.bincount(codes, w, LEVELS)
         means = np.bincount(codes, w * x, LEVELS) / np.where(sums > 0, sums, 1)
         levels = np.where(sums > 0, means, levels)
@@ -44,5 +44,6 @@ def _starts(x: Floats) -> tuple[Floats, Floats]:
     return even, np.abs(x).max(initial=0) * np.sign(steps) * (steps / ZERO) ** 2
 
 
-def _nearest(x: Floats, levels: Floats) -> NDArray[np.int64]:
+def nearest(x: NDArray[np.floating], levels: NDArray[np.floating]) -> NDArray[np.int64]:
+    """The code of the level that is nearest to each number; levels ascend."""
     return np.searchsorted((levels[1:] + levels[:-1]) / 2, x)

@@ -9,6 +9,8 @@ from model.calibration import Calibration
 from model.checkpoint import Weights, expected_shapes, save
 from model.config import NetworkConfig
 
+LEVELS = np.arange(-120, 120, 15).astype(np.int8)
+"""For rows of contexts; all at equal distances."""
 CHARACTERS = "\n abcdefghijklmnopqrstuvwxyz().,_é"
 
 
@@ -42,7 +44,7 @@ def save_primed_checkpoint(folder: Path, seed: int = 0) -> Path:
     rows = int(np.bitwise_count(kept).sum())
     weights["contexts.kept"] = kept
     weights["contexts.rows"] = random.integers(0, 256, (rows, config.context_width // 2), np.uint8)
-    weights["contexts.levels"] = np.arange(-120, 120, 15).astype(np.int8)
+    weights["contexts.levels"] = LEVELS
     weights |= _primed(random, config.hidden).to_arrays()
     weights |= Calibration((0.0, 0.3, 1.0), (0.1, 0.5, 0.9)).arrays()
     save(folder, config, weights, {"data": "random weights, for tests"})

@@ -12,7 +12,7 @@ from model import checkpoint
 from model.config import NetworkConfig
 from model.contexts import pack_bits
 from model.errors import CheckpointError
-from tests.tiny import save_tiny_checkpoint
+from tests.tiny import LEVELS, save_tiny_checkpoint
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def weights_with_contexts() -> checkpoint.Weights:
     }
     weights["contexts.kept"] = pack_bits(np.arange(0, 60_000), 16)
     weights["contexts.rows"] = rng.integers(0, 256, (60_000, 32), np.uint8)
-    weights["contexts.levels"] = np.arange(-120, 120, 15).astype(np.int8)
+    weights["contexts.levels"] = LEVELS
     return weights
 
 

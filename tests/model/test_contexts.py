@@ -14,6 +14,7 @@ from model.contexts import (
     pack_rows,
     unpack_rows,
 )
+from tests.tiny import LEVELS
 
 CONFIG = NetworkConfig("lstm", 1, 16, "ab_ .", contexts=CONTEXTS, context_width=4, context_bits=22)
 START = CONFIG.vocabulary().start
@@ -97,13 +98,10 @@ def test_the_state_holds_the_last_ids_newest_first() -> None:
 def test_a_packed_table_gives_kept_rows_and_zeros() -> None:
     rng = np.random.default_rng(1)
     kept = np.sort(rng.choice(1 << 16, 5000, replace=False))
-    codes, levels = (
-        rng.integers(0, 16, (5000, 8), np.uint8),
-        np.arange(-120, 120, 15).astype(np.int8),
-    )
+    codes = rng.integers(0, 16, (5000, 8), np.uint8)
     whole = np.zeros((1 << 16, 8), np.int8)
-    whole[kept] = levels[codes]
-    table = PackedTable(pack_bits(kept, 16), pack_rows(codes), levels)
+    whole[kept] = LEVELS[codes]
+    table = PackedTable(pack_bits(kept, 16), pack_rows(codes), LEVELS)
     every = np.arange(1 << 16)
     np.testing.assert_array_equal(table.look_up(every), whole)
     np.testing.assert_array_equal(table.look_up(every.reshape(256, 256)[::-1]).shape, (256, 256, 8))
@@ -114,8 +112,7 @@ def test_a_packed_table_gives_kept_rows_and_zeros() -> None:
 def test_rows_are_packed_with_their_second_half_in_the_high_bits() -> None:
     packed = pack_rows(np.array([[0, 7, 8, 15], [9, 10, 11, 12]], np.uint8))
     assert packed.tolist() == [[0x80, 0xF7], [0xB9, 0xCA]]
-    levels = np.arange(-120, 120, 15).astype(np.int8)
-    assert unpack_rows(packed, levels).tolist() == [[-120, -15, 0, 105], [15, 30, 45, 60]]
+    assert unpack_rows(packed, LEVELS).tolist() == [[-120, -15, 0, 105], [15, 30, 45, 60]]
 
 
 def test_word_ids_are_letters_digits_underscores_and_all_beyond_ascii() -> None:

@@ -15,11 +15,11 @@ from model.network import Network
 from model.runtime import Runtime
 from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 from tests.training.quiet import quiet
+from tests.training.small import SMALL
 from training import quantization
 from training.average import average, main
 from training.corpus import Corpus, Document
 from training.loop import train
-from training.presets import PRESETS
 from training.schedule import Budget
 from training.validation import Validation
 
@@ -29,15 +29,7 @@ TEXT = "the quick brown fox jumps over the lazy dog\n"
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
     """A small network with contexts that has learnt a line."""
-    preset = replace(
-        PRESETS["tiny"],
-        hidden=32,
-        streams=4,
-        contexts=("2", "3", "word"),
-        context_width=8,
-        context_bits=16,
-        context_rows=500,
-    )
+    preset = replace(SMALL, contexts=("2", "3", "word"))
     documents = tuple(Document(Path("t"), str(n), TEXT * (20 + n)) for n in range(9))
     folder = tmp_path / "trained"
     train(

@@ -9,6 +9,7 @@ import pytest
 from model import checkpoint
 from model.runtime import Runtime
 from tests.training.quiet import quiet
+from tests.training.small import SMALL
 from training.corpus import Corpus, Document
 from training.loop import train
 from training.presets import PRESETS
@@ -47,15 +48,7 @@ def test_a_finished_checkpoint_says_what_serving_it_costs(trained: Path, tmp_pat
 
 def test_rows_of_contexts_are_rounded_and_their_share_of_the_cost_is_known(tmp_path: Path) -> None:
     folder = tmp_path / "contexts"
-    preset = replace(
-        PRESETS["tiny"],
-        hidden=32,
-        streams=4,
-        contexts=("2", "4", "word"),
-        context_width=8,
-        context_bits=16,
-        context_rows=300,
-    )
+    preset = replace(SMALL, contexts=("2", "4", "word"), context_rows=300)
     history = train(
         CORPUS, folder, preset, Budget(steps=60), minimum_count=1, threads=1, progress=quiet()
     )

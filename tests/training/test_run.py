@@ -13,22 +13,14 @@ from safetensors.numpy import save as serialize
 from model.checkpoint import load
 from model.config import NetworkConfig
 from tests.training.quiet import quiet
+from tests.training.small import SMALL as PRESET
 from training.corpus import Corpus, Document
 from training.loop import train
-from training.presets import PRESETS, Preset
+from training.presets import Preset
 from training.run import TABLES_BEGIN, ResumeError, Run
 from training.schedule import Budget
 from training.steps import Step
 
-PRESET = replace(
-    PRESETS["tiny"],
-    hidden=32,
-    streams=4,
-    contexts=("2", "3", "5", "word", "words"),
-    context_width=8,
-    context_bits=16,
-    context_rows=500,
-)
 TEXT = "the quick brown fox jumps over the lazy dog\n"
 CORPUS = Corpus(
     train=tuple(Document(Path("t"), str(i), TEXT * (20 + i)) for i in range(9)),
