@@ -9,17 +9,17 @@ from functools import partial
 from model.decoding import Options
 from model.errors import TextError
 from model.runtime import Runtime
-from service.copies import Copies, Copy
+from service.batching.scheduler import Scheduler
+from service.batching.sequence import Computed, Job
 from service.errors import InvalidRequest, StoreUnavailable, TooLarge
+from service.http.streaming import Chars, OnChars
 from service.models import Models
-from service.record import decode, encode
-from service.rows import Computed, Job
-from service.scheduler import Scheduler
-from service.sealing import Seal
-from service.sessions import Change, Edit, Plan, Prefix, Record, as_stored, plan, settle
+from service.sessions.record import decode, encode
+from service.sessions.record_cache import Copies, Copy
+from service.sessions.rules import Change, Edit, Plan, Prefix, Record, as_stored, plan, settle
+from service.sessions.sealing import Seal
+from service.sessions.superseding import Turns
 from service.stores import BatchedStore, Patience, Read, StoreError, Write, session_key, token
-from service.streaming import Chars, OnChars
-from service.turns import Turns
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from typing import Any
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 
-from service.app import create_app
 from service.errors import StartupError
+from service.http.app import create_app
 from service.models import Models
-from service.parts import store_of
+from service.resources import store_of
 from service.settings import Settings
 from service.sockets import claim, listen
 from service.stores import StoreError, shown

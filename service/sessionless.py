@@ -5,8 +5,8 @@ import asyncio
 from service.completions import Answer, Ask, Completions
 from service.errors import StoreUnavailable
 from service.models import Models
-from service.nearest import Nearest
-from service.sessions import Prefix
+from service.sessions.nearest import Nearest
+from service.sessions.rules import Prefix
 
 
 class Sessionless:

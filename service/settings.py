@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model.runtime.backends import AUTO, NAMES
 from service.errors import StartupError
-from service.sealing import keys_of
+from service.sessions.sealing import keys_of
 from service.stores import SCHEMES, scheme_of
 
 PREFIX = "NEXTCHAR_"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SERVING = ["model", "model.checkpoint", "model.decoding", "model.runtime", "service.app"]
+SERVING = ["model", "model.checkpoint", "model.decoding", "model.runtime", "service.http.app"]
 
 
 def test_the_import_table_holds(root: Path) -> None:

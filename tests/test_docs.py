@@ -12,11 +12,11 @@ from pydantic import BaseModel
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from nextchar.cli import app
-from service.protocols.infill_schema import InfillRequest
-from service.protocols.openai_schema import CompletionRequest
-from service.schema import CompleteRequest
+from service.http.protocols.infill_schema import InfillRequest
+from service.http.protocols.openai_schema import CompletionRequest
+from service.http.schema import CompleteRequest
+from service.http.websocket import Message
 from service.settings import PREFIX, Settings
-from service.websocket import Message
 
 ROOT = Path(__file__).parents[1]
 GROUP = typer.main.get_command(app)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.record import TOKEN_SIZE
+from service.sessions.record import TOKEN_SIZE
 
 NAMESPACE = "nextchar:session:"
 

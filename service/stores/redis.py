@@ -9,7 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
 
-from service.record import TOKEN_SIZE
+from service.sessions.record import TOKEN_SIZE
 from service.stores.protocol import NAMESPACE, Found, Outcome, Read, StoreError, Write
 from service.stores.scripts import COMPARE_AND_SET, READ_UNLESS_KNOWN, Call, run
 

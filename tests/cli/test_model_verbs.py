@@ -11,7 +11,7 @@ from model.checkpoint import load
 from model.completing import complete
 from model.decoding import Options
 from model.runtime import Runtime
-from service.schema import CompleteResponse
+from service.http.schema import CompleteResponse
 from tests.cli.command import Command, Start
 
 PREFIX = "def é(x):\r\n    return €"

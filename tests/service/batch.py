@@ -8,10 +8,10 @@ from itertools import pairwise
 from model.adaptation import window_start
 from model.decoding import Options
 from model.runtime import Runtime
-from service.digests import Digests
-from service.lane import Lane, Request
-from service.rows import Computed, Job
-from service.scheduler import Scheduler
+from service.batching.batch import Lane, Request
+from service.batching.scheduler import Scheduler
+from service.batching.sequence import Computed, Job
+from service.sessions.digests import Digests
 
 EAGER = Options(min_confidence=0.0, by_value=False)
 ALPHABET = "abc def\nxyz().é😀"

@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-from service.sessions import Change, Plan, Record, plan, settle
+from service.sessions.rules import Change, Plan, Record, plan, settle
 
 STATE_SIZE = 2560
 FINGERPRINT = "0a" * 16

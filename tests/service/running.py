@@ -18,8 +18,8 @@ import uvicorn
 from model.completing import complete
 from model.decoding import Options
 from model.runtime import Runtime
-from service.app import create_app
-from service.parts import Parts
+from service.http.app import create_app
+from service.resources import Parts
 from service.server import websocket_options
 from service.settings import load
 

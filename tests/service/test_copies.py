@@ -6,10 +6,10 @@ from typing import Any
 import redis
 
 from model.runtime import Runtime
-from service.copies import Copies, Copy
-from service.predictions import Prediction, Predictions
-from service.record import token_of
-from service.sessions import Prefix
+from service.batching.continuations import Prediction, Predictions
+from service.sessions.record import token_of
+from service.sessions.record_cache import Copies, Copy
+from service.sessions.rules import Prefix
 from tests.service.recurrence import request
 from tests.service.running import comparable, reference, running
 

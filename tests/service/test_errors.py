@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.errors import CODES
-from service.schema import CompleteRequest
+from service.http.schema import CompleteRequest
 from tests.service.running import Service, running
 
 EDIT = {"version": 1, "keep": 0, "append": ""}

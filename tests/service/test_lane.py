@@ -17,11 +17,11 @@ from model.decoding import CharProbability, Options
 from model.runtime import Runtime
 from model.runtime.backends import available
 from model.runtime.numpy_backend import NumpyPool
-from service.digests import Digests
+from service.batching.batch import Lane
+from service.batching.continuations import KEPT_STEPS, Predictions
+from service.batching.page_cache import Pages
 from service.errors import ComputationFailed
-from service.lane import Lane
-from service.pages import Pages
-from service.predictions import KEPT_STEPS, Predictions
+from service.sessions.digests import Digests
 from tests.service.batch import (
     ALPHABET,
     EAGER,

@@ -4,8 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from service.digests import BLOCK
-from service.nearest import NEAR, Nearest, Place
+from service.sessions.digests import BLOCK
+from service.sessions.nearest import NEAR, Nearest, Place
 
 OWNER = ("default", "fingerprint")
 LONG = "".join(f"line {i} of a long text\n" for i in range(200))
@@ -43,8 +43,8 @@ def test_who_types_on_keeps_the_session(kept: Kept, start: str) -> None:
 
 
 def test_no_client_can_name_such_a_session(kept: Kept) -> None:
-    from service.nearest import Place
-    from service.schema import CompleteRequest
+    from service.http.schema import CompleteRequest
+    from service.sessions.nearest import Place
 
     place = kept.ask("abc")
     assert isinstance(place, Place)

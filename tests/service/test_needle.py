@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.complete import complete
-from service.schema import CompleteRequest
+from service.http.complete import complete
+from service.http.schema import CompleteRequest
 from tests.service.batch import ALPHABET, text_of
 from tests.service.running import EAGER, Service, comparable, running
 from tests.tiny import save_primed_checkpoint

@@ -8,9 +8,9 @@ from model.adaptation import Page, window_start
 from model.checkpoint import load
 from model.decoding import Options
 from model.runtime import Runtime
-from service.lane import LONGEST_READING, Lane
-from service.pages import Pages
-from service.predictions import Predictions
+from service.batching.batch import LONGEST_READING, Lane
+from service.batching.continuations import Predictions
+from service.batching.page_cache import Pages
 from tests.service.batch import EAGER, Waiter, bits, drive, job, scheduling
 from tests.tiny import save_primed_checkpoint
 

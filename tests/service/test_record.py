@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.record import TOKEN_SIZE, decode, encode, token_of
-from service.sessions import Prefix
+from service.sessions.record import TOKEN_SIZE, decode, encode, token_of
+from service.sessions.rules import Prefix
 from tests.service.recurrence import request
 
 TEXT = "def main():\n    return 'é😀'\n" * 100

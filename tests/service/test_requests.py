@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from model.runtime import Runtime
-from service.app import create_app
+from service.http.app import create_app
+from service.sessions.superseding import Turns
 from service.settings import load
-from service.turns import Turns
 from tests.redis_server import RedisServer
 from tests.service.running import PATIENT, Service, comparable, listening, reference, running, until
 from tests.tiny import save_tiny_checkpoint

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from model.runtime import Runtime
-from service.sealing import Sealed, keys_of
+from service.sessions.sealing import Sealed, keys_of
 from tests.service.running import comparable, one_error_line, reference, running
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from model.adaptation import window_start
-from service.digests import BLOCK
 from service.errors import Resync
-from service.record import decode, encode
-from service.sessions import Edit, Prefix, Record, as_stored, plan
+from service.sessions.digests import BLOCK
+from service.sessions.record import decode, encode
+from service.sessions.rules import Edit, Prefix, Record, as_stored, plan
 from tests.service.recurrence import (
     FINGERPRINT,
     OTHER_FINGERPRINT,

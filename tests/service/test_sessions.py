@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.adaptation import window_start
-from service.digests import BLOCK
 from service.errors import Resync
-from service.record import decode, encode
-from service.sealing import Sealed
-from service.sessions import (
+from service.sessions.digests import BLOCK
+from service.sessions.record import decode, encode
+from service.sessions.rules import (
     NEAR,
     RECORD_LIMIT,
     STATE_LIMIT,
@@ -24,7 +23,8 @@ from service.sessions import (
     plan,
     settle,
 )
-from service.tails import fit, pack, unpack
+from service.sessions.sealing import Sealed
+from service.sessions.tails import fit, pack, unpack
 from tests.service.recurrence import (
     FINGERPRINT,
     OTHER_FINGERPRINT,

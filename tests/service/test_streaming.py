@@ -13,10 +13,10 @@ from starlette.types import Message
 from model.completing import complete
 from model.decoding import Options
 from model.runtime import Runtime
-from service.complete import events
-from service.lane import Lane
-from service.schema import CompleteResponse
-from service.streaming import EventStream, OnChars, Stream
+from service.batching.batch import Lane
+from service.http.complete import events
+from service.http.schema import CompleteResponse
+from service.http.streaming import EventStream, OnChars, Stream
 from tests.service.running import EAGER, Service, comparable, listening, reference, running, until
 from tests.tiny import save_tiny_checkpoint
 

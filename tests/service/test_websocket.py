@@ -196,7 +196,7 @@ async def test_who_does_not_read_holds_back_nobody(service: Service, runtime: Ru
 async def test_a_client_may_have_so_many_unanswered_and_no_more(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.websocket.MOST_UNANSWERED", 3)
+    monkeypatch.setattr("service.http.websocket.MOST_UNANSWERED", 3)
     async with talking(service) as connection:
         for i in range(3):
             await tell(connection, id=i, session=f"s{i}", **LONG)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from service.protocols.windows import EXTRA_CHARACTERS, WINDOW_LINES, text_before
+from service.http.protocols.infill_text import EXTRA_CHARACTERS, WINDOW_LINES, text_before
 
 
 def file_of(lines: int, seed: int = 0) -> list[str]:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from model.adaptation import window_start
-from service.digests import BLOCK, EMPTY, Digests
 from service.errors import Resync
-from service.tails import fit, pack
+from service.sessions.digests import BLOCK, EMPTY, Digests
+from service.sessions.tails import fit, pack
 
 RECORD_LIMIT = 16_384
 """The bytes that a record may take, for any text, when a state takes up to STATE_LIMIT."""

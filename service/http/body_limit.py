@@ -4,8 +4,8 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.error_format import respond
 from service.errors import TooLarge
+from service.http.error_format import respond
 
 # The texts that can be long, as they begin in a body that was not read to its end. A quote inside
 # a JSON string has a backslash before it.

@@ -3,13 +3,13 @@
 import asyncio
 import time
 
+from service.batching.scheduler import Scheduler
 from service.completions import Completions
-from service.copies import Copies
 from service.errors import StartupError
 from service.models import Models
-from service.scheduler import Scheduler
-from service.sealing import Plain, Seal, Sealed, keys_of
 from service.sessionless import Sessionless
+from service.sessions.record_cache import Copies
+from service.sessions.sealing import Plain, Seal, Sealed, keys_of
 from service.settings import Settings
 from service.stores import BatchedStore, Store, open_store, shown
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
-from service.digests import BLOCK, EMPTY, Digests
+from service.sessions.digests import BLOCK, EMPTY, Digests
 
 # Who deletes so many characters at most still types; who goes back further may come again.
 NEAR = 32

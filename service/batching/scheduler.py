@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from model.runtime import Runtime
+from service.batching.batch import Lane, Request
+from service.batching.continuations import Predictions
+from service.batching.page_cache import Pages
+from service.batching.sequence import Computed, Job
 from service.errors import ComputationFailed, Overloaded
-from service.faults import log_fault
-from service.lane import Lane, Request
-from service.pages import Pages
-from service.predictions import Predictions
-from service.rows import Computed, Job
+from service.http.faults import log_fault
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from model.decoding import MOST_ALTERNATIVES
 from model.errors import TextError
 from model.outlook import predicted
 from model.runtime import Runtime
+from service.batching.continuations import Predictions
+from service.batching.page_cache import Pages
+from service.batching.sequence import Computed, Job, Row
 from service.errors import ComputationFailed
-from service.faults import log_fault
-from service.pages import Pages
-from service.predictions import Predictions
-from service.rows import Computed, Job, Row
+from service.http.faults import log_fault
 
 log = logging.getLogger(__name__)
 

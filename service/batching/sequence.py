@@ -16,7 +16,7 @@ from model.decoder import Decoder
 from model.decoding import BEFORE, CharProbability, Completion, Options
 from model.outlook import Outlook, adapted
 from model.runtime import Pool, Runtime
-from service.predictions import KEPT_STEPS, Prediction, Step
+from service.batching.continuations import KEPT_STEPS, Prediction, Step
 
 # A page that lacks no more characters than this is brought to its text at once.
 NEAR = 16

@@ -5,8 +5,8 @@ import traceback
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.error_format import FAULT, respond_to_fault
 from service.errors import Problem, ServiceError
+from service.http.error_format import FAULT, respond_to_fault
 
 log = logging.getLogger(__name__)
 

@@ -8,15 +8,14 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Request, WebSocket
 
-from service import error_format
-from service.body_limit import BodyLimit
-from service.clients import unless_gone
-from service.complete import STREAM, complete, events
 from service.errors import NotReady, StoreUnavailable
-from service.faults import Faults
-from service.parts import TENANT, Parts
-from service.protocols import infill, openai
-from service.schema import (
+from service.http import error_format
+from service.http.body_limit import BodyLimit
+from service.http.complete import STREAM, complete, events
+from service.http.disconnect import unless_gone
+from service.http.faults import Faults
+from service.http.protocols import infill, openai
+from service.http.schema import (
     SESSION_PATTERN,
     CompleteRequest,
     CompleteResponse,
@@ -24,11 +23,12 @@ from service.schema import (
     ModelList,
     Status,
 )
+from service.http.streaming import EventStream, OnChars, Stream, streams
+from service.http.websocket import PATH as WEBSOCKET_PATH
+from service.http.websocket import Connection
+from service.resources import TENANT, Parts
 from service.settings import Settings
 from service.stores import StoreError
-from service.streaming import EventStream, OnChars, Stream, streams
-from service.websocket import PATH as WEBSOCKET_PATH
-from service.websocket import Connection
 
 DESCRIPTION = """Text autocompletion by a character-level recurrent network.
 

@@ -14,12 +14,11 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 
 from model.decoding import Completion, Options
-from service import error_format
-from service.clients import unless_gone
 from service.completions import Answer, Ask
-from service.faults import problem_of
-from service.parts import TENANT, Parts
-from service.protocols.openai_schema import (
+from service.http import error_format
+from service.http.disconnect import unless_gone
+from service.http.faults import problem_of
+from service.http.protocols.openai_schema import (
     DEFAULT_MAX_TOKENS,
     MOST_CHARACTERS,
     CompletionRequest,
@@ -29,9 +28,10 @@ from service.protocols.openai_schema import (
     ModelObjects,
     PromptTokensDetails,
 )
-from service.schema import MAX_CHARS, MAX_LINES
-from service.sessions import Prefix
-from service.streaming import Chars, EventStream, OnChars, Stream, event, streams
+from service.http.schema import MAX_CHARS, MAX_LINES
+from service.http.streaming import Chars, EventStream, OnChars, Stream, event, streams
+from service.resources import TENANT, Parts
+from service.sessions.rules import Prefix
 
 FinishReason = Literal["stop", "length"]
 

@@ -10,17 +10,17 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from model.decoding import Completion, Options
-from service import error_format
-from service.clients import unless_gone
 from service.completions import Answer, Ask
 from service.errors import NotReady
-from service.faults import problem_of
-from service.parts import TENANT, Parts
-from service.protocols.infill_schema import ANY_SEED, Health, InfillRequest, InfillResponse
-from service.protocols.windows import text_before
-from service.schema import MAX_CHARS, MAX_LINES
-from service.sessions import Prefix
-from service.streaming import Chars, EventStream, OnChars, Stream, event, streams
+from service.http import error_format
+from service.http.disconnect import unless_gone
+from service.http.faults import problem_of
+from service.http.protocols.infill_schema import ANY_SEED, Health, InfillRequest, InfillResponse
+from service.http.protocols.infill_text import text_before
+from service.http.schema import MAX_CHARS, MAX_LINES
+from service.http.streaming import Chars, EventStream, OnChars, Stream, event, streams
+from service.resources import TENANT, Parts
+from service.sessions.rules import Prefix
 
 PATH = "/infill"
 HEALTH = "/health"

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.sessions import Record
+from service.sessions.rules import Record
 
 
 @dataclass(frozen=True)

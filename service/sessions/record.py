@@ -8,9 +8,9 @@ import struct
 import zlib
 from hashlib import blake2b
 
-from service.digests import BLOCK, DIGEST_SIZE
-from service.sessions import Record, Snapshot
-from service.tails import pack, unpack
+from service.sessions.digests import BLOCK, DIGEST_SIZE
+from service.sessions.rules import Record, Snapshot
+from service.sessions.tails import pack, unpack
 
 MAGIC = b"nextchar"
 FORMAT = 3

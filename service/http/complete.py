@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 from model.decoding import CharProbability
 from model.outlook import next_characters
-from service import error_format
 from service.completions import Answer, Ask, Completions
-from service.faults import problem_of
-from service.schema import (
+from service.http import error_format
+from service.http.faults import problem_of
+from service.http.schema import (
     Alternative,
     Character,
     Characters,
@@ -18,8 +18,8 @@ from service.schema import (
     NextCharacter,
     Usage,
 )
-from service.sessions import Edit, Prefix
-from service.streaming import OnChars, Stream, event
+from service.http.streaming import OnChars, Stream, event
+from service.sessions.rules import Edit, Prefix
 
 PATH = "/complete"
 STREAM = {

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validat
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from service.protocols.neutral import Neutral
-from service.schema import MAX_STOP_CHARACTERS, Text, WholeNumbers, utf8
+from service.http.protocols.neutral import Neutral
+from service.http.schema import MAX_STOP_CHARACTERS, Text, WholeNumbers, utf8
 
 MOST_PROMPTS = 16
 MOST_CHOICES = 16

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.errors import CODES, RETRY_AFTER_SECONDS, Problem, ServiceError
-from service.protocols import forms
+from service.http.protocols import errors as forms
 
 # What an unknown field's name may add to an answer.
 LONGEST_FIELD = 100

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from model.decoding import MOST_ALTERNATIVES
-from service.protocols.neutral import Neutral
-from service.schema import MAX_STOP_CHARACTERS, MAX_STOPS, Text, WholeNumbers, utf8
+from service.http.protocols.neutral import Neutral
+from service.http.schema import MAX_STOP_CHARACTERS, MAX_STOPS, Text, WholeNumbers, utf8
 
 MOST_PIECES = 256
 MOST_FIELDS = 64

@@ -1,0 +1,1 @@
+"""One thread that computes for all requests, many sequences a step."""

@@ -1,0 +1,1 @@
+"""A session: the rules of what to compute and keep, and its record."""
