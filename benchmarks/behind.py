@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 
 from model.adaptation import Page, page_text, window_start
-from model.branches import Branches
 from model.checkpoint import load
 from model.completing import run
-from model.decoder import Decoder
-from model.decoding import BEFORE, Options
+from model.decoding.branches import Branches
+from model.decoding.decoder import Decoder
+from model.decoding.options import BEFORE, Options
 from model.runtime import Runtime
 from model.typist import press
 

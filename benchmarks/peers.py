@@ -47,7 +47,7 @@ def _network_step(checkpoint: Checkpoint, ids: Ids) -> Step:
     """The network as it was trained, in torch's eager mode."""
     import torch
 
-    from model.network import Network
+    from model.network.network import Network
 
     torch.set_num_threads(1)
     network = Network(checkpoint.config)

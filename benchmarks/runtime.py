@@ -23,8 +23,8 @@ from benchmarks import limits, peers
 from benchmarks.machine import processor
 from benchmarks.timing import best_seconds
 from model.checkpoint import Checkpoint, Weights, expected_shapes, load, save
-from model.config import NetworkConfig
-from model.contexts import pack_bits
+from model.network.config import NetworkConfig
+from model.network.contexts import pack_bits
 from model.runtime import Pool, Runtime, backends
 
 GREEDY_STEPS = 24

@@ -28,7 +28,7 @@ from benchmarks.served import ROOT, service
 from benchmarks.timing import best_seconds
 from model.checkpoint import load
 from model.completing import complete
-from model.decoding import Options
+from model.decoding.options import Options
 from model.runtime import Runtime
 
 TEXT = "".join(

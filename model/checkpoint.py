@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
-from model.config import NetworkConfig
-from model.contexts import LEVELS, are_levels
 from model.errors import CheckpointError
+from model.network.config import NetworkConfig
+from model.network.contexts import LEVELS, are_levels
 from model.vocabulary import Vocabulary
 
 Weights = dict[str, NDArray[Any]]

@@ -7,10 +7,10 @@ equal this one's, bit for bit.
 from dataclasses import dataclass
 
 from model.adaptation import Adaptation, page_text, window_start
-from model.branches import Branches
-from model.decoder import Decoder
-from model.decoding import BEFORE, Completion, Options
-from model.outlook import next_characters, predicted
+from model.decoding.branches import Branches
+from model.decoding.decoder import Decoder
+from model.decoding.next_step import next_characters, predicted
+from model.decoding.options import BEFORE, Completion, Options
 from model.runtime import Pool, Runtime
 
 

@@ -3,8 +3,8 @@
 import secrets
 from collections.abc import Iterator
 
+from model.decoding.sampling import Sampler, Sampling
 from model.runtime import Runtime
-from model.sampling import Sampler, Sampling
 
 
 def generate(

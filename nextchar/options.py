@@ -8,7 +8,7 @@ import typer
 from nextchar.errors import UsageError
 
 if TYPE_CHECKING:
-    from model.decoding import Options
+    from model.decoding.options import Options
 
 CheckpointOption = Annotated[
     Path, typer.Option("--checkpoint", metavar="DIR", help="The checkpoint's folder.")
@@ -62,7 +62,7 @@ def completion_options(**given: Any) -> "Options":
 
     Raises UsageError for a value that the model refuses.
     """
-    from model.decoding import Options
+    from model.decoding.options import Options
 
     try:
         return Options(**{name: value for name, value in given.items() if value is not None})

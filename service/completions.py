@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from model.decoding import Options
+from model.decoding.options import Options
 from model.errors import TextError
 from model.runtime import Runtime
 from service.batching.scheduler import Scheduler

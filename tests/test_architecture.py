@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-SERVING = ["model", "model.checkpoint", "model.decoding", "model.runtime", "service.http.app"]
+SERVING = [
+    "model",
+    "model.checkpoint",
+    "model.decoding.options",
+    "model.runtime",
+    "service.http.app",
+]
 
 
 def test_the_import_table_holds(root: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from model.cells import GRU, LSTM, Cell, Elman
+from model.network.cells import GRU, LSTM, Cell, Elman
 
 
 def torch_twin(cell: Cell) -> nn.RNNBase:

@@ -26,7 +26,7 @@ import torch
 from model import checkpoint
 from model.checkpoint import Checkpoint, Weights
 from model.errors import CheckpointError, ModelError
-from model.network import Network
+from model.network.network import Network
 from training.card import model_card
 from training.corpus import CorpusError, Selection, read
 from training.quantization import VALIDATED, QuantizationError, finish

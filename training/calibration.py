@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from model import checkpoint
 from model.calibration import Calibration
-from model.decoding import Options
+from model.decoding.options import Options
 from model.runtime import Runtime
 from training.card import model_card
 from training.evaluation import BINS, STRETCH, Session, calibration_error, equal_bins, type_out

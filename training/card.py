@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from model import checkpoint
-from model.config import NetworkConfig
 from model.errors import CheckpointError
+from model.network.config import NetworkConfig
 from training.evaluation import Evaluation
 
 LIMITS = """\

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model.candidate import Candidate, Rules
-from model.decoding import Options
+from model.decoding.candidate import Candidate, Rules
+from model.decoding.options import Options
 from model.runtime import Runtime
 from model.typist import press
 from training.flicker import flicker, together

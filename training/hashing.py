@@ -1,7 +1,7 @@
 """The contexts' hashes as tensor operations, so that a GPU finds the rows of what it reads.
 
-`model.contexts` says what a context is; this is the same arithmetic on tensors. A uint32 is held in
-an int64, whose products modulo 2⁶⁴ are right modulo 2³².
+`model.network.contexts` says what a context is; this is the same arithmetic on tensors. A uint32
+is held in an int64, whose products modulo 2⁶⁴ are right modulo 2³².
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.cells import State
-from model.contexts import BEFORE, FINISH, HISTORY, MULTIPLIER, MULTIPLIER_INVERSE, ORDER
-from model.embedding import ContextEmbedding
+from model.network.cells import State
+from model.network.contexts import BEFORE, FINISH, HISTORY, MULTIPLIER, MULTIPLIER_INVERSE, ORDER
+from model.network.embedding import ContextEmbedding
 
 _MASK = 0xFFFFFFFF
 

@@ -11,7 +11,7 @@ import torch
 
 from model import checkpoint
 from model.checkpoint import Checkpoint
-from model.config import NetworkConfig
+from model.network.config import NetworkConfig
 from model.vocabulary import Vocabulary
 from training.allocator import keep_freed_memory
 from training.card import model_card

@@ -24,8 +24,8 @@ from model.adaptation.index import LIMIT
 from model.adaptation.parameters import PREFIX, Parameters
 from model.checkpoint import Checkpoint, Weights
 from model.errors import ModelError
-from model.forecast import Forecast
 from model.runtime import Ids, Runtime
+from model.runtime.network_output import Forecast
 from training.card import model_card
 from training.corpus import CorpusError, Document, Selection, read
 from training.scorer import Examples, Scorer

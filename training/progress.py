@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from model.config import NetworkConfig
+from model.network.config import NetworkConfig
 from training.corpus import Corpus
 from training.history import History
 from training.quantization import Cost

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model import checkpoint
 from model.checkpoint import Checkpoint, Weights
-from model.network import Network
+from model.network.network import Network
 from model.runtime import Ids, Runtime
 from model.runtime.clipping import clipped
 from training.card import model_card

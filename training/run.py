@@ -18,12 +18,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 from torch import Tensor
 
-from model.cells import State
 from model.checkpoint import Checkpoint, replace
-from model.config import NetworkConfig
-from model.contexts import pack_bits
-from model.embedding import ContextEmbedding
-from model.network import Network
+from model.network.cells import State
+from model.network.config import NetworkConfig
+from model.network.contexts import pack_bits
+from model.network.embedding import ContextEmbedding
+from model.network.network import Network
 from training.hashing import TensorContexts
 from training.history import History, Measurement
 from training.presets import Preset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from model.network import Network
+from model.network.network import Network
 from model.vocabulary import Vocabulary
 
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from model.adaptation import Adaptation, Cursor
 from model.calibration import Calibration
-from model.candidate import Candidate, Rules
-from model.decoding import Completion, Options
-from model.outlook import Outlook, outlooks
+from model.decoding.candidate import Candidate, Rules
+from model.decoding.next_step import Outlook, outlooks
+from model.decoding.options import Completion, Options
 from model.runtime import Pool, Runtime
 from model.vocabulary import Vocabulary
 from training.surprise import TOGETHER, Progress, Reading, ignore, window

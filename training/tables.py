@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.config import NetworkConfig
-from model.contexts import Contexts, ContextState
-from model.embedding import ContextEmbedding
+from model.network.config import NetworkConfig
+from model.network.contexts import Contexts, ContextState
+from model.network.embedding import ContextEmbedding
 
 PASSAGE, SHORTEST, PASSAGES = 16_000, 500, 64
 """Ids of a passage at the most, a longer document being several; of little text they are shorter,

@@ -14,8 +14,8 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from model.cells import GRU, LSTM, Cell, Elman, State
-from model.network import Network
+from model.network.cells import GRU, LSTM, Cell, Elman, State
+from model.network.network import Network
 from training.fused import FusedLSTM
 
 
@@ -46,7 +46,7 @@ class _ElmanSteps(Function):
 
 
 class _GRUSteps(Function):
-    """The gated recurrent unit as in `model.cells.GRU`, with the bias c beside the product."""
+    """The GRU as in `model.network.cells.GRU`, with the bias c beside the product."""
 
     @staticmethod
     def forward(
@@ -92,7 +92,7 @@ class _GRUSteps(Function):
 
 
 class _LSTMSteps(Function):
-    """Long short-term memory as in `model.cells.LSTM`."""
+    """Long short-term memory as in `model.network.cells.LSTM`."""
 
     @staticmethod
     def forward(

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from model.network import Network
+from model.network.network import Network
 from model.vocabulary import Vocabulary
 from training.corpus import Document
 from training.streams import IGNORED

@@ -37,7 +37,7 @@ from benchmarks.quality.texts import (
     standard_library,
     text_set,
 )
-from model.decoding import Options
+from model.decoding.options import Options
 from model.errors import ModelError
 from training.corpus import CorpusError
 

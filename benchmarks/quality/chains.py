@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.value import best_length
+from model.decoding.expected_saving import best_length
 from training.evaluation import Milliseconds
 
 

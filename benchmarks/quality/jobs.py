@@ -12,7 +12,7 @@ from benchmarks.quality import networks, peers
 from benchmarks.quality.rows import Row
 from benchmarks.quality.texts import SETS, Span, TextSet
 from model.checkpoint import replace
-from model.decoding import Options
+from model.decoding.options import Options
 
 
 @dataclass(frozen=True)

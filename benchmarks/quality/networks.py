@@ -11,7 +11,7 @@ from benchmarks.quality.rows import Row, Typed, type_spans, typed
 from benchmarks.quality.texts import Span, TextSet
 from model.adaptation import is_primed
 from model.checkpoint import load
-from model.decoding import Options
+from model.decoding.options import Options
 from model.runtime import Runtime
 from training.evaluation import time_suggestions
 from training.suggestions import best, networks, suggest

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.quality.chains import Chain, Step
 from benchmarks.quality.healing import Choice, Pieces, Probabilities, choose, taken_away
 from benchmarks.quality.missing import INSTALL, Missing
-from model.behind import LINE_ENDS
+from model.decoding.suffix import LINE_ENDS
 
 CONTEXT = 8192
 """Tokens that one context holds."""

@@ -18,7 +18,7 @@ from model.adaptation.parameters import PREFIX, Parameters, from_arrays
 from model.adaptation.plain import PlainEngine
 from model.checkpoint import Checkpoint
 from model.errors import ModelError
-from model.forecast import Forecast
+from model.runtime.network_output import Forecast
 from model.vocabulary import Vocabulary
 
 __all__ = [

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.adaptation.index import Ids, Index, Symbols
 from model.adaptation.parameters import Int8s, Int16s, Parameters
-from model.forecast import Forecast
+from model.runtime.network_output import Forecast
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.integer]

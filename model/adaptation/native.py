@@ -15,7 +15,7 @@ from model.adaptation import tables
 from model.adaptation.engine import Collected, Cursor, Engine, Floats, Integers, Stale
 from model.adaptation.index import Ids, Index, Symbols
 from model.adaptation.parameters import OWN, SHARED, Parameters
-from model.forecast import Forecast
+from model.runtime.network_output import Forecast
 
 LIBRARY = Path(__file__).with_name("_adapt.so")
 LAYOUT: Final = 3

@@ -20,7 +20,7 @@ from model.adaptation.parameters import (
     Int16s,
 )
 from model.adaptation.plain_index import GROUPS, SPAN, Context, PlainIndex
-from model.forecast import Forecast
+from model.runtime.network_output import Forecast
 
 FLAG: Final = 64
 FLOOR: Final = np.float32(2.0**-20)

@@ -7,8 +7,8 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contexts import ContextState
 from model.errors import ModelError
+from model.network.contexts import ContextState
 
 Ids = NDArray[np.int32]
 Slots = Sequence[int] | NDArray[np.int32] | NDArray[np.int64]

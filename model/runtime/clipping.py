@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint, Weights
-from model.contexts import ContextState
+from model.network.contexts import ContextState
 from model.runtime import Runtime
 from model.runtime.arithmetic import ACTIVATION, Floats, quantize
 from model.runtime.pool import Ids

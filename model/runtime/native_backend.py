@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contexts import ZERO, pack_rows
-from model.forecast import Forecast
+from model.network.contexts import ZERO, pack_rows
 from model.runtime import border
 from model.runtime import native_library as native
 from model.runtime.arithmetic import Floats, quantize
+from model.runtime.network_output import Forecast
 from model.runtime.pool import Ids, Pool, Slots, longest_first
 from model.runtime.quantized import HashedContexts, Product, QuantizedNetwork
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contexts import STATE_SIZE, ContextState
+from model.network.contexts import STATE_SIZE, ContextState
 from model.runtime import border
 from model.runtime.arithmetic import ACTIVATION, SPREAD, Floats, f32, quantize, sigmoid, tanh
 from model.runtime.pool import Pool, Slots

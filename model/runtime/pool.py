@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import PoolFull
-from model.forecast import Forecast
 from model.runtime import border
 from model.runtime.arithmetic import Floats, exponentials
 from model.runtime.border import Ids, Slots
+from model.runtime.network_output import Forecast
 from model.runtime.quantized import QuantizedNetwork
 
 __all__ = ["Ids", "Pool", "Slots", "longest_first"]

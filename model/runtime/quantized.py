@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
-from model.config import NetworkConfig
-from model.contexts import STATE_SIZE, Contexts, PackedTable, are_levels
 from model.errors import ModelError
+from model.network.config import NetworkConfig
+from model.network.contexts import STATE_SIZE, Contexts, PackedTable, are_levels
 from model.runtime.arithmetic import Floats
 
 Int8s = NDArray[np.int8]

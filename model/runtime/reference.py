@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.config import NetworkConfig
-from model.contexts import PackedTable
+from model.network.config import NetworkConfig
+from model.network.contexts import PackedTable
 from model.runtime import arithmetic
 from model.runtime.quantized import Layer, Product, QuantizedNetwork
 

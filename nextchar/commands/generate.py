@@ -41,9 +41,9 @@ def generate(
     Example: nextchar generate "def " --checkpoint checkpoints/python --seed 1
     """
     from model.checkpoint import load
+    from model.decoding.sampling import Sampling
     from model.generating import generate as generate_text
     from model.runtime import Runtime
-    from model.sampling import Sampling
 
     try:
         sampling = Sampling(temperature, top_k, top_p, min_p)

@@ -9,9 +9,9 @@ from itertools import islice
 import numpy as np
 
 from model.adaptation import Page
-from model.decoding import MOST_ALTERNATIVES
+from model.decoding.next_step import predicted
+from model.decoding.options import MOST_ALTERNATIVES
 from model.errors import TextError
-from model.outlook import predicted
 from model.runtime import Runtime
 from service.batching.continuations import Predictions
 from service.batching.page_cache import Pages

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from model.outlook import Outlook
+from model.decoding.next_step import Outlook
 
 # A longer prediction is kept up to here: beyond it the next keystrokes compute on as usual. A step
 # of a network of 512 units takes 4.1 KB.

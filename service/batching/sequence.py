@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from model.adaptation import Cursor, Page, page_text
 from model.adaptation.page import common_length
-from model.branches import Branches
-from model.decoder import Decoder
-from model.decoding import BEFORE, CharProbability, Completion, Options
-from model.outlook import Outlook, adapted
+from model.decoding.branches import Branches
+from model.decoding.decoder import Decoder
+from model.decoding.next_step import Outlook, adapted
+from model.decoding.options import BEFORE, CharProbability, Completion, Options
 from model.runtime import Pool, Runtime
 from service.batching.continuations import KEPT_STEPS, Prediction, Step
 

@@ -4,8 +4,8 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 
-from model.decoding import CharProbability
-from model.outlook import next_characters
+from model.decoding.next_step import next_characters
+from model.decoding.options import CharProbability
 from service.completions import Answer, Ask, Completions
 from service.http import error_format
 from service.http.faults import problem_of

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from model.decoding import MOST_ALTERNATIVES, MOST_LINES, FinishReason, Options
+from model.decoding.options import MOST_ALTERNATIVES, MOST_LINES, FinishReason, Options
 
 SESSION_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
 # The largest integer that every JSON reader keeps exactly (RFC 8259, section 6).

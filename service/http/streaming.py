@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
-from model.decoding import CharProbability
+from model.decoding.options import CharProbability
 
 Chars = tuple[CharProbability, ...]
 OnChars = Callable[[int, Chars], None]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from model.checkpoint import load
-from model.decoding import Options
+from model.decoding.options import Options
 from model.runtime import Runtime
 from tests.cli.command import Command
 from training.evaluation import evaluate

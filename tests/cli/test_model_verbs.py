@@ -9,7 +9,7 @@ import pytest
 
 from model.checkpoint import load
 from model.completing import complete
-from model.decoding import Options
+from model.decoding.options import Options
 from model.runtime import Runtime
 from service.http.schema import CompleteResponse
 from tests.cli.command import Command, Start

@@ -26,7 +26,7 @@ def test_quoted_lines_stand_in_the_file(file: str, code: str, root: Path) -> Non
 
 
 def test_the_equations_of_all_three_cells_are_beside_their_lines() -> None:
-    quoted = "".join(code for file, code in QUOTED if file == "model/cells.py")
+    quoted = "".join(code for file, code in QUOTED if file == "model/network/cells.py")
     text = PAGE.read_text("utf-8")
     for equation, line in (
         ("h_t = tanh(U x_t + W h_{t-1} + b)", "torch.tanh(projected + h @ self.W.t())"),

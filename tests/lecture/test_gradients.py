@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.cells import Elman
-from model.config import NetworkConfig
-from model.network import Network
+from model.network.cells import Elman
+from model.network.config import NetworkConfig
+from model.network.network import Network
 from tests.cli.command import Command
 from training.gradients import report
 from training.gradients.experiment import Experiment, Figures, Settings

@@ -7,10 +7,10 @@ import pytest
 
 from model.checkpoint import load
 from model.completing import complete
-from model.decoding import Options
+from model.decoding.options import Options
+from model.decoding.sampling import Sampling
 from model.generating import generate
 from model.runtime import Runtime
-from model.sampling import Sampling
 from training.lecture import hello
 
 

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from model.completing import complete
+from model.decoding.sampling import Sampling, draw
 from model.generating import generate
 from model.runtime import Runtime
-from model.sampling import Sampling, draw
 from training.corpus import Selection, read
 from training.loop import train
 from training.presets import PRESETS

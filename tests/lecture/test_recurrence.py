@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.cells import CELLS, GRU, Cell
-from model.config import NetworkConfig
-from model.network import Network
+from model.network.cells import CELLS, GRU, Cell
+from model.network.config import NetworkConfig
+from model.network.network import Network
 from tests.torch_twin import torch_twin
 
 INPUTS, HIDDEN, BATCH, TIME = 3, 4, 2, 6

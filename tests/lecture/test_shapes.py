@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from model.completing import complete
-from model.decoding import Options
+from model.decoding.options import Options
+from model.decoding.sampling import Sampling
 from model.generating import generate
 from model.runtime import Runtime
-from model.sampling import Sampling
 from tests.service.running import running
 from tests.tiny import CHARACTERS
 from training.lecture import variants

@@ -9,8 +9,8 @@ import torch
 
 from model import checkpoint as checkpoints
 from model.checkpoint import load
-from model.config import NetworkConfig
-from model.network import Network
+from model.network.config import NetworkConfig
+from model.network.network import Network
 from tests.cli.command import Command
 from tests.tiny import save_tiny_checkpoint
 from training.units.activations import Unit, read

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.cells import CELLS, State
-from model.config import NetworkConfig
-from model.network import Network
+from model.network.cells import CELLS, State
+from model.network.config import NetworkConfig
+from model.network.network import Network
 from training.lecture.graph import Graph, Step, as_text
 from training.unrolled import forward
 

@@ -1,11 +1,11 @@
-"""model.behind: what stands behind the cursor, and brackets and quotes that editors put there."""
+"""suffix: what stands behind the cursor, and brackets and quotes that editors put there."""
 
 from dataclasses import replace
 
 import pytest
 
-from model.behind import next_line, unclosed
-from model.decoding import BEFORE, Options
+from model.decoding.options import BEFORE, Options
+from model.decoding.suffix import next_line, unclosed
 from tests.model.test_candidate import VOCABULARY, candidate
 from tests.model.test_candidate import decode as decode_any
 

@@ -1,11 +1,11 @@
-"""model.candidate: one candidate, fed the ids of a text as a network would that predicts this."""
+"""candidate: one candidate, fed the ids of a text as a network would that predicts this."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model.calibration import Calibration
-from model.candidate import SEARCHED, Candidate, Rules
-from model.decoding import CharProbability, Completion, Options
+from model.decoding.candidate import SEARCHED, Candidate, Rules
+from model.decoding.options import CharProbability, Completion, Options
 from model.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary("\n\r abcdefghijklmnopqrstuvwxyz().-")

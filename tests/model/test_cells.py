@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.cells import CELLS, LSTM, Cell
+from model.network.cells import CELLS, LSTM, Cell
 from tests.torch_twin import torch_twin
 
 INPUTS, HIDDEN, BATCH, TIME = 5, 16, 3, 7

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from model import checkpoint
-from model.config import NetworkConfig
-from model.contexts import pack_bits
 from model.errors import CheckpointError
+from model.network.config import NetworkConfig
+from model.network.contexts import pack_bits
 from tests.tiny import LEVELS, save_tiny_checkpoint
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from model.checkpoint import load
 from model.completing import complete
-from model.decoding import Options
+from model.decoding.next_step import next_characters
+from model.decoding.options import Options
 from model.errors import TextError
-from model.outlook import next_characters
 from model.runtime import Runtime
 from model.vocabulary import Vocabulary
 from tests.tiny import save_tiny_checkpoint

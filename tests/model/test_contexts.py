@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.config import CONTEXTS, NetworkConfig
-from model.contexts import (
+from model.network.config import CONTEXTS, NetworkConfig
+from model.network.contexts import (
     STATE_SIZE,
     Contexts,
     ContextState,

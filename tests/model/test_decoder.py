@@ -1,4 +1,4 @@
-"""model.decoder: alternatives, draws, and what fits the text behind the cursor."""
+"""decoder: alternatives, draws, and what fits the text behind the cursor."""
 
 import random
 from dataclasses import replace
@@ -10,10 +10,10 @@ import pytest
 
 from model.checkpoint import load
 from model.completing import Answer, complete
-from model.decoder import Decoder
-from model.decoding import Completion, Options
-from model.fitting import READ
-from model.outlook import Outlook
+from model.decoding.decoder import Decoder
+from model.decoding.fitting import READ
+from model.decoding.next_step import Outlook
+from model.decoding.options import Completion, Options
 from model.runtime import Runtime
 from model.vocabulary import Speller
 from tests.model.test_sampling import DRAWS, chi_square_excess

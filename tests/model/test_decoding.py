@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from model.decoding import CharProbability, Completion, Options
+from model.decoding.options import CharProbability, Completion, Options
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""model.ending: loops, and suggestions of several lines."""
+"""ending: loops, and suggestions of several lines."""
 
 import pytest
 
-from model.decoding import Options
-from model.ending import trimmed
+from model.decoding.ending import trimmed
+from model.decoding.options import Options
 from tests.model.test_candidate import decode
 
 LINES = Options(max_chars=200, max_lines=10)

@@ -1,9 +1,9 @@
-"""model.fitting: which candidates can be compared by the text behind the cursor."""
+"""fitting: which candidates can be compared by the text behind the cursor."""
 
 import pytest
 
-from model.decoding import Options
-from model.fitting import joins
+from model.decoding.fitting import joins
+from model.decoding.options import Options
 from tests.model.test_candidate import fed
 
 

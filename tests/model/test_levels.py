@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from model.contexts import ZERO
-from model.levels import fit_levels
+from model.network.codebook import fit_levels
+from model.network.contexts import ZERO
 
 
 def test_levels_are_those_of_the_numbers_where_there_are_few() -> None:

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from model.cells import CELLS
 from model.checkpoint import expected_shapes
-from model.config import NetworkConfig
-from model.contexts import pack_bits
-from model.network import Network
+from model.network.cells import CELLS
+from model.network.config import NetworkConfig
+from model.network.contexts import pack_bits
+from model.network.network import Network
 
 CONTEXTS = NetworkConfig(
     "lstm", 2, 16, "abc", contexts=("2", "4", "word"), context_width=8, context_bits=16

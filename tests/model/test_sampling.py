@@ -1,4 +1,4 @@
-"""model.sampling: what is drawn, how often, on every machine, and that bytes make characters."""
+"""sampling: what is drawn, how often, on every machine, and that bytes make characters."""
 
 import math
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.sampling import Sampler, Sampling, draw, random_at
+from model.decoding.sampling import Sampler, Sampling, draw, random_at
 from model.vocabulary import Vocabulary
 
 PROBABILITIES = np.array([0.1, 0.4, 0.2, 0.3], dtype=np.float32)
@@ -115,7 +115,7 @@ def test_a_place_has_its_own_numbers_whatever_came_before() -> None:
 def test_one_seed_draws_the_same_in_another_process_and_as_it_always_did() -> None:
     program = (
         "import numpy as np\n"
-        "from model.sampling import Sampling, draw, random_at\n"
+        "from model.decoding.sampling import Sampling, draw, random_at\n"
         "p = (np.arange(1, 200) ** 2).astype(np.float32)\n"
         "print([draw(p, Sampling(0.7, 150, 0.95, 0.001), random_at(5, n)) for n in range(12)])"
     )

@@ -1,4 +1,4 @@
-"""model.value: the cut at which the typist saves most, and that it never moves back."""
+"""expected_saving: the cut at which the typist saves most, and that it never moves back."""
 
 from itertools import accumulate, pairwise
 from operator import mul
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.decoding.expected_saving import best_length
 from model.typist import word_ends
-from model.value import best_length
 
 TEXTS = st.text("ab_ (),.\n", min_size=1, max_size=20)
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 
 from model.adaptation import window_start
-from model.decoding import Options
+from model.decoding.options import Options
 from model.runtime import Runtime
 from service.batching.batch import Lane, Request
 from service.batching.scheduler import Scheduler

@@ -16,7 +16,7 @@ import httpx
 import uvicorn
 
 from model.completing import complete
-from model.decoding import Options
+from model.decoding.options import Options
 from model.runtime import Runtime
 from service.http.app import create_app
 from service.resources import Parts

@@ -192,7 +192,7 @@ async def test_a_character_that_a_model_cannot_spell_names_the_text(tmp_path: An
     import numpy as np
 
     from model.checkpoint import expected_shapes, save
-    from model.config import NetworkConfig
+    from model.network.config import NetworkConfig
 
     config = NetworkConfig("elman", 1, 16, "helo", byte_fallback=False)
     weights = {name: np.zeros(shape, np.float32) for name, shape in expected_shapes(config).items()}

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.completing import complete
-from model.decoding import CharProbability, Options
+from model.decoding.options import CharProbability, Options
 from model.runtime import Runtime
 from model.runtime.backends import available
 from model.runtime.numpy_backend import NumpyPool

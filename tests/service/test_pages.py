@@ -6,7 +6,7 @@ import pytest
 
 from model.adaptation import Page, window_start
 from model.checkpoint import load
-from model.decoding import Options
+from model.decoding.options import Options
 from model.runtime import Runtime
 from service.batching.batch import LONGEST_READING, Lane
 from service.batching.continuations import Predictions

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message
 
 from model.completing import complete
-from model.decoding import Options
+from model.decoding.options import Options
 from model.runtime import Runtime
 from service.batching.batch import Lane
 from service.http.complete import events

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint, load
-from model.contexts import unpack_rows
 from model.errors import ModelError
-from model.network import Network
+from model.network.contexts import unpack_rows
+from model.network.network import Network
 from model.runtime import Runtime
 from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 from tests.training.quiet import quiet

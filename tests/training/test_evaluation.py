@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.candidate import Candidate, Rules
 from model.checkpoint import load
 from model.completing import complete
-from model.decoding import Options
+from model.decoding.candidate import Candidate, Rules
+from model.decoding.options import Options
+from model.decoding.sampling import Sampler, Sampling
 from model.runtime import Runtime
 from model.runtime.arithmetic import Floats
-from model.sampling import Sampler, Sampling
 from tests.model.adaptation.primed import primed
 from tests.tiny import save_tiny_checkpoint
 from training.evaluation import Session, calibration_error, evaluate, figures, sweep, type_with

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.cells import LSTM
+from model.network.cells import LSTM
 from training.fused import FusedLSTM
 from training.unrolled import unroll
 

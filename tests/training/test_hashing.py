@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.config import NetworkConfig
-from model.contexts import pack_bits
-from model.embedding import ContextEmbedding
+from model.network.config import NetworkConfig
+from model.network.contexts import pack_bits
+from model.network.embedding import ContextEmbedding
 from training.hashing import TensorContexts
 
 CONFIG = NetworkConfig(

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from model.checkpoint import load
 from model.completing import complete
-from model.decoding import Options
+from model.decoding.options import Options
 from model.runtime import Runtime
 from tests.training.quiet import quiet
 from training.corpus import Corpus, Selection, read

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.numpy import save as serialize
 
 from model.checkpoint import load
-from model.config import NetworkConfig
+from model.network.config import NetworkConfig
 from tests.training.quiet import quiet
 from tests.training.small import SMALL as PRESET
 from training.corpus import Corpus, Document

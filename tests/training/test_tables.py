@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.config import NetworkConfig
-from model.contexts import Contexts, ContextState, pack_bits, unpack_rows
-from model.network import Network
+from model.network.config import NetworkConfig
+from model.network.contexts import Contexts, ContextState, pack_bits, unpack_rows
+from model.network.network import Network
 from training.tables import PASSAGE, RowAdagrad, choose_rows, count_rows
 from training.unrolled import forward
 

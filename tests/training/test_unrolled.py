@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.cells import CELLS, State
-from model.config import NetworkConfig
-from model.contexts import pack_bits
-from model.network import Network
+from model.network.cells import CELLS, State
+from model.network.config import NetworkConfig
+from model.network.contexts import pack_bits
+from model.network.network import Network
 from training.unrolled import forward
 
 START = 4

@@ -16,9 +16,9 @@ from pydantic import TypeAdapter
 from torch import Tensor
 from torch.nn import functional
 
-from model.cells import Elman
-from model.config import GATES, NetworkConfig
-from model.network import Network
+from model.network.cells import Elman
+from model.network.config import GATES, NetworkConfig
+from model.network.network import Network
 from model.vocabulary import Vocabulary
 from training.corpus import Document
 from training.gradients.measure import Flow, measure, set_spectral_radius

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from model.cells import Elman
-from model.network import Network
+from model.network.cells import Elman
+from model.network.network import Network
 
 SATURATED = 0.95
 """From this height on a squashing function lets less than a tenth of the gradient through."""

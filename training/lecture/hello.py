@@ -16,8 +16,8 @@ import torch
 from torch.nn import functional
 
 from model import checkpoint
-from model.config import NetworkConfig
-from model.network import Network
+from model.network.config import NetworkConfig
+from model.network.network import Network
 from training.lecture.graph import Graph, Step, Vectors
 
 WORD = "hello"

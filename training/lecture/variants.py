@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from model.completing import complete
-from model.decoding import Completion, Options
+from model.decoding.options import Completion, Options
+from model.decoding.sampling import Sampling
 from model.generating import generate
 from model.runtime import Runtime
-from model.sampling import Sampling
 from training.lecture.graph import Graph, Step
 from training.surprise import Score, read
 

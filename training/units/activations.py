@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
-from model.network import Network
+from model.network.network import Network
 
 PARTS = "hc"
 """The parts of a state in order: the hidden state, and in an LSTM the memory."""

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from model.decoding import Completion, Options
+from model.decoding.options import Completion, Options
 from service.completions import Answer, Ask
 from service.errors import NotReady
 from service.http import error_format

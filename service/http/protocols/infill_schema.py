@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from model.decoding import MOST_ALTERNATIVES
+from model.decoding.options import MOST_ALTERNATIVES
 from service.http.protocols.neutral import Neutral
 from service.http.schema import MAX_STOP_CHARACTERS, MAX_STOPS, Text, WholeNumbers, utf8
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 
-from model.decoding import Completion, Options
+from model.decoding.options import Completion, Options
 from service.completions import Answer, Ask
 from service.http import error_format
 from service.http.disconnect import unless_gone

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.quality.chains import GATES, Chain, Gate, Step, milliseconds
-from model.value import best_length
+from model.decoding.expected_saving import best_length
 
 # "return self": two tokens, the second of which is doubtful from its second character on.
 CHAIN = Chain(

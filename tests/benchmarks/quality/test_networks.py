@@ -9,7 +9,7 @@ from benchmarks.quality.rows import Row
 from benchmarks.quality.texts import Span, TextSet
 from model.checkpoint import load
 from model.completing import complete
-from model.decoding import Options
+from model.decoding.options import Options
 from model.runtime import Runtime
 from tests.tiny import save_tiny_checkpoint
 from training.evaluation import Session, figures, type_with

@@ -7,7 +7,7 @@ import numpy as np
 from model.adaptation.engine import Floats
 from model.adaptation.parameters import OWN, SHARED, VIEW, Int16s, Int32s, Parameters
 from model.checkpoint import Checkpoint
-from model.forecast import Forecast
+from model.runtime.network_output import Forecast
 
 UNITS = 64
 """Of the last layer of a random network."""

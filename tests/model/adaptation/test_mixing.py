@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from model.adaptation import Adaptation
 from model.adaptation.parameters import OWN, SHARED, Parameters
-from model.forecast import Forecast
 from model.runtime.arithmetic import Floats
+from model.runtime.network_output import Forecast
 from tests.model.adaptation.primed import UNITS, forecast, primed, random_parameters
 from tests.model.runtime.networks import random_checkpoint
 

@@ -13,7 +13,7 @@ from model.adaptation.index import LIMIT
 from model.adaptation.page import common_length
 from model.checkpoint import Checkpoint
 from model.errors import TextError
-from model.forecast import Forecast
+from model.runtime.network_output import Forecast
 from tests.model.adaptation.primed import forecast, primed
 from tests.model.runtime.networks import random_checkpoint
 

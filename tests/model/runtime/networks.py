@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from model.checkpoint import Checkpoint, Weights, expected_shapes
-from model.config import NetworkConfig
-from model.contexts import pack_bits
+from model.network.config import NetworkConfig
+from model.network.contexts import pack_bits
 from model.runtime import Pool
 from model.runtime.arithmetic import Floats
 from model.runtime.border import Slots

@@ -13,7 +13,7 @@ import torch
 
 from model.checkpoint import load
 from model.completing import complete
-from model.decoding import Options
+from model.decoding.options import Options
 from model.runtime import Pool, Runtime, backends
 from model.runtime.reference import Reference
 from tests.model.runtime.networks import CONTEXTS, everything, fixed_checkpoint, random_checkpoint

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.checkpoint import Checkpoint, save
-from model.config import CONTEXTS as EVERY
-from model.contexts import STATE_SIZE, Contexts, ContextState
 from model.errors import ModelError
+from model.network.config import CONTEXTS as EVERY
+from model.network.contexts import STATE_SIZE, Contexts, ContextState
 from model.runtime import Pool, Runtime, backends
 from model.runtime.reference import Reference
 from tests.model.runtime.networks import CONTEXTS, everything, random_checkpoint

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from model.completing import complete
-from model.decoding import Completion, Options
+from model.decoding.options import Completion, Options
 from model.runtime import Runtime
 from tests.service.protocols.editors import LINES_BEFORE, Buffer, Vim, VSCode
 from tests.service.running import Service, running

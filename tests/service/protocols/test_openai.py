@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from model.completing import complete
-from model.decoding import Completion, Options
+from model.decoding.options import Completion, Options
 from model.runtime import Runtime
 from tests.service.running import Service, listening, until
 

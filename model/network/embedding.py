@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.cells import State
-from model.config import NetworkConfig
-from model.contexts import HISTORY, Contexts, ContextState, KeptRows, pack_rows, unpack_rows
-from model.levels import fit_levels, nearest
+from model.network.cells import State
+from model.network.codebook import fit_levels, nearest
+from model.network.config import NetworkConfig
+from model.network.contexts import HISTORY, Contexts, ContextState, KeptRows, pack_rows, unpack_rows
 
 UNSEEN = 0.0
 ONE = 127

@@ -1,6 +1,6 @@
 """The text behind the cursor: where in a suggestion it begins, so that nothing is ever doubled."""
 
-from model.decoding import BEFORE
+from model.decoding.options import BEFORE
 
 LINE_ENDS = "\n\r"
 OPENING = {")": "(", "]": "[", "}": "{"}

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.candidate import Candidate
-from model.outlook import Outlook, Turn, Turns
+from model.decoding.candidate import Candidate
+from model.decoding.next_step import Outlook, Turn, Turns
 
 ROUNDS = 2
 

@@ -6,10 +6,10 @@ from copy import copy
 from itertools import takewhile
 
 from model.calibration import Calibration
-from model.decoding import CharProbability, Completion, FinishReason, Options
-from model.ending import End, Ending, trimmed
-from model.outlook import Outlook, next_characters
-from model.value import best_length
+from model.decoding.ending import End, Ending, trimmed
+from model.decoding.expected_saving import best_length
+from model.decoding.next_step import Outlook, next_characters
+from model.decoding.options import CharProbability, Completion, FinishReason, Options
 from model.vocabulary import Speller, Vocabulary
 
 SEARCHED = 0.02

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from model.adaptation import Cursor
-from model.outlook import Turn
+from model.decoding.next_step import Turn
 from model.runtime import Pool
 
 

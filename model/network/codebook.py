@@ -7,7 +7,7 @@ to the mean of its numbers, over and over.
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contexts import LEVELS, ZERO
+from model.network.contexts import LEVELS, ZERO
 
 ROUNDS = 40
 

@@ -11,9 +11,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from model.adaptation import Adaptation, Cursor
-from model.forecast import Forecast
 from model.runtime import Pool
 from model.runtime.arithmetic import Floats
+from model.runtime.network_output import Forecast
 from model.vocabulary import Vocabulary
 
 Result = TypeVar("Result")

@@ -18,8 +18,8 @@ LONGEST_OPENING = 100
 class NetworkConfig:
     """Cell, layers and hidden units of each layer, and the vocabulary that is read and predicted.
 
-    `contexts` are hashed (`model.contexts`) to rows of `context_width` numbers in a table of
-    2^`context_bits` rows, which the output layer reads beside the hidden state.
+    `contexts` are hashed (`model.network.contexts`) to rows of `context_width` numbers in a table
+    of 2^`context_bits` rows, which the output layer reads beside the hidden state.
 
     `opening` is read before every text that is served, after the start symbol: a line end tells a
     network that was trained on texts cut within lines that here a line begins.

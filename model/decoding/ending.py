@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from model.behind import BLANKS, LINE_ENDS, Behind, first_line, last_line
-from model.decoding import FinishReason, Options
+from model.decoding.options import FinishReason, Options
+from model.decoding.suffix import BLANKS, LINE_ENDS, Behind, first_line, last_line
 
 REPEATED = 24
 """A candidate that ends in copies of one piece, three or more, over this length is a loop."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.config import NetworkConfig
+from model.network.config import NetworkConfig
 
 UInt32s = NDArray[np.uint32]
 

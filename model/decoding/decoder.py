@@ -6,14 +6,14 @@ the states, a process for itself or a batch of many requests, tells it.
 
 from collections.abc import Sequence
 
-from model.beam import Path, alternatives, apart
 from model.calibration import Calibration
-from model.candidate import Candidate, Rules
-from model.decoding import CharProbability, Completion, Options
-from model.fitting import best_fit, joins
-from model.outlook import Outlook, Turn, Turns
+from model.decoding.beam import Path, alternatives, apart
+from model.decoding.candidate import Candidate, Rules
+from model.decoding.fitting import best_fit, joins
+from model.decoding.next_step import Outlook, Turn, Turns
+from model.decoding.options import CharProbability, Completion, Options
+from model.decoding.sampling import Sampler, Sampling
 from model.runtime.arithmetic import Floats
-from model.sampling import Sampler, Sampling
 from model.vocabulary import Vocabulary
 
 NOTHING = ("line_end", "suffix", "indentation", "invalid_bytes")

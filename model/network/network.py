@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.cells import CELLS, Cell, State
 from model.checkpoint import Weights
-from model.config import NetworkConfig
-from model.embedding import ContextEmbedding
+from model.network.cells import CELLS, Cell, State
+from model.network.config import NetworkConfig
+from model.network.embedding import ContextEmbedding
 
 
 class Network(nn.Module):

@@ -9,10 +9,10 @@ mantissa and exponent, which no length makes zero.
 from collections.abc import Sequence
 from math import frexp
 
-from model.behind import first_line
-from model.candidate import Candidate
+from model.decoding.candidate import Candidate
+from model.decoding.next_step import Outlook, Turn, Turns
+from model.decoding.suffix import first_line
 from model.errors import TextError
-from model.outlook import Outlook, Turn, Turns
 from model.vocabulary import Vocabulary
 
 READ = 32

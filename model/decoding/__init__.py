@@ -1,0 +1,1 @@
+"""From the next character's distribution to a suggestion."""

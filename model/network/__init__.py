@@ -1,0 +1,1 @@
+"""The network: cells, hashed contexts, and the shape that a config describes."""
