@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from training.surprise import Score
+    from training.evaluation.scoring import Score
 
 
 def next_table(following: Iterable[tuple[str, float]]) -> Table:

@@ -13,9 +13,9 @@ from model.adaptation import is_primed
 from model.checkpoint import load
 from model.decoding.options import Options
 from model.runtime import Runtime
-from training.evaluation import time_suggestions
-from training.suggestions import best, networks, suggest
-from training.surprise import read, window
+from training.evaluation.evaluation import time_suggestions
+from training.evaluation.scoring import read, window
+from training.evaluation.suggestions import best, networks, suggest
 
 Progress = Callable[[int], None]
 """Called with a number of characters that are done."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.quality.texts import Span, TextSet
-from training.evaluation import (
+from training.evaluation.evaluation import (
     Milliseconds,
     Session,
     Suggested,

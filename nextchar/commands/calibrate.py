@@ -34,8 +34,8 @@ def calibrate(
     from model.checkpoint import load
     from model.runtime import Runtime
     from nextchar.progress import progress_bar
-    from training import calibration as fitting
-    from training.evaluation import PASSES
+    from training.evaluation.evaluation import PASSES
+    from training.finishing import calibration as fitting
 
     check_target(json)
     check_folder(checkpoint)

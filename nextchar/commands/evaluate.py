@@ -21,7 +21,7 @@ from nextchar.writing import STANDARD_OUTPUT, check_folder, check_target, write_
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from training.evaluation import Evaluation, TypistFigures
+    from training.evaluation.evaluation import Evaluation, TypistFigures
 
 
 _TITLES = ("characters", "bits/char", "saved", "shown", "accepted", "cal. error")
@@ -64,9 +64,9 @@ def evaluate(
     from model.checkpoint import load
     from model.runtime import Runtime
     from nextchar.progress import progress_bar
-    from training.card import record as record_figures
-    from training.evaluation import PASSES
-    from training.evaluation import evaluate as evaluate_texts
+    from training.evaluation.evaluation import PASSES
+    from training.evaluation.evaluation import evaluate as evaluate_texts
+    from training.reporting.card import record as record_figures
 
     options = completion_options(max_chars=max_chars, min_confidence=min_confidence)
     check_target(json)

@@ -35,7 +35,7 @@ def score(
     from model.checkpoint import load
     from model.runtime import Runtime
     from nextchar.tables import score_table, surprise_table
-    from training.surprise import read
+    from training.evaluation.scoring import read
 
     body = read_text(text)
     if not body:

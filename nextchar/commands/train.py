@@ -129,10 +129,10 @@ def train(
     try:
         import torch
 
-        from training.loop import train as run
-        from training.quantization import QuantizationError
-        from training.run import ResumeError
-        from training.schedule import Budget
+        from training.finishing.quantization import QuantizationError
+        from training.loop.run import ResumeError
+        from training.loop.schedule import Budget
+        from training.loop.train import train as run
     except ModuleNotFoundError as error:
         raise UsageError(
             f"training needs {error.name}, which is not installed; "

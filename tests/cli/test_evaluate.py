@@ -9,7 +9,7 @@ from model.checkpoint import load
 from model.decoding.options import Options
 from model.runtime import Runtime
 from tests.cli.command import Command
-from training.evaluation import evaluate
+from training.evaluation.evaluation import evaluate
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from model.decoding.sampling import Sampling, draw
 from model.generating import generate
 from model.runtime import Runtime
 from training.corpus import Selection, read
-from training.loop import train
+from training.loop.schedule import Budget
+from training.loop.train import train
 from training.presets import PRESETS
-from training.progress import Progress
-from training.schedule import Budget
+from training.reporting.progress import Progress
 
 
 def test_a_temperature_sharpens_or_flattens_the_distribution() -> None:

@@ -18,8 +18,8 @@ from model.generating import generate
 from model.runtime import Runtime
 from tests.service.running import running
 from tests.tiny import CHARACTERS
+from training.evaluation.scoring import read
 from training.lecture import variants
-from training.surprise import read
 
 
 def distribution(runtime: Runtime, text: str) -> dict[str, float]:

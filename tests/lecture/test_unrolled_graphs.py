@@ -15,8 +15,8 @@ from torch.nn import functional
 from model.network.cells import CELLS, State
 from model.network.config import NetworkConfig
 from model.network.network import Network
+from training.backpropagation.unrolled import forward
 from training.lecture.graph import Graph, Step, as_text
-from training.unrolled import forward
 
 TIME = 5
 Loss = Callable[[Network], Tensor]

@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from training.progress import Progress
+from training.reporting.progress import Progress
 
 
 def quiet() -> Progress:

@@ -16,12 +16,12 @@ from model.runtime import Runtime
 from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 from tests.training.quiet import quiet
 from tests.training.small import SMALL
-from training import quantization
-from training.average import average, main
 from training.corpus import Corpus, Document
-from training.loop import train
-from training.schedule import Budget
-from training.validation import Validation
+from training.evaluation.validation import Validation
+from training.finishing import quantization
+from training.finishing.average import average, main
+from training.loop.schedule import Budget
+from training.loop.train import train
 
 TEXT = "the quick brown fox jumps over the lazy dog\n"
 

@@ -1,4 +1,4 @@
-"""training.calibration: the fitted map, and what it is worth on other documents."""
+"""training.finishing.calibration: the fitted map, and what it is worth on other documents."""
 
 from pathlib import Path
 
@@ -11,8 +11,17 @@ from model.calibration import Calibration
 from model.checkpoint import load
 from model.runtime import Runtime
 from tests.tiny import save_tiny_checkpoint
-from training.calibration import Report, Shown, applied, calibrate, fit, plot, shown, store
-from training.evaluation import calibration_error
+from training.evaluation.evaluation import calibration_error
+from training.finishing.calibration import (
+    Report,
+    Shown,
+    applied,
+    calibrate,
+    fit,
+    plot,
+    shown,
+    store,
+)
 
 
 def judged(seed: int, count: int = 3000, power: float = 2.0) -> Shown:

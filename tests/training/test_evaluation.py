@@ -1,4 +1,4 @@
-"""training.evaluation against the direct way: model.completing at every position it asks for."""
+"""evaluation against the direct way: model.completing at every position it asks for."""
 
 import math
 from dataclasses import replace
@@ -15,9 +15,16 @@ from model.runtime import Runtime
 from model.runtime.arithmetic import Floats
 from tests.model.adaptation.primed import primed
 from tests.tiny import save_tiny_checkpoint
-from training.evaluation import Session, calibration_error, evaluate, figures, sweep, type_with
-from training.suggestions import suggest
-from training.surprise import read
+from training.evaluation.evaluation import (
+    Session,
+    calibration_error,
+    evaluate,
+    figures,
+    sweep,
+    type_with,
+)
+from training.evaluation.scoring import read
+from training.evaluation.suggestions import suggest
 
 LOOSE = Options(max_chars=12, min_confidence=0.02)
 STRICTER = [replace(LOOSE, max_chars=m, min_confidence=c) for m in (3, 12) for c in (0.05, 0.4)]

@@ -1,4 +1,4 @@
-from training.flicker import Flicker, flicker, together
+from training.evaluation.flicker import Flicker, flicker, together
 
 
 def seen(text: str, *shown: str) -> Flicker:

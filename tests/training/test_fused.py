@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from model.network.cells import LSTM
-from training.fused import FusedLSTM
-from training.unrolled import unroll
+from training.backpropagation.fused import FusedLSTM
+from training.backpropagation.unrolled import unroll
 
 
 @pytest.mark.parametrize("time", [1, 2, 9])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model.network.config import NetworkConfig
 from model.network.contexts import pack_bits
 from model.network.embedding import ContextEmbedding
-from training.hashing import TensorContexts
+from training.contexts.hashing import TensorContexts
 
 CONFIG = NetworkConfig(
     "lstm",

@@ -16,10 +16,10 @@ from model.decoding.options import Options
 from model.runtime import Runtime
 from tests.training.quiet import quiet
 from training.corpus import Corpus, Selection, read
-from training.loop import train
+from training.loop.schedule import Budget
+from training.loop.train import train
 from training.presets import PRESETS, Preset
-from training.progress import Progress
-from training.schedule import Budget
+from training.reporting.progress import Progress
 
 LINE = "the quick brown fox jumps over the lazy dog\n"
 PRESET = replace(PRESETS["tiny"], hidden=32, learning_rate=2e-2, streams=4)

@@ -10,10 +10,10 @@ from model.adaptation.parameters import Parameters, from_arrays
 from model.checkpoint import Checkpoint, load
 from model.runtime import Runtime
 from tests.tiny import save_tiny_checkpoint
-from training import priming
 from training.corpus import Document
-from training.priming import choose, collect, main, prime
-from training.surprise import mean_bits, read
+from training.evaluation.scoring import mean_bits, read
+from training.finishing import priming
+from training.finishing.priming import choose, collect, main, prime
 
 
 def repetitive(seed: int, lines: int = 60) -> str:

@@ -11,10 +11,10 @@ from model.runtime import Runtime
 from tests.training.quiet import quiet
 from tests.training.small import SMALL
 from training.corpus import Corpus, Document
-from training.loop import train
+from training.finishing.quantization import LARGEST_COST, QuantizationError, finish
+from training.loop.schedule import Budget
+from training.loop.train import train
 from training.presets import PRESETS
-from training.quantization import LARGEST_COST, QuantizationError, finish
-from training.schedule import Budget
 
 LINE = "the quick brown fox jumps over the lazy dog\n"
 CORPUS = Corpus(

@@ -14,12 +14,12 @@ from model.checkpoint import load
 from model.network.config import NetworkConfig
 from tests.training.quiet import quiet
 from tests.training.small import SMALL as PRESET
+from training.backpropagation.steps import Step
 from training.corpus import Corpus, Document
-from training.loop import train
+from training.loop.run import TABLES_BEGIN, ResumeError, Run
+from training.loop.schedule import Budget
+from training.loop.train import train
 from training.presets import Preset
-from training.run import TABLES_BEGIN, ResumeError, Run
-from training.schedule import Budget
-from training.steps import Step
 
 TEXT = "the quick brown fox jumps over the lazy dog\n"
 CORPUS = Corpus(

@@ -1,6 +1,6 @@
 import pytest
 
-from training.schedule import Budget, Clock, learning_rate
+from training.loop.schedule import Budget, Clock, learning_rate
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero_as_a_cosine() -> None:

@@ -10,8 +10,8 @@ from model.adaptation.engine import Floats
 from model.adaptation.index import Symbols
 from model.adaptation.parameters import OWN, SHARED
 from model.adaptation.plain import PlainEngine
-from training import scorer
-from training.scorer import Examples, Scorer
+from training.finishing import scorer
+from training.finishing.scorer import Examples, Scorer
 
 
 def examples(places: int, seed: int = 0) -> Examples:

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from training.streams import IGNORED, windows
+from training.loop.streams import IGNORED, windows
 
 START = 99
 

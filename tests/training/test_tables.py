@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from model.network.config import NetworkConfig
 from model.network.contexts import Contexts, ContextState, pack_bits, unpack_rows
 from model.network.network import Network
-from training.tables import PASSAGE, RowAdagrad, choose_rows, count_rows
-from training.unrolled import forward
+from training.backpropagation.unrolled import forward
+from training.contexts.tables import PASSAGE, RowAdagrad, choose_rows, count_rows
 
 CONFIG = NetworkConfig(
     "lstm", 1, 16, "helo ", contexts=("2", "3", "word"), context_width=4, context_bits=16

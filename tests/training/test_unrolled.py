@@ -9,7 +9,7 @@ from model.network.cells import CELLS, State
 from model.network.config import NetworkConfig
 from model.network.contexts import pack_bits
 from model.network.network import Network
-from training.unrolled import forward
+from training.backpropagation.unrolled import forward
 
 START = 4
 

@@ -20,11 +20,11 @@ from model.network.cells import Elman
 from model.network.config import GATES, NetworkConfig
 from model.network.network import Network
 from model.vocabulary import Vocabulary
+from training.backpropagation.unrolled import forward
 from training.corpus import Document
+from training.evaluation.validation import Validation
 from training.gradients.measure import Flow, measure, set_spectral_radius
-from training.streams import IGNORED, Window, windows
-from training.unrolled import forward
-from training.validation import Validation
+from training.loop.streams import IGNORED, Window, windows
 
 HELD_OUT = 0.1
 """The last part of the text, on which gradients are measured and nothing is learnt."""

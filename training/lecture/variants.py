@@ -13,8 +13,8 @@ from model.decoding.options import Completion, Options
 from model.decoding.sampling import Sampling
 from model.generating import generate
 from model.runtime import Runtime
+from training.evaluation.scoring import Score, read
 from training.lecture.graph import Graph, Step
-from training.surprise import Score, read
 
 Following = tuple[tuple[str, float], ...]
 """Characters that may come next, the most probable first, with their probabilities."""

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from model.runtime import Runtime
-from model.runtime.clipping import clip_rows, clipped, input_moments
 from model.runtime.quantized import quantize_weights
 from tests.model.runtime.networks import CONTEXTS, random_checkpoint
+from training.finishing.clipping import clip_rows, clipped, input_moments
 
 
 def test_a_weight_on_a_unit_that_is_silent_is_cut() -> None:

@@ -11,9 +11,9 @@ from rich.progress import Progress as Bar
 
 from model.network.config import NetworkConfig
 from training.corpus import Corpus
-from training.history import History
-from training.quantization import Cost
-from training.schedule import Budget
+from training.finishing.quantization import Cost
+from training.loop.history import History
+from training.loop.schedule import Budget
 
 
 class Progress:

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from model.checkpoint import replace
-from training.history import History
+from training.loop.history import History
 
 
 def plot_loss(history: History, file: Path) -> None:

@@ -1,7 +1,8 @@
 """The LSTM's backpropagation through time for a GPU: each step one product and one kernel.
 
-The same sums as in `training.unrolled`, with what a step does elementwise fused by torch.compile,
-since on a GPU reading and writing memory is what it costs. Gates are kept in `precision`.
+The same sums as in `training.backpropagation.unrolled`, with what a step does elementwise fused by
+torch.compile, since on a GPU reading and writing memory is what it costs. Gates are kept in
+`precision`.
 """
 
 from __future__ import annotations

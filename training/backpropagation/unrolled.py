@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from model.network.cells import GRU, LSTM, Cell, Elman, State
 from model.network.network import Network
-from training.fused import FusedLSTM
+from training.backpropagation.fused import FusedLSTM
 
 
 class _ElmanSteps(Function):

@@ -24,11 +24,11 @@ from model.network.config import NetworkConfig
 from model.network.contexts import pack_bits
 from model.network.embedding import ContextEmbedding
 from model.network.network import Network
-from training.hashing import TensorContexts
-from training.history import History, Measurement
+from training.contexts.hashing import TensorContexts
+from training.contexts.tables import RowAdagrad, choose_rows, count_rows
+from training.loop.history import History, Measurement
+from training.loop.streams import Window, windows
 from training.presets import Preset
-from training.streams import Window, windows
-from training.tables import RowAdagrad, choose_rows, count_rows
 
 CPU = torch.device("cpu")
 TABLES_BEGIN = 2 * 64 * 64

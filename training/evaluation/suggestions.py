@@ -21,7 +21,7 @@ from model.decoding.next_step import Outlook, outlooks
 from model.decoding.options import Completion, Options
 from model.runtime import Pool, Runtime
 from model.vocabulary import Vocabulary
-from training.surprise import TOGETHER, Progress, Reading, ignore, window
+from training.evaluation.scoring import TOGETHER, Progress, Reading, ignore, window
 
 Ask = tuple[int, list[int]]
 """A slot, and the ids to step it by before its outlook is taken."""
@@ -72,8 +72,8 @@ def suggest(
 ) -> list[Suggestions]:
     """Decodes greedily from every position of every text, all stretches together.
 
-    `readings` are what training.surprise.read gave for the same texts, with states kept: a text
-    is cut at them, and the stretches run side by side.
+    `readings` are what training.evaluation.scoring.read gave for the same texts, with states kept:
+    a text is cut at them, and the stretches run side by side.
     """
     vocabulary = runtime.vocabulary
     stretches = [

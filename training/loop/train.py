@@ -13,20 +13,20 @@ from model import checkpoint
 from model.checkpoint import Checkpoint
 from model.network.config import NetworkConfig
 from model.vocabulary import Vocabulary
-from training.allocator import keep_freed_memory
-from training.card import model_card
+from training.backpropagation.allocator import keep_freed_memory
+from training.backpropagation.precision import choose_precision
+from training.backpropagation.steps import step_of
 from training.corpus import Corpus
-from training.history import History, Measurement
-from training.plots import plot_loss
-from training.precision import choose_precision
+from training.evaluation.validation import Validation
+from training.finishing.quantization import finish
+from training.loop.history import History, Measurement
+from training.loop.run import CPU, ResumeError, Run, check_place
+from training.loop.schedule import Budget, Clock, learning_rate
 from training.presets import Preset
-from training.progress import Progress
-from training.quantization import finish
-from training.run import CPU, ResumeError, Run, check_place
-from training.sampling import sample
-from training.schedule import Budget, Clock, learning_rate
-from training.steps import step_of
-from training.validation import Validation
+from training.reporting.card import model_card
+from training.reporting.plots import plot_loss
+from training.reporting.progress import Progress
+from training.reporting.samples import sample
 
 VALIDATIONS = 20
 """How many times a run is measured on the held-out documents, at the most."""

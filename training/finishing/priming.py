@@ -26,9 +26,9 @@ from model.checkpoint import Checkpoint, Weights
 from model.errors import ModelError
 from model.runtime import Ids, Runtime
 from model.runtime.network_output import Forecast
-from training.card import model_card
 from training.corpus import CorpusError, Document, Selection, read
-from training.scorer import Examples, Scorer
+from training.finishing.scorer import Examples, Scorer
+from training.reporting.card import model_card
 
 DOCUMENTS = 120
 """How many documents are read, spread over all that there are, where nothing else is said."""
@@ -145,7 +145,9 @@ def _examples(ids: Ids, forecast: Forecast, collected: Collected) -> Examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Primes the checkpoint that is named, in place; returns an exit status."""
-    parser = argparse.ArgumentParser(prog="python -m training.priming", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m training.finishing.priming", description=__doc__
+    )
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("text", nargs="+", type=Path, help="files or folders, not for validation")
     parser.add_argument("--include", action="append", metavar="PATTERN")

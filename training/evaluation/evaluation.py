@@ -13,9 +13,9 @@ from model.decoding.candidate import Candidate, Rules
 from model.decoding.options import Options
 from model.runtime import Runtime
 from model.typist import press
-from training.flicker import flicker, together
-from training.suggestions import Suggestions, best, networks, suggest
-from training.surprise import Progress, Reading, ignore, mean_bits, read, window
+from training.evaluation.flicker import flicker, together
+from training.evaluation.scoring import Progress, Reading, ignore, mean_bits, read, window
+from training.evaluation.suggestions import Suggestions, best, networks, suggest
 
 PASSES = 2
 """How often `evaluate` goes over the text: once to read it, once to make suggestions."""

@@ -10,12 +10,12 @@ from model import checkpoint
 from model.checkpoint import Checkpoint, Weights
 from model.network.network import Network
 from model.runtime import Ids, Runtime
-from model.runtime.clipping import clipped
-from training.card import model_card
 from training.corpus import Corpus
-from training.priming import choose, prime
-from training.surprise import mean_bits, read
-from training.validation import Validation
+from training.evaluation.scoring import mean_bits, read
+from training.evaluation.validation import Validation
+from training.finishing.clipping import clipped
+from training.finishing.priming import choose, prime
+from training.reporting.card import model_card
 
 LARGEST_COST = 0.01
 """Bits a character that serving in integers may cost. With a small network and few rows, each of

@@ -14,9 +14,9 @@ from torch.nn import functional
 
 from model.network.network import Network
 from model.vocabulary import Vocabulary
+from training.backpropagation.unrolled import forward
 from training.corpus import Document
-from training.streams import IGNORED
-from training.unrolled import forward
+from training.loop.streams import IGNORED
 
 WINDOW = 256
 

@@ -22,10 +22,17 @@ from model import checkpoint
 from model.calibration import Calibration
 from model.decoding.options import Options
 from model.runtime import Runtime
-from training.card import model_card
-from training.evaluation import BINS, STRETCH, Session, calibration_error, equal_bins, type_out
-from training.suggestions import suggest
-from training.surprise import Progress, ignore, read
+from training.evaluation.evaluation import (
+    BINS,
+    STRETCH,
+    Session,
+    calibration_error,
+    equal_bins,
+    type_out,
+)
+from training.evaluation.scoring import Progress, ignore, read
+from training.evaluation.suggestions import suggest
+from training.reporting.card import model_card
 
 PICTURE = "calibration.png"
 GROUPS = 24

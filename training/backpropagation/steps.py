@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.run import Run
-from training.streams import IGNORED, Window
-from training.unrolled import forward
+from training.backpropagation.unrolled import forward
+from training.loop.run import Run
+from training.loop.streams import IGNORED, Window
 
 WARM = 3
 """Steps before a graph is captured, in which libraries choose their kernels."""

@@ -10,7 +10,7 @@ from typing import Any
 from model import checkpoint
 from model.errors import CheckpointError
 from model.network.config import NetworkConfig
-from training.evaluation import Evaluation
+from training.evaluation.evaluation import Evaluation
 
 LIMITS = """\
 It knows characters, not meaning: it continues what looks like its training text, in that text's

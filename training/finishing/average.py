@@ -1,12 +1,12 @@
 """Averages two finished networks of one shape, of which the second began with the first.
 
-    python -m training.average FIRST SECOND TEXT… --validation TEXT --out DIR
+    python -m training.finishing.average FIRST SECOND TEXT… --validation TEXT --out DIR
 
 Where a network learnt on from another one, the mean of both is better than either (Izmailov et al.,
 "Averaging weights leads to wider optima", 2018). The tables of both held the same texts; together
 they are trusted less than one that has read a text once, so that their shares need not add up to 1.
 TEXT is what they were trained on: by it weights are clipped, and adaptation is primed on beginnings
-of all of it; `python -m training.priming` does that again with other text.
+of all of it; `python -m training.finishing.priming` does that again with other text.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from model import checkpoint
 from model.checkpoint import Checkpoint, Weights
 from model.errors import CheckpointError, ModelError
 from model.network.network import Network
-from training.card import model_card
 from training.corpus import CorpusError, Selection, read
-from training.quantization import VALIDATED, QuantizationError, finish
-from training.validation import Validation
+from training.evaluation.validation import Validation
+from training.finishing.quantization import VALIDATED, QuantizationError, finish
+from training.reporting.card import model_card
 
 SHARE = 0.75
 """How much of the mean is the second network."""
@@ -83,7 +83,9 @@ def _level(network: Network) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Averages the checkpoints that are named into a new one; returns an exit status."""
-    parser = argparse.ArgumentParser(prog="python -m training.average", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m training.finishing.average", description=__doc__
+    )
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)
     parser.add_argument("text", nargs="+", type=Path, help="what they were trained on")

@@ -1,0 +1,1 @@
+"""Backpropagation through time, written out, and one step of training by it."""

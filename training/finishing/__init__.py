@@ -1,0 +1,1 @@
+"""From a trained float network to the checkpoint that is served."""
