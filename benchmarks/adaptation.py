@@ -18,7 +18,7 @@ from benchmarks.timing import best_seconds
 from model.adaptation import Adaptation, Page, window_start
 from model.adaptation.index import LIMIT
 from model.checkpoint import load
-from model.runtime import Runtime
+from model.served import Runtime
 
 CHARACTERS = 6000
 """The text of each session that decodes."""

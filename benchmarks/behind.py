@@ -28,7 +28,7 @@ from model.completing import run
 from model.decoding.branches import Branches
 from model.decoding.decoder import Decoder
 from model.decoding.options import BEFORE, Options
-from model.runtime import Runtime
+from model.served import Runtime
 from model.typist import press
 
 WORD = re.compile(r"\w+|[^\w\s]+")

@@ -25,7 +25,8 @@ from benchmarks.timing import best_seconds
 from model.checkpoint import Checkpoint, Weights, expected_shapes, load, save
 from model.network.config import NetworkConfig
 from model.network.contexts import pack_bits
-from model.runtime import Pool, Runtime, backends
+from model.runtime import Pool, backends
+from model.served import Runtime
 
 GREEDY_STEPS = 24
 # With its bytes, a vocabulary of 256.

@@ -29,7 +29,7 @@ from benchmarks.timing import best_seconds
 from model.checkpoint import load
 from model.completing import complete
 from model.decoding.options import Options
-from model.runtime import Runtime
+from model.served import Runtime
 
 TEXT = "".join(
     f"def name_{i}(self, value):\n    return self.total + value * {i}\n" for i in range(99)

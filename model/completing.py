@@ -11,7 +11,8 @@ from model.decoding.branches import Branches
 from model.decoding.decoder import Decoder
 from model.decoding.next_step import next_characters, predicted
 from model.decoding.options import BEFORE, Completion, Options
-from model.runtime import Pool, Runtime
+from model.runtime import Pool
+from model.served import Runtime
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterator
 
 from model.decoding.sampling import Sampler, Sampling
-from model.runtime import Runtime
+from model.served import Runtime
 
 
 def generate(

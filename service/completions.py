@@ -8,7 +8,7 @@ from functools import partial
 
 from model.decoding.options import Options
 from model.errors import TextError
-from model.runtime import Runtime
+from model.served import Runtime
 from service.batching.scheduler import Scheduler
 from service.batching.sequence import Computed, Job
 from service.errors import InvalidRequest, StoreUnavailable, TooLarge

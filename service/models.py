@@ -5,7 +5,7 @@ from pathlib import Path
 
 from model.checkpoint import load
 from model.errors import ModelError
-from model.runtime import Runtime
+from model.served import Runtime
 from service.errors import StartupError, UnknownModel
 
 

@@ -12,7 +12,7 @@ from benchmarks.quality.texts import Span, TextSet
 from model.adaptation import is_primed
 from model.checkpoint import load
 from model.decoding.options import Options
-from model.runtime import Runtime
+from model.served import Runtime
 from training.evaluation.evaluation import time_suggestions
 from training.evaluation.scoring import read, window
 from training.evaluation.suggestions import best, networks, suggest

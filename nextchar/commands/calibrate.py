@@ -32,7 +32,7 @@ def calibrate(
     """
     from model.calibration import Calibration
     from model.checkpoint import load
-    from model.runtime import Runtime
+    from model.served import Runtime
     from nextchar.progress import progress_bar
     from training.evaluation.evaluation import PASSES
     from training.finishing import calibration as fitting

@@ -63,7 +63,7 @@ def complete(
     """
     from model.checkpoint import load
     from model.completing import complete as complete_text
-    from model.runtime import Runtime
+    from model.served import Runtime
 
     options = completion_options(
         max_chars=max_chars,

@@ -62,7 +62,7 @@ def evaluate(
     from rich.console import Console
 
     from model.checkpoint import load
-    from model.runtime import Runtime
+    from model.served import Runtime
     from nextchar.progress import progress_bar
     from training.evaluation.evaluation import PASSES
     from training.evaluation.evaluation import evaluate as evaluate_texts

@@ -43,7 +43,7 @@ def generate(
     from model.checkpoint import load
     from model.decoding.sampling import Sampling
     from model.generating import generate as generate_text
-    from model.runtime import Runtime
+    from model.served import Runtime
 
     try:
         sampling = Sampling(temperature, top_k, top_p, min_p)

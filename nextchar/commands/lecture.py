@@ -15,7 +15,7 @@ from nextchar.writing import STANDARD_OUTPUT, check_target, write_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from model.runtime import Runtime
+    from model.served import Runtime
     from training.lecture.graph import Graph
 
 TEXT = "import "
@@ -90,7 +90,7 @@ def lecture(
     from rich.console import Console
 
     from model.checkpoint import load
-    from model.runtime import Runtime
+    from model.served import Runtime
 
     runtime = Runtime(load(checkpoint), backend)
     console = Console(highlight=False, quiet=json == STANDARD_OUTPUT)

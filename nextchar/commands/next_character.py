@@ -27,7 +27,7 @@ def next_character(
 
     from model.checkpoint import load
     from model.completing import complete
-    from model.runtime import Runtime
+    from model.served import Runtime
     from nextchar.tables import next_table
 
     runtime = Runtime(load(checkpoint), backend)

@@ -33,7 +33,7 @@ def score(
     from rich.console import Console
 
     from model.checkpoint import load
-    from model.runtime import Runtime
+    from model.served import Runtime
     from nextchar.tables import score_table, surprise_table
     from training.evaluation.scoring import read
 

@@ -12,7 +12,7 @@ from model.adaptation import Page
 from model.decoding.next_step import predicted
 from model.decoding.options import MOST_ALTERNATIVES
 from model.errors import TextError
-from model.runtime import Runtime
+from model.served import Runtime
 from service.batching.continuations import Predictions
 from service.batching.page_cache import Pages
 from service.batching.sequence import Computed, Job, Row

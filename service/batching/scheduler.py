@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from model.runtime import Runtime
+from model.served import Runtime
 from service.batching.batch import Lane, Request
 from service.batching.continuations import Predictions
 from service.batching.page_cache import Pages

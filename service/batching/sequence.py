@@ -15,7 +15,8 @@ from model.decoding.branches import Branches
 from model.decoding.decoder import Decoder
 from model.decoding.next_step import Outlook, adapted
 from model.decoding.options import BEFORE, CharProbability, Completion, Options
-from model.runtime import Pool, Runtime
+from model.runtime import Pool
+from model.served import Runtime
 from service.batching.continuations import KEPT_STEPS, Prediction, Step
 
 # A page that lacks no more characters than this is brought to its text at once.

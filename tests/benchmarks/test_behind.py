@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.behind import WAYS, gaps_of, measure
 from model.checkpoint import load
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.tiny import save_primed_checkpoint
 
 TEXT = "def total(values):\n    return sum(values, start)\n\nx = 1\n"

@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks import peers
 from benchmarks.runtime import multiply_adds, random_checkpoint
-from model.runtime import Runtime, backends
+from model.runtime import backends
+from model.served import Runtime
 
 KEYS = {"backend", "cell", "layers", "hidden", "contexts", "batch", "microseconds_per_session_step"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model.checkpoint import load
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.cli.command import Command
 
 

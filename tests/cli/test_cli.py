@@ -152,7 +152,7 @@ def test_help_and_small_verbs_load_no_torch(root: Path) -> None:
     program = (
         "import sys, nextchar.cli\n"
         "heavy = {'torch', 'fastapi', 'numpy', 'pydantic', 'matplotlib'} & set(sys.modules)\n"
-        "import model.completing, model.runtime, model.decoding.sampling\n"
+        "import model.completing, model.served, model.decoding.sampling\n"
         "import training.evaluation.evaluation\n"
         "print(sorted(heavy), 'torch' in sys.modules)"
     )

@@ -7,7 +7,7 @@ import pytest
 
 from model.checkpoint import load
 from model.decoding.options import Options
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.cli.command import Command
 from training.evaluation.evaluation import evaluate
 

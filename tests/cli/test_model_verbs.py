@@ -10,7 +10,7 @@ import pytest
 from model.checkpoint import load
 from model.completing import complete
 from model.decoding.options import Options
-from model.runtime import Runtime
+from model.served import Runtime
 from service.http.schema import CompleteResponse
 from tests.cli.command import Command, Start
 

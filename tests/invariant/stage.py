@@ -16,7 +16,7 @@ import psutil
 import redis
 
 from model.checkpoint import load
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.redis_server import RedisServer, free_port
 from tests.service.running import process, reference
 

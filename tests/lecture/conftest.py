@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from model.checkpoint import load
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.tiny import save_tiny_checkpoint
 from training.lecture import hello
 

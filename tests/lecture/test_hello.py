@@ -10,7 +10,7 @@ from model.completing import complete
 from model.decoding.options import Options
 from model.decoding.sampling import Sampling
 from model.generating import generate
-from model.runtime import Runtime
+from model.served import Runtime
 from training.lecture import hello
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from model.completing import complete
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.cli.command import Command
 from training.lecture import hello
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from model.completing import complete
 from model.decoding.sampling import Sampling, draw
 from model.generating import generate
-from model.runtime import Runtime
+from model.served import Runtime
 from training.corpus import Selection, read
 from training.loop.schedule import Budget
 from training.loop.train import train

@@ -9,7 +9,7 @@ from model.completing import complete
 from model.decoding.next_step import next_characters
 from model.decoding.options import Options
 from model.errors import TextError
-from model.runtime import Runtime
+from model.served import Runtime
 from model.vocabulary import Vocabulary
 from tests.tiny import save_tiny_checkpoint
 

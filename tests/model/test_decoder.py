@@ -14,7 +14,7 @@ from model.decoding.decoder import Decoder
 from model.decoding.fitting import READ
 from model.decoding.next_step import Outlook
 from model.decoding.options import Completion, Options
-from model.runtime import Runtime
+from model.served import Runtime
 from model.vocabulary import Speller
 from tests.model.test_sampling import DRAWS, chi_square_excess
 from tests.tiny import CHARACTERS, save_tiny_checkpoint

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from model.adaptation import window_start
 from model.decoding.options import Options
-from model.runtime import Runtime
+from model.served import Runtime
 from service.batching.batch import Lane, Request
 from service.batching.scheduler import Scheduler
 from service.batching.sequence import Computed, Job

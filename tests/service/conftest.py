@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from model.checkpoint import load
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.service.running import PATIENT, Service, running
 from tests.tiny import save_tiny_checkpoint
 

@@ -17,7 +17,7 @@ import uvicorn
 
 from model.completing import complete
 from model.decoding.options import Options
-from model.runtime import Runtime
+from model.served import Runtime
 from service.http.app import create_app
 from service.resources import Parts
 from service.server import websocket_options

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model.checkpoint import load
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.service.running import EAGER, Service, comparable, reference, running
 from tests.tiny import save_primed_checkpoint
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from model.runtime import Runtime
+from model.served import Runtime
 from service.stores import (
     BatchedStore,
     ClusterStore,

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from model.checkpoint import load
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.service.running import Service, comparable, reference, running
 
 TEXT = (

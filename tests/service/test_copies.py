@@ -5,7 +5,7 @@ from typing import Any
 
 import redis
 
-from model.runtime import Runtime
+from model.served import Runtime
 from service.batching.continuations import Prediction, Predictions
 from service.sessions.record import token_of
 from service.sessions.record_cache import Copies, Copy

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from model.completing import complete
 from model.decoding.options import CharProbability, Options
-from model.runtime import Runtime
 from model.runtime.backends import available
 from model.runtime.numpy_backend import NumpyPool
+from model.served import Runtime
 from service.batching.batch import Lane
 from service.batching.continuations import KEPT_STEPS, Predictions
 from service.batching.page_cache import Pages
@@ -183,7 +183,7 @@ import sys
 from pathlib import Path
 from model.checkpoint import load
 from model.completing import complete
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.service.batch import text_of
 from tests.service.test_lane import WAYS
 runtime = Runtime(load(Path(sys.argv[1])))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.redis_server import RedisServer
 from tests.service.proxy import Proxy, proxy_to
 from tests.service.running import EAGER, Service, comparable, reference, running, until

@@ -7,7 +7,7 @@ import pytest
 from model.adaptation import Page, window_start
 from model.checkpoint import load
 from model.decoding.options import Options
-from model.runtime import Runtime
+from model.served import Runtime
 from service.batching.batch import LONGEST_READING, Lane
 from service.batching.continuations import Predictions
 from service.batching.page_cache import Pages

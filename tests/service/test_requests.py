@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from starlette.middleware.base import BaseHTTPMiddleware
 
-from model.runtime import Runtime
+from model.served import Runtime
 from service.http.app import create_app
 from service.sessions.superseding import Turns
 from service.settings import load

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from model.runtime import Runtime
+from model.served import Runtime
 from service.errors import ComputationFailed, Overloaded
 from tests.service.batch import (
     bits,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from model.runtime import Runtime
+from model.served import Runtime
 from service.sessions.sealing import Sealed, keys_of
 from tests.service.running import comparable, one_error_line, reference, running
 

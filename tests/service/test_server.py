@@ -19,7 +19,7 @@ import psutil
 import pytest
 from websockets.sync.client import connect
 
-from model.runtime import Runtime
+from model.served import Runtime
 from service.errors import StartupError
 from service.sockets import claim, listen, of_worker
 from tests.service.running import EAGER, comparable, one_error_line, process, reference

@@ -12,7 +12,7 @@ from starlette.types import Message
 
 from model.completing import complete
 from model.decoding.options import Options
-from model.runtime import Runtime
+from model.served import Runtime
 from service.batching.batch import Lane
 from service.http.complete import events
 from service.http.schema import CompleteResponse

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.service.running import EAGER, Service, comparable, listening, reference, until
 from tests.tiny import save_tiny_checkpoint
 

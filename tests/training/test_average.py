@@ -12,7 +12,7 @@ from model.checkpoint import Checkpoint, load
 from model.errors import ModelError
 from model.network.contexts import unpack_rows
 from model.network.network import Network
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 from tests.training.quiet import quiet
 from tests.training.small import SMALL

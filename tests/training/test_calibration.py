@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model.calibration import Calibration
 from model.checkpoint import load
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.tiny import save_tiny_checkpoint
 from training.evaluation.evaluation import calibration_error
 from training.finishing.calibration import (

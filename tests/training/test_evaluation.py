@@ -11,8 +11,8 @@ from model.completing import complete
 from model.decoding.candidate import Candidate, Rules
 from model.decoding.options import Options
 from model.decoding.sampling import Sampler, Sampling
-from model.runtime import Runtime
 from model.runtime.arithmetic import Floats
+from model.served import Runtime
 from tests.model.adaptation.primed import primed
 from tests.tiny import save_tiny_checkpoint
 from training.evaluation.evaluation import (

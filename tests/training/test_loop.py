@@ -13,7 +13,7 @@ from rich.console import Console
 from model.checkpoint import load
 from model.completing import complete
 from model.decoding.options import Options
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.training.quiet import quiet
 from training.corpus import Corpus, Selection, read
 from training.loop.schedule import Budget

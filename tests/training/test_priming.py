@@ -8,7 +8,7 @@ import pytest
 from model import adaptation
 from model.adaptation.parameters import Parameters, from_arrays
 from model.checkpoint import Checkpoint, load
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.tiny import save_tiny_checkpoint
 from training.corpus import Document
 from training.evaluation.scoring import mean_bits, read

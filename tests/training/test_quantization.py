@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model import checkpoint
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.training.quiet import quiet
 from tests.training.small import SMALL
 from training.corpus import Corpus, Document

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model.decoding.candidate import Candidate, Rules
 from model.decoding.options import Options
-from model.runtime import Runtime
+from model.served import Runtime
 from model.typist import press
 from training.evaluation.flicker import flicker, together
 from training.evaluation.scoring import Progress, Reading, ignore, mean_bits, read, window

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.adaptation import Adaptation, Cursor, Page, window_start
-from model.runtime import Pool, Runtime
+from model.runtime import Pool
+from model.served import Runtime
 
 TOGETHER = 64
 """How many texts are stepped in one batch; more gain nothing and leave the cache."""

@@ -19,7 +19,8 @@ from model.calibration import Calibration
 from model.decoding.candidate import Candidate, Rules
 from model.decoding.next_step import Outlook, outlooks
 from model.decoding.options import Completion, Options
-from model.runtime import Pool, Runtime
+from model.runtime import Pool
+from model.served import Runtime
 from model.vocabulary import Vocabulary
 from training.evaluation.scoring import TOGETHER, Progress, Reading, ignore, window
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from model import checkpoint
 from model.calibration import Calibration
 from model.decoding.options import Options
-from model.runtime import Runtime
+from model.served import Runtime
 from training.evaluation.evaluation import (
     BINS,
     STRETCH,

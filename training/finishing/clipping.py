@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint, Weights
 from model.network.contexts import ContextState
-from model.runtime import Runtime
 from model.runtime.arithmetic import ACTIVATION, Floats, quantize
 from model.runtime.pool import Ids
 from model.runtime.quantized import QuantizedNetwork, quantize_weights
+from model.served import Runtime
 
 Moments = NDArray[np.float64]
 

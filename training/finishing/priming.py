@@ -24,8 +24,9 @@ from model.adaptation.index import LIMIT
 from model.adaptation.parameters import PREFIX, Parameters
 from model.checkpoint import Checkpoint, Weights
 from model.errors import ModelError
-from model.runtime import Ids, Runtime
+from model.runtime import Ids
 from model.runtime.network_output import Forecast
+from model.served import Runtime
 from training.corpus import CorpusError, Document, Selection, read
 from training.finishing.scorer import Examples, Scorer
 from training.reporting.card import model_card

@@ -9,7 +9,8 @@ from pathlib import Path
 from model import checkpoint
 from model.checkpoint import Checkpoint, Weights
 from model.network.network import Network
-from model.runtime import Ids, Runtime
+from model.runtime import Ids
+from model.served import Runtime
 from training.corpus import Corpus
 from training.evaluation.scoring import mean_bits, read
 from training.evaluation.validation import Validation

@@ -12,7 +12,7 @@ from model.completing import complete
 from model.decoding.options import Completion, Options
 from model.decoding.sampling import Sampling
 from model.generating import generate
-from model.runtime import Runtime
+from model.served import Runtime
 from training.evaluation.scoring import Score, read
 from training.lecture.graph import Graph, Step
 

@@ -10,7 +10,7 @@ from benchmarks.quality.texts import Span, TextSet
 from model.checkpoint import load
 from model.completing import complete
 from model.decoding.options import Options
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.tiny import save_tiny_checkpoint
 from training.evaluation.evaluation import Session, figures, type_with
 from training.finishing.priming import prime, save

@@ -10,7 +10,7 @@ from model.adaptation import Adaptation, is_primed
 from model.adaptation.parameters import PREFIX, Parameters, from_arrays, shapes
 from model.checkpoint import Checkpoint, load, save
 from model.errors import ModelError
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.model.adaptation.primed import UNITS, primed, random_parameters
 from tests.tiny import save_tiny_checkpoint
 

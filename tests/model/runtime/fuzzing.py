@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from model.errors import ModelError
-from model.runtime import Pool, Runtime, backends, native_library
+from model.runtime import Pool, backends, native_library
+from model.served import Runtime
 from tests.model.runtime.networks import CONTEXTS, everything, random_checkpoint
 
 REFUSALS = (ValueError, TypeError, ModelError)

@@ -14,8 +14,9 @@ import torch
 from model.checkpoint import load
 from model.completing import complete
 from model.decoding.options import Options
-from model.runtime import Pool, Runtime, backends
+from model.runtime import Pool, backends
 from model.runtime.reference import Reference
+from model.served import Runtime
 from tests.model.runtime.networks import CONTEXTS, everything, fixed_checkpoint, random_checkpoint
 
 COMPILED = [name for name in backends.available() if name != "numpy"]

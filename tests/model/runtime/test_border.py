@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from model.errors import ModelError
-from model.runtime import Runtime, backends
+from model.runtime import backends
+from model.served import Runtime
 from tests.model.runtime.fuzzing import drive, pools
 from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from model.runtime import BackendError, Runtime, backends, native_library
+from model.runtime import BackendError, backends, native_library
 from model.runtime.native_backend import NativePool
 from model.runtime.numpy_backend import NumpyPool
+from model.served import Runtime
 from tests.model.runtime.networks import random_checkpoint
 
 

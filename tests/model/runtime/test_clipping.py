@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model.runtime import Runtime
 from model.runtime.quantized import quantize_weights
+from model.served import Runtime
 from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 from training.finishing.clipping import clip_rows, clipped, input_moments
 

@@ -14,8 +14,9 @@ from model.checkpoint import Checkpoint, save
 from model.errors import ModelError
 from model.network.config import CONTEXTS as EVERY
 from model.network.contexts import STATE_SIZE, Contexts, ContextState
-from model.runtime import Pool, Runtime, backends
+from model.runtime import Pool, backends
 from model.runtime.reference import Reference
+from model.served import Runtime
 from tests.model.runtime.networks import CONTEXTS, everything, random_checkpoint
 
 CAPACITY = 7
@@ -216,7 +217,7 @@ import json, sys
 import numpy as np
 import psutil
 from model.checkpoint import load
-from model.runtime import Runtime
+from model.served import Runtime
 
 def anonymous():
     return sum(part.anonymous for part in psutil.Process().memory_maps(grouped=False))

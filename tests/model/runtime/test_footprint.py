@@ -15,7 +15,7 @@ LOADING = """
 import resource, sys
 begun = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
 from model.checkpoint import load
-from model.runtime import Runtime
+from model.served import Runtime
 pool = Runtime(load(sys.argv[1])).pool(128)
 pool.start(pool.acquire())
 print(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) - begun, "torch" in sys.modules)

@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
-from model.runtime import Pool, Runtime, backends
+from model.runtime import Pool, backends
 from model.runtime.arithmetic import Floats, quantize
 from model.runtime.border import Slots
 from model.runtime.pool import Ids
 from model.runtime.quantized import quantize_network
+from model.served import Runtime
 from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 
 NEEDLE = np.random.default_rng(9).integers(0, 30, 16, dtype=np.int32)

@@ -11,7 +11,7 @@ import pytest
 
 from model.completing import complete
 from model.decoding.options import Completion, Options
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.service.protocols.editors import LINES_BEFORE, Buffer, Vim, VSCode
 from tests.service.running import Service, running
 

@@ -12,7 +12,7 @@ import pytest
 
 from model.completing import complete
 from model.decoding.options import Completion, Options
-from model.runtime import Runtime
+from model.served import Runtime
 from tests.service.running import Service, listening, until
 
 ALL: dict[str, Any] = {"by_value": False, "trigger": "manual", "max_lines": 1000, "indent": 0}
