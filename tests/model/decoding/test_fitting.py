@@ -4,7 +4,7 @@ import pytest
 
 from model.decoding.fitting import joins
 from model.decoding.options import Options
-from tests.model.test_candidate import fed
+from tests.model.decoding.test_candidate import fed
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from model.decoding.next_step import Outlook
 from model.decoding.options import Completion, Options
 from model.served import Runtime
 from model.vocabulary import Speller
-from tests.model.test_sampling import DRAWS, chi_square_excess
+from tests.model.decoding.test_sampling import DRAWS, chi_square_excess
 from tests.tiny import CHARACTERS, save_tiny_checkpoint
 
 POSITIONS = 500

@@ -4,7 +4,7 @@ import pytest
 
 from model.decoding.ending import trimmed
 from model.decoding.options import Options
-from tests.model.test_candidate import decode
+from tests.model.decoding.test_candidate import decode
 
 LINES = Options(max_chars=200, max_lines=10)
 

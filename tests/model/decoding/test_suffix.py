@@ -6,8 +6,8 @@ import pytest
 
 from model.decoding.options import BEFORE, Options
 from model.decoding.suffix import next_line, unclosed
-from tests.model.test_candidate import VOCABULARY, candidate
-from tests.model.test_candidate import decode as decode_any
+from tests.model.decoding.test_candidate import VOCABULARY, candidate
+from tests.model.decoding.test_candidate import decode as decode_any
 
 
 def decode(text: str, before: str, suffix: str) -> str:

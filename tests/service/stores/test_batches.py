@@ -19,7 +19,7 @@ from service.stores import (
     token,
 )
 from tests.redis_server import RedisServer
-from tests.service.test_stores import KEY, redis_store, value
+from tests.service.stores.test_stores import KEY, redis_store, value
 
 
 def patient(store: Store, **options: Any) -> BatchedStore:

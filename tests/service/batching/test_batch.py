@@ -185,7 +185,7 @@ from model.checkpoint import load
 from model.completing import complete
 from model.served import Runtime
 from tests.service.batch import text_of
-from tests.service.test_lane import WAYS
+from tests.service.batching.test_batch import WAYS
 runtime = Runtime(load(Path(sys.argv[1])))
 for i in range(64):
     answer = complete(runtime, text_of(i), WAYS[i % len(WAYS)])

@@ -12,7 +12,7 @@ import pytest
 from model.completing import complete
 from model.decoding.options import Completion, Options
 from model.served import Runtime
-from tests.service.protocols.editors import LINES_BEFORE, Buffer, Vim, VSCode
+from tests.service.http.protocols.editors import LINES_BEFORE, Buffer, Vim, VSCode
 from tests.service.running import Service, running
 
 TYPED = '''    def total(self, names):
