@@ -15,10 +15,19 @@ from service.errors import InvalidRequest, StoreUnavailable, TooLarge
 from service.http.streaming import Chars, OnChars
 from service.models import Models
 from service.sessions.record import decode, encode
-from service.sessions.record_cache import Copies, Copy
-from service.sessions.rules import Change, Edit, Plan, Prefix, Record, as_stored, plan, settle
+from service.sessions.record_cache import CachedRecord, RecordCache
+from service.sessions.rules import (
+    Change,
+    Plan,
+    Record,
+    TextEdit,
+    WholeText,
+    as_stored,
+    plan,
+    settle,
+)
 from service.sessions.sealing import Seal
-from service.sessions.superseding import Turns
+from service.sessions.superseding import Superseding
 from service.stores import BatchedStore, Patience, Read, StoreError, Write, session_key, token
 
 log = logging.getLogger(__name__)
@@ -28,7 +37,7 @@ ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
-class Ask:
+class Question:
     """What is asked: a text, whole or as a change, and the ways in which to go on from it.
 
     `model` is a loaded model's name, None for the default. `on_chars` hears of characters as soon
@@ -81,43 +90,45 @@ class Completions:
         self,
         models: Models,
         store: BatchedStore,
-        copies: Copies,
+        record_cache: RecordCache,
         seal: Seal,
         scheduler: Scheduler,
         max_prefix_characters: int,
     ) -> None:
-        """`copies` spares reading what did not change; without the store a prefix goes on from it.
+        """`record_cache` spares reading what did not change.
+
+        Without the store a prefix goes on from it.
 
         `seal` is how records are kept in the store.
         """
         self._models = models
         self._store = store
-        self._copies = copies
+        self._record_cache = record_cache
         self._seal = seal
         self._scheduler = scheduler
         self._max_prefix_characters = max_prefix_characters
-        self._turns = Turns()
+        self._superseding = Superseding()
         self.unreadable = 0
 
     async def answer(
-        self, tenant: str, session: str, ask: Ask, source: str | None = None
+        self, tenant: str, session: str, question: Question, source: str | None = None
     ) -> Answer:
         """What is asked, computed in the session; raises a ServiceError where it cannot be.
 
         `source` is another session, whose record a new one goes on from and leaves as it is.
         """
-        runtime = self._models.choose(ask.model)
-        self._check_ask(ask)
+        runtime = self._models.choose(question.model)
+        self._check_question(question)
         key = session_key(tenant, session)
         origin = key if source is None else session_key(tenant, source)
-        return await self._turns.take(key, self._answer(key, origin, runtime, ask))
+        return await self._superseding.take(key, self._answer(key, origin, runtime, question))
 
     async def delete(self, tenant: str, session: str) -> None:
         """Leaves nothing of a session, the running request and its prediction included."""
         key = session_key(tenant, session)
-        self._turns.end(key)
+        self._superseding.end(key)
         await self._scheduler.forget(key)
-        self._copies.forget(key)
+        self._record_cache.forget(key)
         try:
             await self._store.delete(key)
         except StoreError as error:
@@ -125,15 +136,15 @@ class Completions:
                 "the sessions' store does not answer, so the session may still be in it"
             ) from error
 
-    async def _answer(self, key: str, origin: str, runtime: Runtime, ask: Ask) -> Answer:
+    async def _answer(self, key: str, origin: str, runtime: Runtime, question: Question) -> Answer:
         patience = self._store.patience()
-        held = await self._read(origin, ask.change, patience)
+        held = await self._read(origin, question.change, patience)
         if origin != key:
             held = replace(held, token=b"")
         for _ in range(ATTEMPTS):
-            planned = plan(held.record, ask.change, runtime.fingerprint, runtime.state_size)
-            self._check(planned.length, ask.text_field)
-            computed = await self._compute(key, runtime, planned, ask)
+            planned = plan(held.record, question.change, runtime.fingerprint, runtime.state_size)
+            self._check(planned.length, question.text_field)
+            computed = await self._compute(key, runtime, planned, question)
             made = settle(planned, computed[0].states)
             lost, stored = await self._write(key, held, made, patience)
             if lost is None:
@@ -149,11 +160,11 @@ class Completions:
         )
 
     async def _read(self, key: str, change: Change, patience: Patience) -> _Held:
-        copy = self._copies.get(key)
+        copy = self._record_cache.get(key)
         try:
             found = await self._store.read(Read(key, copy.token if copy else b""), patience)
         except StoreError as error:
-            if isinstance(change, Edit):
+            if isinstance(change, TextEdit):
                 raise StoreUnavailable(
                     "the sessions' store does not answer, and an edit needs the text in it; "
                     "send the whole text as prefix, or try again",
@@ -162,7 +173,7 @@ class Completions:
             return _Held(copy.record if copy else None, b"", stored=False)
         if found.current and copy:
             return _Held(copy.record, copy.token, stored=True)
-        self._copies.forget(key)
+        self._record_cache.forget(key)
         return self._stored(key, found.value)
 
     def _stored(self, key: str, value: bytes | None) -> _Held:
@@ -178,7 +189,7 @@ class Completions:
         return _Held(record, token(value), stored=True)
 
     async def _compute(
-        self, key: str, runtime: Runtime, planned: Plan, ask: Ask
+        self, key: str, runtime: Runtime, planned: Plan, question: Question
     ) -> tuple[Computed, ...]:
         """What comes out; the states are the first one's."""
         job = Job(
@@ -188,21 +199,21 @@ class Completions:
             origin=planned.origin,
             end=planned.end,
             pieces=planned.pieces,
-            options=ask.options[0],
-            top=ask.top,
+            options=question.options[0],
+            top=question.top,
             length=planned.length,
             window=planned.window,
-            on_chars=_hearing(ask, 0),
-            predict_seconds=ask.predict_seconds,
+            on_chars=_hearing(question, 0),
+            predict_seconds=question.predict_seconds,
         )
         try:
-            if len(ask.options) == 1:
+            if len(question.options) == 1:
                 return (await self._scheduler.compute(job),)
-            return await self._branch(job, ask)
+            return await self._branch(job, question)
         except TextError as error:
-            raise InvalidRequest(str(error), ask.text_field) from error
+            raise InvalidRequest(str(error), question.text_field) from error
 
-    async def _branch(self, job: Job, ask: Ask) -> tuple[Computed, ...]:
+    async def _branch(self, job: Job, question: Question) -> tuple[Computed, ...]:
         """The text is absorbed once, and all ways go on from its end together."""
         absorbing = replace(job, options=Options(max_chars=0), on_chars=None)
         absorbed = await self._scheduler.compute(absorbing)
@@ -215,9 +226,9 @@ class Completions:
                 pieces=(),
                 options=options,
                 top=0,
-                on_chars=_hearing(ask, number),
+                on_chars=_hearing(question, number),
             )
-            for number, options in enumerate(ask.options)
+            for number, options in enumerate(question.options)
         ]
         tasks = [asyncio.create_task(self._scheduler.compute(branch)) for branch in branches]
         try:
@@ -243,7 +254,7 @@ class Completions:
         now is not known.
         """
         value = self._seal.close(key, encode(as_stored(made)))
-        self._copies.put(key, Copy(token(value), made))
+        self._record_cache.put(key, CachedRecord(token(value), made))
         if not held.stored:
             return None, False
         try:
@@ -252,10 +263,11 @@ class Completions:
             return None, False
         return (None if outcome.written else self._stored(key, outcome.held)), outcome.written
 
-    def _check_ask(self, ask: Ask) -> None:
-        given = ask.change.text if isinstance(ask.change, Prefix) else ask.change.append
-        self._check(len(given), ask.text_field)
-        self._check(len(ask.options[0].suffix), ask.suffix_field)
+    def _check_question(self, question: Question) -> None:
+        change = question.change
+        given = change.text if isinstance(change, WholeText) else change.append
+        self._check(len(given), question.text_field)
+        self._check(len(question.options[0].suffix), question.suffix_field)
 
     def _check(self, characters: int, field: str) -> None:
         if characters > self._max_prefix_characters:
@@ -266,5 +278,5 @@ class Completions:
             )
 
 
-def _hearing(ask: Ask, number: int) -> Callable[[Chars], None] | None:
-    return partial(ask.on_chars, number) if ask.on_chars else None
+def _hearing(question: Question, number: int) -> Callable[[Chars], None] | None:
+    return partial(question.on_chars, number) if question.on_chars else None

@@ -8,7 +8,7 @@ from service.completions import Completions
 from service.errors import StartupError
 from service.models import Models
 from service.sessionless import Sessionless
-from service.sessions.record_cache import Copies
+from service.sessions.record_cache import RecordCache
 from service.sessions.sealing import Plain, Seal, Sealed, keys_of
 from service.settings import Settings
 from service.stores import BatchedStore, Store, open_store, shown
@@ -24,7 +24,7 @@ CALL_PATIENCE = 1.6
 REQUEST_PATIENCE = 2.4
 
 
-class Parts:
+class Resources:
     """All of them, made from the settings."""
 
     def __init__(self, settings: Settings) -> None:
@@ -40,23 +40,23 @@ class Parts:
             self.models.runtimes,
             batch_limit=settings.batch_limit,
             queue_limit=settings.queue_limit,
-            kept_predictions=settings.kept_predictions,
+            kept_sessions=settings.kept_sessions,
             kept_page_bytes=settings.kept_pages_megabytes * 2**20,
             kept_seconds=LONGEST_COPY_SECONDS,
         )
-        self.copies = Copies(
-            settings.kept_predictions, min(settings.session_ttl_seconds, LONGEST_COPY_SECONDS)
+        self.record_cache = RecordCache(
+            settings.kept_sessions, min(settings.session_ttl_seconds, LONGEST_COPY_SECONDS)
         )
         self.completions = Completions(
             self.models,
             self.store,
-            self.copies,
+            self.record_cache,
             seal_of(settings),
             self.scheduler,
             settings.max_prefix_characters,
         )
         self.sessionless = Sessionless(
-            self.completions, self.models, most=max(1, settings.kept_predictions)
+            self.completions, self.models, most=max(1, settings.kept_sessions)
         )
         self.loaded = int(time.time())
 
@@ -64,7 +64,7 @@ class Parts:
         """Lets go, for as long as it runs, what a worker has kept of sessions for long enough."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self.copies.expire()
+            self.record_cache.expire()
             await self.scheduler.expire()
 
     async def close(self) -> None:

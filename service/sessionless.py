@@ -2,11 +2,11 @@
 
 import asyncio
 
-from service.completions import Answer, Ask, Completions
+from service.completions import Answer, Completions, Question
 from service.errors import StoreUnavailable
 from service.models import Models
 from service.sessions.nearest import Nearest
-from service.sessions.rules import Prefix
+from service.sessions.rules import WholeText
 
 
 class Sessionless:
@@ -18,12 +18,12 @@ class Sessionless:
         self._nearest = Nearest(most, self._forget)
         self._forgetting: set[asyncio.Task[None]] = set()
 
-    async def answer(self, tenant: str, ask: Ask) -> Answer:
+    async def answer(self, tenant: str, question: Question) -> Answer:
         """What is asked of a whole text; raises a ServiceError where it cannot be answered."""
-        assert isinstance(ask.change, Prefix)
-        fingerprint = self._models.choose(ask.model).fingerprint
-        with self._nearest.place((tenant, fingerprint), ask.change.text) as place:
-            return await self._completions.answer(tenant, place.session, ask, place.source)
+        assert isinstance(question.change, WholeText)
+        fingerprint = self._models.choose(question.model).fingerprint
+        with self._nearest.place((tenant, fingerprint), question.change.text) as place:
+            return await self._completions.answer(tenant, place.session, question, place.source)
 
     def _forget(self, tenant: str, session: str) -> None:
         task = asyncio.create_task(self._delete(tenant, session))

@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     batch_limit: int = Field(
         128, ge=1, le=4096, description="Sessions that one model steps together."
     )
-    kept_predictions: int = Field(
+    kept_sessions: int = Field(
         1024,
         ge=0,
         description="Sessions whose running prediction a worker keeps, so that typing what was "

@@ -14,7 +14,7 @@ class Branches:
     """
 
     def __init__(self) -> None:
-        self.slots: Sequence[int] = ()
+        self.slots: list[int] = []
         self._cursors: dict[int, Cursor] = {}
 
     def begin(self, cursor: Cursor) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 
@@ -13,9 +13,9 @@ from model.decoding.next_step import predicted
 from model.decoding.options import MOST_ALTERNATIVES
 from model.errors import TextError
 from model.served import Runtime
-from service.batching.continuations import Predictions
-from service.batching.page_cache import Pages
-from service.batching.sequence import Computed, Job, Row
+from service.batching.continuations import Continuations
+from service.batching.page_cache import PageCache
+from service.batching.sequence import Computed, Job, Sequence
 from service.errors import ComputationFailed
 from service.http.faults import log_fault
 
@@ -29,7 +29,7 @@ LONGEST_RUN = 64
 SHORTEST_RUN = 4
 
 
-class Request:
+class PendingJob:
     """A job that somebody waits for, until it is done, has failed, or nobody waits any more."""
 
     def __init__(self, job: Job, done: Callable[[Computed | Exception], None]) -> None:
@@ -40,7 +40,7 @@ class Request:
         self.forgotten = False
 
 
-class Lane:
+class Batch:
     """One pool of slots, the rows that hold some each, and the requests that wait for them.
 
     Slots belong to their row from `_join` to `_leave`, the one place that frees them. What a row
@@ -49,168 +49,181 @@ class Lane:
     """
 
     def __init__(
-        self, runtime: Runtime, capacity: int, predictions: Predictions, pages: Pages
+        self, runtime: Runtime, capacity: int, continuations: Continuations, page_cache: PageCache
     ) -> None:
-        """`predictions` and `pages` are what is kept of sessions between their requests."""
+        """`continuations` and `page_cache` are what is kept of sessions between their requests."""
         self._capacity = capacity
-        self._predictions = predictions
-        self._pages = pages
+        self._continuations = continuations
+        self._page_cache = page_cache
         self._adaptation = runtime.adaptation
         # Room for the widest row beside all others, so that none waits for ever.
         self._pool = runtime.pool(capacity + MOST_ALTERNATIVES - 1)
         self._free = self._pool.capacity
-        self._waiting: deque[Request] = deque()
-        self._rows: dict[Row, Request] = {}
+        self._waiting: deque[PendingJob] = deque()
+        self._sequences: dict[Sequence, PendingJob] = {}
 
     @property
     def busy(self) -> bool:
         """Whether anything waits or computes."""
-        return bool(self._waiting or self._rows)
+        return bool(self._waiting or self._sequences)
 
     @property
     def taken(self) -> int:
         """How many slots rows hold now."""
         return self._pool.capacity - self._free
 
-    def add(self, request: Request) -> None:
+    def add(self, request: PendingJob) -> None:
         """Queues a request; it joins at the next step at which there is room."""
         self._waiting.append(request)
 
     def advance(self) -> None:
         """One step for all rows; requests join before it, and leave after it when done."""
-        for row in [row for row, request in self._rows.items() if request.abandoned]:
-            self._put_back(row, self._leave(row))
+        for sequence in [
+            sequence for sequence, request in self._sequences.items() if request.abandoned
+        ]:
+            self._put_back(sequence, self._leave(sequence))
         while self._waiting and self._has_room(self._waiting[0]):
             self._join(self._waiting.popleft())
-        self._read_pages([row for row in self._rows if row.page_lacks])
-        self._step(list(self._rows))
-        self._ask(list(self._rows))
-        for row in [row for row in self._rows if row.finished]:
-            self._finish(row, self._leave(row))
+        self._read_pages([sequence for sequence in self._sequences if sequence.page_lacks])
+        self._step(list(self._sequences))
+        self._ask(list(self._sequences))
+        for sequence in [sequence for sequence in self._sequences if sequence.finished]:
+            self._finish(sequence, self._leave(sequence))
 
     def fail_all(self, error: Exception) -> None:
         """Ends every row and every request that waits; the lane goes on with what comes next."""
-        for row in list(self._rows):
-            self._leave(row).done(error)
+        for sequence in list(self._sequences):
+            self._leave(sequence).done(error)
         while self._waiting:
             self._waiting.popleft().done(error)
 
     def forget(self, session: str) -> None:
         """Lets nothing of the session be kept that is being computed or waits."""
-        for request in (*self._rows.values(), *self._waiting):
+        for request in (*self._sequences.values(), *self._waiting):
             if request.job.session == session:
                 request.forgotten = True
 
-    def _has_room(self, request: Request) -> bool:
-        return len(self._rows) < self._capacity and request.job.options.n <= self._free
+    def _has_room(self, request: PendingJob) -> bool:
+        return len(self._sequences) < self._capacity and request.job.options.n <= self._free
 
-    def _join(self, request: Request) -> None:
+    def _join(self, request: PendingJob) -> None:
         if request.abandoned:
             return
         job = request.job
         try:
-            row = Row(job, self._predictions.get(job.session), self._page(job))
+            sequence = Sequence(job, self._continuations.get(job.session), self._page(job))
         except Exception as error:
             request.done(error if isinstance(error, TextError) else _failed(error))
             return
-        if row.finished:
-            self._finish(row, request)
+        if sequence.finished:
+            self._finish(sequence, request)
             return
-        row.slots = [self._pool.acquire() for _ in range(row.width)]
-        self._free -= row.width
-        self._rows[row] = request
-        self._alone(row, self._begin)
+        sequence.slots = [self._pool.acquire() for _ in range(sequence.width)]
+        self._free -= sequence.width
+        self._sequences[sequence] = request
+        self._alone(sequence, self._begin)
 
     def _page(self, job: Job) -> Page | None:
         """A page for a job: no other row moves it, nor does this one another's."""
         if self._adaptation is None:
             return None
-        for row in self._rows:
+        for sequence in self._sequences:
             # Ways to go on from one text share its page, which all of them only read.
-            same = row.job.window == job.window and row.job.options.suffix == job.options.suffix
-            if row.job.session == job.session and same and not row.page_lacks:
-                return row.page
-        return self._pages.take(job.session, job.runtime.fingerprint) or self._adaptation.page()
+            same = (
+                sequence.job.window == job.window
+                and sequence.job.options.suffix == job.options.suffix
+            )
+            if sequence.job.session == job.session and same and not sequence.page_lacks:
+                return sequence.page
+        return (
+            self._page_cache.take(job.session, job.runtime.fingerprint) or self._adaptation.page()
+        )
 
-    def _read_pages(self, rows: Sequence[Row]) -> None:
+    def _read_pages(self, sequences: list[Sequence]) -> None:
         left = LONGEST_READING
-        for row in rows:
-            most, left = left, max(0, left - row.page_lacks)
+        for sequence in sequences:
+            most, left = left, max(0, left - sequence.page_lacks)
             if most:
-                self._alone(row, partial(Row.read_page, most=most))
+                self._alone(sequence, partial(Sequence.read_page, most=most))
 
-    def _begin(self, row: Row) -> None:
-        if row.state is None:
-            self._pool.start(row.slots[0])
+    def _begin(self, sequence: Sequence) -> None:
+        if sequence.state is None:
+            self._pool.start(sequence.slots[0])
         else:
-            self._pool.write(row.slots[0], row.state)
+            self._pool.write(sequence.slots[0], sequence.state)
 
-    def _step(self, rows: Sequence[Row]) -> None:
-        stepping: list[Row] = []
+    def _step(self, sequences: list[Sequence]) -> None:
+        stepping: list[Sequence] = []
         steps: list[tuple[int, int]] = []
 
-        def move(row: Row) -> None:
-            if own := row.move(self._pool):
-                stepping.append(row)
+        def move(sequence: Sequence) -> None:
+            if own := sequence.move(self._pool):
+                stepping.append(sequence)
                 steps.extend(own)
 
-        for row in rows:
-            self._alone(row, move)
+        for sequence in sequences:
+            self._alone(sequence, move)
         if not steps:
             return
-        run = min(LONGEST_RUN // len(steps), *(row.run for row in stepping))
+        run = min(LONGEST_RUN // len(steps), *(sequence.run for sequence in stepping))
         if run < SHORTEST_RUN:
             run = 1
             slots, ids = zip(*steps, strict=True)
             self._pool.step(np.array(slots, np.int64), np.array(ids, np.int32))
         else:
-            self._pool.absorb([slot for slot, _ in steps], [row.ahead(run) for row in stepping])
-        for row in stepping:
-            self._alone(row, partial(self._stepped, count=run))
+            self._pool.absorb(
+                [slot for slot, _ in steps], [sequence.ahead(run) for sequence in stepping]
+            )
+        for sequence in stepping:
+            self._alone(sequence, partial(self._stepped, count=run))
 
-    def _stepped(self, row: Row, count: int) -> None:
-        row.stepped(self._pool.read(row.slots[0]) if row.reads(count) else None, count)
+    def _stepped(self, sequence: Sequence, count: int) -> None:
+        sequence.stepped(
+            self._pool.read(sequence.slots[0]) if sequence.reads(count) else None, count
+        )
 
-    def _ask(self, rows: Sequence[Row]) -> None:
-        asking = [row for row in rows if row.asking]
-        self._tell([row for row in asking if not row.whole], whole=False)
-        self._tell([row for row in asking if row.whole], whole=True)
+    def _ask(self, sequences: list[Sequence]) -> None:
+        asking = [sequence for sequence in sequences if sequence.asking]
+        self._tell([sequence for sequence in asking if not sequence.whole], whole=False)
+        self._tell([sequence for sequence in asking if sequence.whole], whole=True)
 
-    def _tell(self, rows: Sequence[Row], whole: bool) -> None:
-        asks = [row.asks for row in rows]
+    def _tell(self, sequences: list[Sequence], whole: bool) -> None:
+        asks = [sequence.asks for sequence in sequences]
         states = [
-            self._pool.read(slot) if row.keeps else None
-            for row, slots in zip(rows, asks, strict=True)
+            self._pool.read(slot) if sequence.keeps else None
+            for sequence, slots in zip(sequences, asks, strict=True)
             for slot in slots
         ]
         slots = [slot for own in asks for slot in own]
-        cursors = [cursor for row in rows for cursor in row.cursors]
+        cursors = [cursor for sequence in sequences for cursor in sequence.cursors]
         found = iter(predicted(self._pool, self._adaptation, slots, cursors, whole, states))
-        for row, own in zip(rows, asks, strict=True):
-            self._alone(row, partial(Row.take, outlooks=list(islice(found, len(own)))))
+        for sequence, own in zip(sequences, asks, strict=True):
+            self._alone(sequence, partial(Sequence.take, outlooks=list(islice(found, len(own)))))
 
-    def _leave(self, row: Row) -> Request:
-        for slot in row.slots:
+    def _leave(self, sequence: Sequence) -> PendingJob:
+        for slot in sequence.slots:
             self._pool.release(slot)
-        self._free += row.width
-        return self._rows.pop(row)
+        self._free += sequence.width
+        return self._sequences.pop(sequence)
 
-    def _finish(self, row: Row, request: Request) -> None:
+    def _finish(self, sequence: Sequence, request: PendingJob) -> None:
         if not request.forgotten:
-            self._predictions.keep(request.job.session, row.prediction)
-        self._put_back(row, request)
-        request.done(row.result())
+            self._continuations.keep(request.job.session, sequence.continuation)
+        self._put_back(sequence, request)
+        request.done(sequence.result())
 
-    def _put_back(self, row: Row, request: Request) -> None:
-        shared = any(other.page is row.page for other in self._rows)
-        if row.page is not None and not shared and not request.forgotten:
-            self._pages.put(request.job.session, request.job.runtime.fingerprint, row.page)
+    def _put_back(self, sequence: Sequence, request: PendingJob) -> None:
+        shared = any(other.page is sequence.page for other in self._sequences)
+        if sequence.page is not None and not shared and not request.forgotten:
+            self._page_cache.put(
+                request.job.session, request.job.runtime.fingerprint, sequence.page
+            )
 
-    def _alone(self, row: Row, call: Callable[[Row], object]) -> None:
+    def _alone(self, sequence: Sequence, call: Callable[[Sequence], object]) -> None:
         try:
-            call(row)
+            call(sequence)
         except Exception as error:
-            self._leave(row).done(_failed(error))
+            self._leave(sequence).done(_failed(error))
 
 
 def _failed(error: Exception) -> ComputationFailed:

@@ -14,7 +14,7 @@ KEPT_STEPS = 16
 
 
 @dataclass(frozen=True)
-class Step:
+class KeptStep:
     """What was predicted in one place, with the state there if it was kept, and the id chosen."""
 
     outlook: Outlook
@@ -33,7 +33,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Continuation:
     """What is chosen after a text, step by step; `base` is that text's digest.
 
     What the network says along it is a function of the text and of `fingerprint`, so to follow it
@@ -42,14 +42,14 @@ class Prediction:
 
     fingerprint: str
     base: bytes
-    steps: tuple[Step, ...]
+    steps: tuple[KeptStep, ...]
 
-    def after(self, fingerprint: str, base: bytes) -> tuple[Step, ...]:
+    def after(self, fingerprint: str, base: bytes) -> tuple[KeptStep, ...]:
         """The steps, if they begin where the caller does."""
         return self.steps if (self.fingerprint, self.base) == (fingerprint, base) else ()
 
 
-class Predictions:
+class Continuations:
     """The predictions of the sessions served last, one each; the least recent go first."""
 
     def __init__(
@@ -61,16 +61,16 @@ class Predictions:
         self._most = most
         self._seconds = seconds
         self._clock = clock
-        self._kept: OrderedDict[str, tuple[float, Prediction]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, Continuation]] = OrderedDict()
 
-    def get(self, session: str) -> Prediction | None:
+    def get(self, session: str) -> Continuation | None:
         """The session's prediction, if it is still kept."""
         kept = self._kept.get(session)
         return kept[1] if kept else None
 
-    def keep(self, session: str, prediction: Prediction) -> None:
+    def keep(self, session: str, continuation: Continuation) -> None:
         """Keeps it in place of the session's earlier one."""
-        self._kept[session] = (self._clock() + self._seconds, prediction)
+        self._kept[session] = (self._clock() + self._seconds, continuation)
         self._kept.move_to_end(session)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from model.adaptation import Page
 
 
-class Pages:
+class PageCache:
     """The pages of the sessions served last, so many bytes of them; the least recent go first.
 
     A page belongs to who takes it until it is put back. Each is under the session's key and the

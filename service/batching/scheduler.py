@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from model.served import Runtime
-from service.batching.batch import Lane, Request
-from service.batching.continuations import Predictions
-from service.batching.page_cache import Pages
+from service.batching.batch import Batch, PendingJob
+from service.batching.continuations import Continuations
+from service.batching.page_cache import PageCache
 from service.batching.sequence import Computed, Job
 from service.errors import ComputationFailed, Overloaded
 from service.http.faults import log_fault
@@ -31,13 +31,14 @@ class Scheduler:
         *,
         batch_limit: int,
         queue_limit: int,
-        kept_predictions: int,
+        kept_sessions: int,
         kept_page_bytes: int,
         kept_seconds: float = float("inf"),
     ) -> None:
-        self._predictions = Predictions(kept_predictions, kept_seconds)
-        self._pages = Pages(kept_page_bytes, kept_seconds)
-        self._lanes = {r: Lane(r, batch_limit, self._predictions, self._pages) for r in runtimes}
+        self._continuations = Continuations(kept_sessions, kept_seconds)
+        self._page_cache = PageCache(kept_page_bytes, kept_seconds)
+        kept = self._continuations, self._page_cache
+        self._batches = {runtime: Batch(runtime, batch_limit, *kept) for runtime in runtimes}
         self._queue_limit = queue_limit
         self._unfinished = 0
         self._calls: deque[Callable[[], None]] = deque()
@@ -68,9 +69,9 @@ class Scheduler:
         if self._unfinished >= self._queue_limit:
             raise Overloaded(f"{self._queue_limit} requests are waiting already; try again later")
         future: asyncio.Future[Computed] = asyncio.get_running_loop().create_future()
-        request = Request(job, _handing_to(future))
+        request = PendingJob(job, _handing_to(future))
         self._unfinished += 1
-        self._call(lambda: self._lanes[job.runtime].add(request))
+        self._call(lambda: self._batches[job.runtime].add(request))
         try:
             return await future
         finally:
@@ -81,10 +82,10 @@ class Scheduler:
         """Returns when nothing is left of the session, and nothing will be kept of it."""
 
         def forget() -> None:
-            for lane in self._lanes.values():
-                lane.forget(session)
-            self._predictions.forget(session)
-            self._pages.forget(session)
+            for batch in self._batches.values():
+                batch.forget(session)
+            self._continuations.forget(session)
+            self._page_cache.forget(session)
 
         await self._made(forget)
 
@@ -92,8 +93,8 @@ class Scheduler:
         """Returns when what was kept for long enough is gone."""
 
         def expire() -> None:
-            self._predictions.expire()
-            self._pages.expire()
+            self._continuations.expire()
+            self._page_cache.expire()
 
         await self._made(expire)
 
@@ -115,19 +116,19 @@ class Scheduler:
 
     def _run(self) -> None:
         while not self._stopping:
-            if not any(lane.busy for lane in self._lanes.values()):
+            if not any(batch.busy for batch in self._batches.values()):
                 self._wake.wait()
             self._wake.clear()
             self._make_calls()
-            for lane in self._lanes.values():
+            for batch in self._batches.values():
                 try:
-                    lane.advance()
+                    batch.advance()
                 except Exception as error:
                     log_fault(log, error)
-                    lane.fail_all(ComputationFailed("the computing of this batch failed"))
+                    batch.fail_all(ComputationFailed("the computing of this batch failed"))
         self._make_calls()
-        for lane in self._lanes.values():
-            lane.fail_all(Overloaded("the service is stopping; try again"))
+        for batch in self._batches.values():
+            batch.fail_all(Overloaded("the service is stopping; try again"))
 
     def _make_calls(self) -> None:
         while self._calls:

@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -17,7 +17,7 @@ from model.decoding.next_step import Outlook, adapted
 from model.decoding.options import BEFORE, CharProbability, Completion, Options
 from model.runtime import Pool
 from model.served import Runtime
-from service.batching.continuations import KEPT_STEPS, Prediction, Step
+from service.batching.continuations import KEPT_STEPS, Continuation, KeptStep
 
 # A page that lacks no more characters than this is brought to its text at once.
 NEAR = 16
@@ -70,14 +70,14 @@ class Computed:
     seconds_predicting: float
 
 
-class Row:
+class Sequence:
     """One job on its way: what it steps by next, and what it has read and chosen so far.
 
     The row says what it needs, the lane that holds it calls the runtime for all rows at once.
     Raises TextError for a character that the model's vocabulary cannot spell.
     """
 
-    def __init__(self, job: Job, prediction: Prediction | None, page: Page | None) -> None:
+    def __init__(self, job: Job, continuation: Continuation | None, page: Page | None) -> None:
         """`page` is one that nobody else uses, whatever it holds; None without adaptation."""
         self.job = job
         self.page = page
@@ -112,8 +112,8 @@ class Row:
             self._paged = common_length(page.text, self._page_text)
             if self.page_lacks <= NEAR:
                 self.read_page(NEAR)
-        if prediction is not None:
-            self._follow(prediction.after(job.runtime.fingerprint, job.origin))
+        if continuation is not None:
+            self._follow(continuation.after(job.runtime.fingerprint, job.origin))
 
     @property
     def width(self) -> int:
@@ -121,12 +121,12 @@ class Row:
         return self._decoder.width
 
     @property
-    def slots(self) -> Sequence[int]:
+    def slots(self) -> list[int]:
         """The slots of its branches, the first of which absorbs the text."""
         return self._branches.slots
 
     @slots.setter
-    def slots(self, slots: Sequence[int]) -> None:
+    def slots(self, slots: list[int]) -> None:
         self._branches.slots = slots
 
     @property
@@ -225,7 +225,7 @@ class Row:
             self._computed += len(self._decoder.turn.moves)
             self._moved = True
 
-    def take(self, outlooks: Sequence[Outlook]) -> None:
+    def take(self, outlooks: list[Outlook]) -> None:
         """The outlooks that the row asked for."""
         if self._predicting is None:
             self._predicting = time.monotonic()
@@ -258,12 +258,13 @@ class Row:
         )
 
     @property
-    def prediction(self) -> Prediction:
+    def continuation(self) -> Continuation:
         """The steps beyond the text, for the session's next request."""
-        return Prediction(
+        chain = self._decoder.chain[:KEPT_STEPS]
+        return Continuation(
             self.job.runtime.fingerprint,
             self.job.end,
-            tuple(Step.of(outlook, index) for outlook, index in self._decoder.chain[:KEPT_STEPS]),
+            tuple(KeptStep.of(outlook, index) for outlook, index in chain),
         )
 
     def _absorb(self, state: bytes | None, count: int = 1) -> None:
@@ -272,7 +273,7 @@ class Row:
             assert state is not None
             self._states.append(state)
 
-    def _follow(self, steps: tuple[Step, ...]) -> None:
+    def _follow(self, steps: tuple[KeptStep, ...]) -> None:
         """Goes along a prediction as far as the text does, and then as far as decoding does."""
         for step, after in zip_longest(steps, steps[1:]):
             if not self.absorbing and not self.ready:

@@ -26,7 +26,7 @@ from service.http.schema import (
 from service.http.streaming import EventStream, OnChars, Stream, streams
 from service.http.websocket import PATH as WEBSOCKET_PATH
 from service.http.websocket import Connection
-from service.resources import TENANT, Parts
+from service.resources import TENANT, Resources
 from service.settings import Settings
 from service.stores import StoreError
 
@@ -44,13 +44,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        parts = await asyncio.to_thread(Parts, settings)
-        parts.scheduler.start()
-        sweeping = asyncio.create_task(parts.sweep())
-        app.state.parts = parts
+        resources = await asyncio.to_thread(Resources, settings)
+        resources.scheduler.start()
+        sweeping = asyncio.create_task(resources.sweep())
+        app.state.resources = resources
         yield
         sweeping.cancel()
-        await parts.close()
+        await resources.close()
 
     app = FastAPI(
         title="nextchar",
@@ -68,13 +68,13 @@ def create_app(settings: Settings) -> FastAPI:
     error_format.install(app)
     _add_routes(app, settings)
     for protocol in (infill, openai):
-        app.include_router(protocol.routes(lambda: app.state.parts))
+        app.include_router(protocol.routes(lambda: app.state.resources))
     return app
 
 
 def _add_routes(app: FastAPI, settings: Settings) -> None:
-    def parts() -> Parts:
-        found: Parts = app.state.parts
+    def resources() -> Resources:
+        found: Resources = app.state.resources
         return found
 
     @app.post(
@@ -103,7 +103,7 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
         """
 
         def work(on_chars: OnChars | None) -> Coroutine[None, None, CompleteResponse]:
-            return complete(parts().completions, TENANT, body, on_chars)
+            return complete(resources().completions, TENANT, body, on_chars)
 
         if not body.stream:
             return await unless_gone(request, work(None))
@@ -114,7 +114,7 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
     async def websocket(websocket: WebSocket) -> None:
         """The same requests as messages."""
         limit = settings.max_body_bytes
-        await Connection(websocket, parts().completions, TENANT, limit).serve()
+        await Connection(websocket, resources().completions, TENANT, limit).serve()
 
     @app.delete(
         "/sessions/{session}",
@@ -124,12 +124,12 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
     )
     async def delete(session: Annotated[str, Path(pattern=SESSION_PATTERN)]) -> None:
         """Nothing of the session is left; deleting what is not there is no error."""
-        await parts().completions.delete(TENANT, session)
+        await resources().completions.delete(TENANT, session)
 
     @app.get("/models", summary="List the loaded models")
     async def models() -> ModelList:
         """The first one answers requests that name none."""
-        runtimes = parts().models.runtimes
+        runtimes = resources().models.runtimes
         return ModelList(
             models=tuple(
                 ModelEntry(
@@ -156,10 +156,10 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
     )
     async def readyz() -> Status:
         """The checkpoints are loaded, the scheduler runs, and the store takes writes."""
-        if not parts().scheduler.alive:
+        if not resources().scheduler.alive:
             raise NotReady("the scheduler's thread has ended; restart the service")
         try:
-            await parts().store.ping()
+            await resources().store.ping()
         except StoreError as error:
             raise StoreUnavailable(
                 "the sessions' store does not answer, or refuses writes"

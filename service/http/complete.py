@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from model.decoding.next_step import next_characters
 from model.decoding.options import CharProbability
-from service.completions import Answer, Ask, Completions
+from service.completions import Answer, Completions, Question
 from service.http import error_format
 from service.http.faults import problem_of
 from service.http.schema import (
@@ -19,7 +19,7 @@ from service.http.schema import (
     Usage,
 )
 from service.http.streaming import OnChars, Stream, event
-from service.sessions.rules import Edit, Prefix
+from service.sessions.rules import TextEdit, WholeText
 
 PATH = "/complete"
 STREAM = {
@@ -57,20 +57,20 @@ async def events(stream: Stream[CompleteResponse]) -> AsyncIterator[bytes]:
         yield event(json.dumps(said), "error")
 
 
-def _asked(request: CompleteRequest, on_chars: OnChars | None = None) -> Ask:
+def _asked(request: CompleteRequest, on_chars: OnChars | None = None) -> Question:
     """What a request asks; `on_chars` hears of characters as soon as they are certain."""
     if request.edit is not None:
         edit = request.edit
-        return Ask(
-            change=Edit(edit.version, edit.keep, edit.append),
+        return Question(
+            change=TextEdit(edit.version, edit.keep, edit.append),
             options=(request.options,),
             model=request.model,
             top=request.top,
             on_chars=on_chars,
             text_field="edit.append",
         )
-    return Ask(
-        change=Prefix(request.prefix or ""),
+    return Question(
+        change=WholeText(request.prefix or ""),
         options=(request.options,),
         model=request.model,
         top=request.top,

@@ -23,7 +23,7 @@ Owner = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """The session that a request's text is kept in, and the one whose record it goes on from."""
 
     session: str
@@ -76,7 +76,7 @@ class Nearest:
         return len(self._texts)
 
     @contextmanager
-    def place(self, owner: Owner, text: str) -> Iterator[Place]:
+    def place(self, owner: Owner, text: str) -> Iterator[Placement]:
         """Where to keep a request's text while it is served; it is kept unless serving fails."""
         digests = Digests(text)
         near, common = self._nearest(owner, text, digests)
@@ -89,7 +89,7 @@ class Nearest:
             self._texts[session] = _Text(owner)
         self._texts[session].busy = True
         try:
-            yield Place(session, near or session)
+            yield Placement(session, near or session)
         except BaseException:
             self._texts[session].busy = False
             if not self._texts[session].tail:

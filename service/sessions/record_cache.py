@@ -9,14 +9,14 @@ from service.sessions.rules import Record
 
 
 @dataclass(frozen=True)
-class Copy:
+class CachedRecord:
     """A record as it was written, and the token that the store holds while it is current."""
 
     token: bytes
     record: Record
 
 
-class Copies:
+class RecordCache:
     """The copies of the latest sessions, each for a bounded time; the least recent go first."""
 
     def __init__(
@@ -25,18 +25,18 @@ class Copies:
         self._most = most
         self._seconds = seconds
         self._clock = clock
-        self._kept: OrderedDict[str, tuple[float, Copy]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, CachedRecord]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: str) -> Copy | None:
+    def get(self, key: str) -> CachedRecord | None:
         """The copy of a session, if there is one."""
         self.expire()
         kept = self._kept.get(key)
         return kept[1] if kept else None
 
-    def put(self, key: str, copy: Copy) -> None:
+    def put(self, key: str, copy: CachedRecord) -> None:
         """Keeps a copy in place of the session's earlier one."""
         self._kept[key] = (self._clock() + self._seconds, copy)
         self._kept.move_to_end(key)

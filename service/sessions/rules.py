@@ -69,14 +69,14 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Prefix:
+class WholeText:
     """A request that gives the whole text."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Edit:
+class TextEdit:
     """A request that gives a change: keep the first characters of a version, then append."""
 
     version: int
@@ -84,7 +84,7 @@ class Edit:
     append: str
 
 
-Change = Prefix | Edit
+Change = WholeText | TextEdit
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
     held, or that goes back further than the record's tail and states reach, or so far that not all
     of the resulting text's window is held.
     """
-    if isinstance(change, Prefix):
+    if isinstance(change, WholeText):
         known, start, head = change.text, 0, EMPTY
     else:
         record = _holding(record, change)
@@ -191,8 +191,8 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
         absorb=known[begin - start :],
         marks=tuple(Mark(p, digests.at(p)) for p in marks_between(begin, length)),
         kept=tuple(s for s in kept if s.position <= begin),
-        base_version=change.version if isinstance(change, Edit) else version,
-        base_keep=change.keep if isinstance(change, Edit) else length,
+        base_version=change.version if isinstance(change, TextEdit) else version,
+        base_keep=change.keep if isinstance(change, TextEdit) else length,
     )
 
 
@@ -274,7 +274,7 @@ def _fitting(record: Record) -> tuple[int, bytes]:
     return left_out, packed
 
 
-def _holding(record: Record | None, edit: Edit) -> Record:
+def _holding(record: Record | None, edit: TextEdit) -> Record:
     """The record, if the edit can be applied to its text; else raises Resync."""
     if record is None:
         raise Resync("nothing is held of this session; send the whole text as prefix", None)

@@ -9,7 +9,7 @@ from service.errors import Superseded
 Result = TypeVar("Result")
 
 
-class Turns:
+class Superseding:
     """At most one running request a session."""
 
     def __init__(self) -> None:

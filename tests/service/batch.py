@@ -8,7 +8,7 @@ from itertools import pairwise
 from model.adaptation import window_start
 from model.decoding.options import Options
 from model.served import Runtime
-from service.batching.batch import Lane, Request
+from service.batching.batch import Batch, PendingJob
 from service.batching.scheduler import Scheduler
 from service.batching.sequence import Computed, Job
 from service.sessions.digests import Digests
@@ -58,14 +58,14 @@ async def scheduling(
     runtime: Runtime,
     batch_limit: int = 128,
     queue_limit: int = 1024,
-    kept_predictions: int = 0,
+    kept_sessions: int = 0,
     kept_page_bytes: int = 0,
 ) -> AsyncIterator[Scheduler]:
     scheduler = Scheduler(
         [runtime],
         batch_limit=batch_limit,
         queue_limit=queue_limit,
-        kept_predictions=kept_predictions,
+        kept_sessions=kept_sessions,
         kept_page_bytes=kept_page_bytes,
     )
     scheduler.start()
@@ -73,17 +73,17 @@ async def scheduling(
     await scheduler.stop()
 
 
-def lane_of(scheduler: Scheduler, runtime: Runtime) -> Lane:
-    return scheduler._lanes[runtime]
+def batch_of(scheduler: Scheduler, runtime: Runtime) -> Batch:
+    return scheduler._batches[runtime]
 
 
 class Waiter:
     """Somebody who waits for a job in a lane that the test drives by hand."""
 
-    def __init__(self, lane: Lane, work: Job) -> None:
+    def __init__(self, batch: Batch, work: Job) -> None:
         self.results: list[Computed | Exception] = []
-        self.request = Request(work, self.results.append)
-        lane.add(self.request)
+        self.request = PendingJob(work, self.results.append)
+        batch.add(self.request)
 
     @property
     def result(self) -> Computed:
@@ -92,9 +92,9 @@ class Waiter:
         return result
 
 
-def drive(lane: Lane, most: int = 5000) -> None:
+def drive(batch: Batch, most: int = 5000) -> None:
     for _ in range(most):
-        if not lane.busy:
+        if not batch.busy:
             return
-        lane.advance()
+        batch.advance()
     raise AssertionError("the lane never came to rest")

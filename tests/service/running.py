@@ -19,7 +19,7 @@ from model.completing import complete
 from model.decoding.options import Options
 from model.served import Runtime
 from service.http.app import create_app
-from service.resources import Parts
+from service.resources import Resources
 from service.server import websocket_options
 from service.settings import load
 
@@ -36,7 +36,7 @@ class Service:
     """The application with its client."""
 
     http: httpx.AsyncClient
-    parts: Parts
+    resources: Resources
 
     async def complete(self, **body: Any) -> dict[str, Any]:
         """The answer to a request that must succeed."""
@@ -61,7 +61,7 @@ async def running(**options: Any) -> AsyncIterator[Service]:
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://service") as http,
     ):
-        yield Service(http, app.state.parts)
+        yield Service(http, app.state.resources)
 
 
 @asynccontextmanager
@@ -79,7 +79,7 @@ async def listening(**options: Any) -> AsyncIterator[Service]:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         await until(lambda: server.started)
         async with httpx.AsyncClient(base_url=url) as http:
-            yield Service(http, app.state.parts)
+            yield Service(http, app.state.resources)
         server.should_exit = True
         await serving
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from model.decoding.options import Completion, Options
-from service.completions import Answer, Ask
+from service.completions import Answer, Question
 from service.errors import NotReady
 from service.http import error_format
 from service.http.disconnect import unless_gone
@@ -19,8 +19,8 @@ from service.http.protocols.infill_schema import ANY_SEED, Health, InfillRequest
 from service.http.protocols.infill_text import text_before
 from service.http.schema import MAX_CHARS, MAX_LINES
 from service.http.streaming import Chars, EventStream, OnChars, Stream, event, streams
-from service.resources import TENANT, Parts
-from service.sessions.rules import Prefix
+from service.resources import TENANT, Resources
+from service.sessions.rules import WholeText
 
 PATH = "/infill"
 HEALTH = "/health"
@@ -37,7 +37,7 @@ Told = InfillResponse | dict[str, Any]
 STOP_TYPES = {"stop": "word", "max_chars": "limit", "time": "limit", "indentation": "limit"}
 
 
-def routes(parts: Callable[[], Parts]) -> APIRouter:
+def routes(resources: Callable[[], Resources]) -> APIRouter:
     """The routes, whose parts are there once the application has started."""
     router = APIRouter(tags=["llama.cpp"])
 
@@ -52,7 +52,7 @@ def routes(parts: Callable[[], Parts]) -> APIRouter:
         """Characters are the tokens. A text is found again by itself, so that only what is new of
         it is read; `timings` tells how much that was.
         """
-        infilling = Infilling(parts(), body)
+        infilling = Infilling(resources(), body)
         if not body.stream:
             return JSONResponse(await unless_gone(request, infilling.respond()))
         stream = Stream(infilling.answer)
@@ -65,7 +65,7 @@ def routes(parts: Callable[[], Parts]) -> APIRouter:
     )
     async def health() -> Health:
         """The models are loaded, and their thread runs."""
-        if not parts().scheduler.alive:
+        if not resources().scheduler.alive:
             raise NotReady("the scheduler's thread has ended; restart the service")
         return Health()
 
@@ -75,11 +75,11 @@ def routes(parts: Callable[[], Parts]) -> APIRouter:
 class Infilling:
     """One request: what is asked, and the answer as llama.cpp's server tells it."""
 
-    def __init__(self, parts: Parts, body: InfillRequest) -> None:
+    def __init__(self, resources: Resources, body: InfillRequest) -> None:
         """Raises UnknownModel."""
-        self._parts = parts
+        self._resources = resources
         self._body = body
-        self._model = parts.models.choose(body.model or None).checkpoint.name
+        self._model = resources.models.choose(body.model or None).checkpoint.name
         extra = [piece.text for piece in body.input_extra]
         self._text, self._truncated = text_before(extra, body.input_prefix, body.prompt)
         self._options = _options(body)
@@ -92,8 +92,8 @@ class Infilling:
     async def answer(self, on_chars: OnChars | None) -> Answer:
         """What the core makes of it."""
         limit = self._body.t_max_predict_ms / 1000
-        ask = Ask(
-            change=Prefix(self._text),
+        question = Question(
+            change=WholeText(self._text),
             options=(self._options,),
             model=self._body.model or None,
             on_chars=on_chars,
@@ -101,7 +101,7 @@ class Infilling:
             text_field="input_prefix",
             suffix_field="input_suffix",
         )
-        return await self._parts.sessionless.answer(TENANT, ask)
+        return await self._resources.sessionless.answer(TENANT, question)
 
     async def events(self, stream: Stream[Answer]) -> AsyncIterator[bytes]:
         """The stream as llama.cpp sends it: pieces, then the answer, or what went wrong."""

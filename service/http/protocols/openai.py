@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 
 from model.decoding.options import Completion, Options
-from service.completions import Answer, Ask
+from service.completions import Answer, Question
 from service.http import error_format
 from service.http.disconnect import unless_gone
 from service.http.faults import problem_of
@@ -30,8 +30,8 @@ from service.http.protocols.openai_schema import (
 )
 from service.http.schema import MAX_CHARS, MAX_LINES
 from service.http.streaming import Chars, EventStream, OnChars, Stream, event, streams
-from service.resources import TENANT, Parts
-from service.sessions.rules import Prefix
+from service.resources import TENANT, Resources
+from service.sessions.rules import WholeText
 
 FinishReason = Literal["stop", "length"]
 
@@ -47,7 +47,7 @@ ERRORS = (
 )
 
 
-def routes(parts: Callable[[], Parts]) -> APIRouter:
+def routes(resources: Callable[[], Resources]) -> APIRouter:
     """The routes, whose parts are there once the application has started."""
     router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -62,7 +62,7 @@ def routes(parts: Callable[[], Parts]) -> APIRouter:
         """Characters are the tokens. A text is found again by itself, so that only what is new of
         a prompt is read; `usage.prompt_tokens_details` tells how much was not.
         """
-        generation = Generation(parts(), body)
+        generation = Generation(resources(), body)
         if not body.stream:
             return await unless_gone(request, generation.respond())
         stream = Stream(generation.answers)
@@ -71,7 +71,7 @@ def routes(parts: Callable[[], Parts]) -> APIRouter:
     @router.get("/models", summary="OpenAI: the loaded models")
     async def models() -> ModelObjects:
         """The first one answers requests that name none."""
-        return ModelObjects(data=[_model(parts(), name) for name in parts().models.names])
+        return ModelObjects(data=[_model(resources(), name) for name in resources().models.names])
 
     @router.get(
         "/models/{model:path}",
@@ -80,13 +80,13 @@ def routes(parts: Callable[[], Parts]) -> APIRouter:
     )
     async def model(model: str) -> ModelObject:
         """A model by its name."""
-        return _model(parts(), parts().models.choose(model).checkpoint.name)
+        return _model(resources(), resources().models.choose(model).checkpoint.name)
 
     return router
 
 
-def _model(parts: Parts, name: str) -> ModelObject:
-    return ModelObject(id=name, created=parts.loaded)
+def _model(resources: Resources, name: str) -> ModelObject:
+    return ModelObject(id=name, created=resources.loaded)
 
 
 class Generation:
@@ -95,10 +95,10 @@ class Generation:
     The choices of all prompts are numbered through: n of the first prompt, n of the second.
     """
 
-    def __init__(self, parts: Parts, body: CompletionRequest) -> None:
+    def __init__(self, resources: Resources, body: CompletionRequest) -> None:
         """Raises UnknownModel."""
-        runtime = parts.models.choose(body.model)
-        self._parts = parts
+        runtime = resources.models.choose(body.model)
+        self._resources = resources
         self._body = body
         self._n = body.n or 1
         self._head: dict[str, Any] = {
@@ -162,14 +162,14 @@ class Generation:
             assert on_chars is not None
             on_chars(number * self._n + index, chars)
 
-        ask = Ask(
-            change=Prefix(self._body.prompt[number]),
+        question = Question(
+            change=WholeText(self._body.prompt[number]),
             options=self._options,
             model=self._body.model,
             on_chars=hear if on_chars else None,
             text_field="prompt",
         )
-        return await self._parts.sessionless.answer(TENANT, ask)
+        return await self._resources.sessionless.answer(TENANT, question)
 
     def _chosen(self, answers: Sequence[Answer]) -> Iterator[tuple[int, Completion]]:
         """The choices by their numbers: of each prompt's candidates the n most probable."""

@@ -17,9 +17,9 @@ from model.decoding.options import CharProbability, Options
 from model.runtime.backends import available
 from model.runtime.numpy_backend import NumpyPool
 from model.served import Runtime
-from service.batching.batch import Lane
-from service.batching.continuations import KEPT_STEPS, Predictions
-from service.batching.page_cache import Pages
+from service.batching.batch import Batch
+from service.batching.continuations import KEPT_STEPS, Continuations
+from service.batching.page_cache import PageCache
 from service.errors import ComputationFailed
 from service.sessions.digests import Digests
 from tests.service.batch import (
@@ -40,26 +40,26 @@ def test_a_row_among_64_to_128_that_join_and_leave_gives_the_same_bytes_as_alone
     texts = [text_of(1000 * seed + i) for i in range(160)]
     alone = []
     for text in texts:
-        lane = Lane(runtime, 1, Predictions(0), Pages(0))
-        waiter = Waiter(lane, job(runtime, text))
-        drive(lane)
+        batch = Batch(runtime, 1, Continuations(0), PageCache(0))
+        waiter = Waiter(batch, job(runtime, text))
+        drive(batch)
         alone.append(bits(waiter.result))
 
     drawn = random.Random(seed)
-    lane = Lane(runtime, 128, Predictions(0), Pages(0))
+    batch = Batch(runtime, 128, Continuations(0), PageCache(0))
     waiting = list(range(len(texts)))
     drawn.shuffle(waiting)
     waiters: dict[int, Waiter] = {}
     seen: list[int] = []
-    while waiting or lane.busy:
-        while waiting and lane.taken + drawn.randint(0, 3) < drawn.randint(64, 128):
+    while waiting or batch.busy:
+        while waiting and batch.taken + drawn.randint(0, 3) < drawn.randint(64, 128):
             index = waiting.pop()
-            waiters[index] = Waiter(lane, job(runtime, texts[index]))
+            waiters[index] = Waiter(batch, job(runtime, texts[index]))
             if drawn.random() < 0.3:
-                gone = Waiter(lane, job(runtime, text_of(drawn.randint(0, 10**6))))
+                gone = Waiter(batch, job(runtime, text_of(drawn.randint(0, 10**6))))
                 gone.request.abandoned = drawn.random() < 0.5
-        lane.advance()
-        seen.append(lane.taken)
+        batch.advance()
+        seen.append(batch.taken)
     assert max(seen) >= 64
     assert [bits(waiters[i].result) for i in range(len(texts))] == alone
 
@@ -67,12 +67,12 @@ def test_a_row_among_64_to_128_that_join_and_leave_gives_the_same_bytes_as_alone
 def test_memory_does_not_grow_with_batches_of_all_sizes(runtime: Runtime) -> None:
     for backend in available():
         served = Runtime(runtime.checkpoint, backend)
-        lane = Lane(served, 128, Predictions(64), Pages(2**20))
+        batch = Batch(served, 128, Continuations(64), PageCache(2**20))
 
-        def serve(size: int, served: Runtime = served, lane: Lane = lane) -> None:
+        def serve(size: int, served: Runtime = served, batch: Batch = batch) -> None:
             for i in range(size):
-                Waiter(lane, job(served, text_of(size * i), session=str(i)))
-            drive(lane)
+                Waiter(batch, job(served, text_of(size * i), session=str(i)))
+            drive(batch)
 
         serve(1)
         before = psutil.Process().memory_info().rss
@@ -84,48 +84,48 @@ def test_memory_does_not_grow_with_batches_of_all_sizes(runtime: Runtime) -> Non
 def test_the_needle_is_noticed_where_a_row_depends_on_its_batch(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lane = Lane(Runtime(runtime.checkpoint, "numpy"), 64, Predictions(0), Pages(0))
-    step = lane._pool.step
+    batch = Batch(Runtime(runtime.checkpoint, "numpy"), 64, Continuations(0), PageCache(0))
+    step = batch._pool.step
 
     def uneven(slots: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
         step(slots, ids)
         if len(slots) >= 8:
             # The last bit of the cells, as a library's sums round it for one batch or another.
-            cells = cast(NumpyPool, lane._pool)._c
+            cells = cast(NumpyPool, batch._pool)._c
             cells[:, slots] = np.nextafter(cells[:, slots], np.float32(np.inf))
 
-    needle = Waiter(lane, job(runtime, "abc def"))
-    drive(lane)
-    monkeypatch.setattr(lane._pool, "step", uneven)
-    again = Waiter(lane, job(runtime, "abc def"))
+    needle = Waiter(batch, job(runtime, "abc def"))
+    drive(batch)
+    monkeypatch.setattr(batch._pool, "step", uneven)
+    again = Waiter(batch, job(runtime, "abc def"))
     for i in range(20):
-        Waiter(lane, job(runtime, text_of(i)))
-    drive(lane)
+        Waiter(batch, job(runtime, text_of(i)))
+    drive(batch)
     assert bits(again.result) != bits(needle.result)
 
 
 def test_states_are_read_where_the_job_says(runtime: Runtime) -> None:
     text = "abc é😀 def"
-    lane = Lane(runtime, 4, Predictions(0), Pages(0))
-    whole = Waiter(lane, job(runtime, text, cuts=(4, 5, 6, 9)))
-    parts = [Waiter(lane, job(runtime, text[:cut])) for cut in (4, 5, 6, 9, len(text))]
-    drive(lane)
-    assert list(whole.result.states) == [part.result.states[-1] for part in parts]
+    batch = Batch(runtime, 4, Continuations(0), PageCache(0))
+    whole = Waiter(batch, job(runtime, text, cuts=(4, 5, 6, 9)))
+    resources = [Waiter(batch, job(runtime, text[:cut])) for cut in (4, 5, 6, 9, len(text))]
+    drive(batch)
+    assert list(whole.result.states) == [part.result.states[-1] for part in resources]
 
 
 def test_going_on_from_a_state_equals_absorbing_from_the_start(runtime: Runtime) -> None:
     text = "abc def xyz"
-    lane = Lane(runtime, 2, Predictions(0), Pages(0))
-    whole = Waiter(lane, job(runtime, text, cuts=(6,)))
-    drive(lane)
+    batch = Batch(runtime, 2, Continuations(0), PageCache(0))
+    whole = Waiter(batch, job(runtime, text, cuts=(6,)))
+    drive(batch)
     rest = replace(
         job(runtime, text),
         start=whole.result.states[0],
         origin=Digests(text).at(6),
         pieces=(text[6:],),
     )
-    continued = Waiter(lane, rest)
-    drive(lane)
+    continued = Waiter(batch, rest)
+    drive(batch)
     assert bits(continued.result)[1:] == bits(whole.result)[1:]
     assert continued.result.states[-1] == whole.result.states[-1]
 
@@ -133,8 +133,8 @@ def test_going_on_from_a_state_equals_absorbing_from_the_start(runtime: Runtime)
 def test_a_prediction_is_followed_with_the_same_bits_as_without_it(runtime: Runtime) -> None:
     drawn = random.Random(5)
     kept, fresh = (
-        Lane(runtime, 4, Predictions(8), Pages(0)),
-        Lane(runtime, 4, Predictions(0), Pages(0)),
+        Batch(runtime, 4, Continuations(8), PageCache(0)),
+        Batch(runtime, 4, Continuations(0), PageCache(0)),
     )
     text, reused = "abc ", 0
     before = Waiter(kept, job(runtime, text, top=0))
@@ -197,15 +197,15 @@ def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_another_pro
     runtime: Runtime, checkpoint: Path, root: Path
 ) -> None:
     texts = [text_of(i) for i in range(64)]
-    lane = Lane(runtime, 64, Predictions(0), Pages(0))
+    batch = Batch(runtime, 64, Continuations(0), PageCache(0))
     works = [job(runtime, text, options=WAYS[i % len(WAYS)]) for i, text in enumerate(texts)]
-    waiters = [Waiter(lane, work) for work in works]
+    waiters = [Waiter(batch, work) for work in works]
     most = 0
-    while lane.busy:
-        lane.advance()
-        most = max(most, lane.taken)
+    while batch.busy:
+        batch.advance()
+        most = max(most, batch.taken)
     assert most >= 64
-    assert lane.taken == 0
+    assert batch.taken == 0
     other = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS, checkpoint],
         cwd=root,
@@ -214,7 +214,7 @@ def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_another_pro
         check=True,
     )
     for work, waiter, said in zip(works, waiters, other.stdout.splitlines(), strict=True):
-        one = Lane(runtime, 1, Predictions(0), Pages(0))
+        one = Batch(runtime, 1, Continuations(0), PageCache(0))
         alone = Waiter(one, work)
         drive(one)
         assert bits(alone.result) == bits(waiter.result)
@@ -225,15 +225,15 @@ def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_another_pro
 def test_typing_on_gives_the_same_with_what_was_kept_and_without(
     runtime: Runtime, options: Options
 ) -> None:
-    lane, session = Lane(runtime, 4, Predictions(8), Pages(0)), "s"
+    batch, session = Batch(runtime, 4, Continuations(8), PageCache(0)), "s"
     text = typed = "abc "
     origin, state, reused = Digests("").at(0), None, 0
     for _ in range(30):
         work = replace(
             job(runtime, text, session, options), start=state, origin=origin, pieces=(typed,)
         )
-        waiter = Waiter(lane, work)
-        drive(lane)
+        waiter = Waiter(batch, work)
+        drive(batch)
         answer = complete(runtime, text, options)
         assert answer.completion == waiter.result.completion
         assert answer.alternatives == waiter.result.alternatives
@@ -246,12 +246,12 @@ def test_typing_on_gives_the_same_with_what_was_kept_and_without(
 
 def test_certain_characters_are_told_before_the_end(runtime: Runtime) -> None:
     for i in range(20):
-        lane = Lane(runtime, 1, Predictions(0), Pages(0))
+        batch = Batch(runtime, 1, Continuations(0), PageCache(0))
         told: list[CharProbability] = []
-        waiter = Waiter(lane, replace(job(runtime, text_of(i)), on_chars=told.extend))
+        waiter = Waiter(batch, replace(job(runtime, text_of(i)), on_chars=told.extend))
         early = 0
-        while lane.busy:
-            lane.advance()
+        while batch.busy:
+            batch.advance()
             early = max(early, len(told) if not waiter.results else 0)
         chars = waiter.result.completion.chars
         assert tuple(told) == chars[: len(told)]
@@ -262,9 +262,11 @@ def test_decoding_ends_in_time_once_there_is_a_line_end(runtime: Runtime) -> Non
     options = replace(EAGER, max_lines=100, max_chars=300, temperature=1.3, indent=0)
     ended = 0
     for i in range(20):
-        lane = Lane(runtime, 1, Predictions(0), Pages(0))
-        waiter = Waiter(lane, replace(job(runtime, text_of(i), options=options), predict_seconds=0))
-        drive(lane)
+        batch = Batch(runtime, 1, Continuations(0), PageCache(0))
+        waiter = Waiter(
+            batch, replace(job(runtime, text_of(i), options=options), predict_seconds=0)
+        )
+        drive(batch)
         whole = complete(runtime, text_of(i), options).completion
         short = waiter.result.completion
         assert whole.text.startswith(short.text)
@@ -277,32 +279,32 @@ def test_decoding_ends_in_time_once_there_is_a_line_end(runtime: Runtime) -> Non
 
 
 def test_a_wide_row_gets_its_slots_even_where_the_batch_is_small(runtime: Runtime) -> None:
-    lane = Lane(runtime, 1, Predictions(0), Pages(0))
-    waiters = [Waiter(lane, job(runtime, "abc", options=replace(EAGER, n=16))) for _ in range(3)]
-    drive(lane)
+    batch = Batch(runtime, 1, Continuations(0), PageCache(0))
+    waiters = [Waiter(batch, job(runtime, "abc", options=replace(EAGER, n=16))) for _ in range(3)]
+    drive(batch)
     assert len({bits(waiter.result) for waiter in waiters}) == 1
 
 
 def test_an_abandoned_beam_frees_all_its_slots_at_the_next_step(runtime: Runtime) -> None:
-    lane = Lane(runtime, 4, Predictions(0), Pages(0))
-    waiters = [Waiter(lane, job(runtime, "abc " * 50, options=replace(EAGER, n=8))) for _ in "ab"]
-    lane.advance()
-    assert lane.taken == 16
+    batch = Batch(runtime, 4, Continuations(0), PageCache(0))
+    waiters = [Waiter(batch, job(runtime, "abc " * 50, options=replace(EAGER, n=8))) for _ in "ab"]
+    batch.advance()
+    assert batch.taken == 16
     for waiter in waiters:
         waiter.request.abandoned = True
-    lane.advance()
-    assert lane.taken == 0
+    batch.advance()
+    assert batch.taken == 0
     assert not waiters[0].results
 
 
 def test_a_kept_prediction_is_bounded(runtime: Runtime) -> None:
-    predictions = Predictions(2)
-    lane = Lane(runtime, 4, predictions, Pages(0))
+    continuations = Continuations(2)
+    batch = Batch(runtime, 4, continuations, PageCache(0))
     for session in ("a", "b", "c"):
-        Waiter(lane, job(runtime, "abc", session, replace(EAGER, max_chars=500)))
-        drive(lane)
-    assert predictions.get("a") is None
-    kept = predictions.get("c")
+        Waiter(batch, job(runtime, "abc", session, replace(EAGER, max_chars=500)))
+        drive(batch)
+    assert continuations.get("a") is None
+    kept = continuations.get("c")
     assert kept is not None
     assert len(kept.steps) <= KEPT_STEPS
 
@@ -310,22 +312,22 @@ def test_a_kept_prediction_is_bounded(runtime: Runtime) -> None:
 def test_an_abandoned_row_leaves_at_the_next_step_and_one_that_waits_never_joins(
     runtime: Runtime,
 ) -> None:
-    lane = Lane(runtime, 1, Predictions(0), Pages(0))
-    first, second, third = (Waiter(lane, job(runtime, "abc " * n)) for n in (50, 50, 1))
-    lane.advance()
+    batch = Batch(runtime, 1, Continuations(0), PageCache(0))
+    first, second, third = (Waiter(batch, job(runtime, "abc " * n)) for n in (50, 50, 1))
+    batch.advance()
     first.request.abandoned = second.request.abandoned = True
-    lane.advance()
-    assert lane.taken == 1
-    drive(lane)
+    batch.advance()
+    assert batch.taken == 1
+    drive(batch)
     assert (first.results, second.results) == ([], [])
     assert third.result
 
 
 def test_a_row_that_fails_does_so_alone(runtime: Runtime) -> None:
-    lane = Lane(runtime, 8, Predictions(0), Pages(0))
-    good = [Waiter(lane, job(runtime, text_of(i))) for i in range(3)]
-    bad = Waiter(lane, replace(job(runtime, "abc"), start=b"of another size"))
-    drive(lane)
+    batch = Batch(runtime, 8, Continuations(0), PageCache(0))
+    good = [Waiter(batch, job(runtime, text_of(i))) for i in range(3)]
+    bad = Waiter(batch, replace(job(runtime, "abc"), start=b"of another size"))
+    drive(batch)
     assert isinstance(bad.results[0], ComputationFailed)
     assert all(waiter.result for waiter in good)
-    assert lane.taken == 0
+    assert batch.taken == 0

@@ -75,7 +75,7 @@ async def test_two_tenants_with_one_session_id_never_meet(
 ) -> None:
     async with running(**options, store=store_url) as service:
         texts = {"one": "import ", "two": "while "}
-        completions = service.parts.completions
+        completions = service.resources.completions
         versions: dict[str, int] = {}
         for length in range(1, 6):
             answers = await asyncio.gather(

@@ -8,9 +8,9 @@ from model.adaptation import Page, window_start
 from model.checkpoint import load
 from model.decoding.options import Options
 from model.served import Runtime
-from service.batching.batch import LONGEST_READING, Lane
-from service.batching.continuations import Predictions
-from service.batching.page_cache import Pages
+from service.batching.batch import LONGEST_READING, Batch
+from service.batching.continuations import Continuations
+from service.batching.page_cache import PageCache
 from tests.service.batch import EAGER, Waiter, bits, drive, job, scheduling
 from tests.tiny import save_primed_checkpoint
 
@@ -30,24 +30,24 @@ def page_of(runtime: Runtime, text: str) -> Page:
 
 
 def test_a_page_belongs_to_who_took_it(adapting: Runtime) -> None:
-    pages, page = Pages(2**30), page_of(adapting, "abc")
-    pages.put("s", "model", page)
-    assert pages.nbytes == page.nbytes
-    assert pages.take("s", "other model") is pages.take("other", "model") is None
-    assert pages.take("s", "model") is page
-    assert pages.take("s", "model") is None
-    assert pages.nbytes == 0
+    page_cache, page = PageCache(2**30), page_of(adapting, "abc")
+    page_cache.put("s", "model", page)
+    assert page_cache.nbytes == page.nbytes
+    assert page_cache.take("s", "other model") is page_cache.take("other", "model") is None
+    assert page_cache.take("s", "model") is page
+    assert page_cache.take("s", "model") is None
+    assert page_cache.nbytes == 0
 
 
 def test_the_least_recent_pages_go_where_all_take_too_much_memory(adapting: Runtime) -> None:
     each = page_of(adapting, "abc").nbytes
-    pages = Pages(3 * each)
+    page_cache = PageCache(3 * each)
     for name in ("a", "b", "c"):
-        pages.put(name, "model", page_of(adapting, "abc"))
-    pages.put("a", "model", page_of(adapting, "abd"))
-    pages.put("d", "model", page_of(adapting, "abc"))
-    assert pages.nbytes == 3 * each
-    assert [n for n in "abcd" if pages.take(n, "model")] == ["a", "c", "d"]
+        page_cache.put(name, "model", page_of(adapting, "abc"))
+    page_cache.put("a", "model", page_of(adapting, "abd"))
+    page_cache.put("d", "model", page_of(adapting, "abc"))
+    assert page_cache.nbytes == 3 * each
+    assert [n for n in "abcd" if page_cache.take(n, "model")] == ["a", "c", "d"]
 
 
 def test_a_page_of_the_longest_window_takes_a_quarter_of_a_megabyte_at_most(
@@ -61,19 +61,19 @@ def test_nothing_is_left_of_what_is_forgotten_or_has_been_kept_for_long_enough(
     adapting: Runtime,
 ) -> None:
     now = 0.0
-    pages = Pages(2**30, 10, lambda: now)
-    pages.put("a", "model", page_of(adapting, "a"))
-    pages.put("a", "other", page_of(adapting, "a"))
+    page_cache = PageCache(2**30, 10, lambda: now)
+    page_cache.put("a", "model", page_of(adapting, "a"))
+    page_cache.put("a", "other", page_of(adapting, "a"))
     now = 5.0
-    pages.put("b", "model", page_of(adapting, "b"))
-    pages.forget("a")
-    assert pages.take("a", "model") is pages.take("a", "other") is None
+    page_cache.put("b", "model", page_of(adapting, "b"))
+    page_cache.forget("a")
+    assert page_cache.take("a", "model") is page_cache.take("a", "other") is None
     now = 14.9
-    pages.expire()
-    assert pages.nbytes > 0
+    page_cache.expire()
+    assert page_cache.nbytes > 0
     now = 15.0
-    pages.expire()
-    assert pages.nbytes == 0
+    page_cache.expire()
+    assert page_cache.nbytes == 0
 
 
 def test_a_request_reads_only_what_is_new_on_its_sessions_page(
@@ -87,11 +87,11 @@ def test_a_request_reads_only_what_is_new_on_its_sessions_page(
         return read[-1]
 
     monkeypatch.setattr(Page, "follow", counting)
-    lane = Lane(adapting, 4, Predictions(8), Pages(2**30))
+    batch = Batch(adapting, 4, Continuations(8), PageCache(2**30))
     for length in (1000, 1001, 990, 991):
-        waiter = Waiter(lane, job(adapting, TEXT[:length]))
-        drive(lane)
-        fresh = Lane(adapting, 1, Predictions(0), Pages(0))
+        waiter = Waiter(batch, job(adapting, TEXT[:length]))
+        drive(batch)
+        fresh = Batch(adapting, 1, Continuations(0), PageCache(0))
         alone = Waiter(fresh, job(adapting, TEXT[:length]))
         with monkeypatch.context() as unseen:
             unseen.setattr(Page, "follow", follow)
@@ -103,7 +103,7 @@ def test_a_request_reads_only_what_is_new_on_its_sessions_page(
 def test_a_page_is_read_a_part_at_a_time_so_that_others_go_on(
     adapting: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lane = Lane(adapting, 4, Predictions(8), Pages(2**30))
+    batch = Batch(adapting, 4, Continuations(8), PageCache(2**30))
     read: list[int] = []
     follow = Page.follow
 
@@ -115,10 +115,10 @@ def test_a_page_is_read_a_part_at_a_time_so_that_others_go_on(
     text = TEXT.replace("😀", "")
     # The window of the second begins elsewhere.
     for length in (10_239, 10_240):
-        Waiter(lane, job(adapting, text[:length]))
-        while lane.busy:
+        Waiter(batch, job(adapting, text[:length]))
+        while batch.busy:
             read.clear()
-            lane.advance()
+            batch.advance()
             assert sum(read) <= LONGEST_READING
 
 
@@ -127,47 +127,47 @@ def test_ways_to_go_on_from_one_text_and_requests_that_race_disturb_none(
 ) -> None:
     drawn = random.Random(3)
     options = [EAGER, Options(n=3), Options(n=2, temperature=1.0, seed=5)]
-    lane = Lane(adapting, 16, Predictions(8), Pages(2**30))
+    batch = Batch(adapting, 16, Continuations(8), PageCache(2**30))
     asked = [
         job(adapting, TEXT[: drawn.choice([40, 60, 60, 60, 700])], options=drawn.choice(options))
         for _ in range(60)
     ]
     waiters = []
     for work in asked:
-        waiters.append(Waiter(lane, work))
+        waiters.append(Waiter(batch, work))
         if drawn.random() < 0.2:
-            gone = Waiter(lane, job(adapting, TEXT[: drawn.randint(0, 700)]))
-            lane.advance()
+            gone = Waiter(batch, job(adapting, TEXT[: drawn.randint(0, 700)]))
+            batch.advance()
             gone.request.abandoned = True
         for _ in range(drawn.choice([0, 0, 1, 5, 40])):
-            lane.advance()
-    drive(lane)
+            batch.advance()
+    drive(batch)
     for work, waiter in zip(asked, waiters, strict=True):
-        fresh = Lane(adapting, 1, Predictions(0), Pages(0))
+        fresh = Batch(adapting, 1, Continuations(0), PageCache(0))
         alone = Waiter(fresh, work)
         drive(fresh)
         assert bits(waiter.result) == bits(alone.result)
-    assert lane.taken == 0
+    assert batch.taken == 0
 
 
 @pytest.mark.parametrize("abandoned", [False, True])
 def test_nothing_is_kept_of_a_session_that_is_deleted_while_it_computes(
     adapting: Runtime, abandoned: bool
 ) -> None:
-    predictions, pages = Predictions(8), Pages(2**30)
-    lane = Lane(adapting, 4, predictions, pages)
-    waiter = Waiter(lane, job(adapting, TEXT[:500]))
-    lane.advance()
-    lane.forget("s")
+    continuations, page_cache = Continuations(8), PageCache(2**30)
+    batch = Batch(adapting, 4, continuations, page_cache)
+    waiter = Waiter(batch, job(adapting, TEXT[:500]))
+    batch.advance()
+    batch.forget("s")
     waiter.request.abandoned = abandoned
-    drive(lane)
-    assert pages.nbytes == 0
-    assert predictions.get("s") is None
+    drive(batch)
+    assert page_cache.nbytes == 0
+    assert continuations.get("s") is None
 
 
 async def test_forgetting_a_session_leaves_nothing_of_its_page(adapting: Runtime) -> None:
     async with scheduling(adapting, kept_page_bytes=2**30) as scheduler:
         await scheduler.compute(job(adapting, TEXT[:500]))
-        assert scheduler._pages.nbytes > 0
+        assert scheduler._page_cache.nbytes > 0
         await scheduler.forget("s")
-        assert scheduler._pages.nbytes == 0
+        assert scheduler._page_cache.nbytes == 0

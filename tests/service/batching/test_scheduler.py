@@ -9,9 +9,9 @@ import pytest
 from model.served import Runtime
 from service.errors import ComputationFailed, Overloaded
 from tests.service.batch import (
+    batch_of,
     bits,
     job,
-    lane_of,
     scheduling,
     text_of,
 )
@@ -24,13 +24,13 @@ async def test_when_a_shared_call_fails_its_rows_end_and_the_next_are_served(
     async with scheduling(runtime) as scheduler:
         expected = bits(await scheduler.compute(job(runtime, "abc")))
         with monkeypatch.context() as patched:
-            patched.setattr(lane_of(scheduler, runtime)._pool, "step", None)
+            patched.setattr(batch_of(scheduler, runtime)._pool, "step", None)
             asked = [scheduler.compute(job(runtime, text_of(i))) for i in range(5)]
             replies = await asyncio.gather(*asked, return_exceptions=True)
         assert {type(reply) for reply in replies} == {ComputationFailed}
         assert "TypeError" in caplog.text
         assert bits(await scheduler.compute(job(runtime, "abc"))) == expected
-        assert lane_of(scheduler, runtime).taken == 0
+        assert batch_of(scheduler, runtime).taken == 0
 
 
 async def test_a_full_queue_refuses(runtime: Runtime) -> None:
@@ -52,7 +52,7 @@ async def test_cancelled_rows_leave_at_the_next_step_and_free_their_slots(
         endless = [
             asyncio.create_task(scheduler.compute(job(runtime, "abc " * 50_000))) for _ in range(8)
         ]
-        await until(lambda: lane_of(scheduler, runtime).taken == 4)
+        await until(lambda: batch_of(scheduler, runtime).taken == 4)
         for task in endless:
             task.cancel()
         results = await asyncio.gather(*endless, return_exceptions=True)
@@ -62,8 +62,8 @@ async def test_cancelled_rows_leave_at_the_next_step_and_free_their_slots(
             *(scheduler.compute(job(runtime, text_of(i))) for i in range(8))
         )
         assert len(done) == 8
-        assert lane_of(scheduler, runtime).taken == 0
-        pool = lane_of(scheduler, runtime)._pool
+        assert batch_of(scheduler, runtime).taken == 0
+        pool = batch_of(scheduler, runtime)._pool
         assert len({pool.acquire() for _ in range(pool.capacity)}) == pool.capacity
 
 
@@ -82,7 +82,7 @@ async def test_no_state_is_shared_after_cancelling_and_starting_at_once(runtime:
                     assert bits(await task) == expected[text]
                 except asyncio.CancelledError:
                     continue
-        pool = lane_of(scheduler, runtime)._pool
+        pool = batch_of(scheduler, runtime)._pool
         slots = [pool.acquire() for _ in range(3)]
         assert len(set(slots)) == 3
 
@@ -90,7 +90,7 @@ async def test_no_state_is_shared_after_cancelling_and_starting_at_once(runtime:
 async def test_what_waits_is_refused_when_the_scheduler_stops(runtime: Runtime) -> None:
     async with scheduling(runtime) as scheduler:
         waiting = asyncio.create_task(scheduler.compute(job(runtime, "abc " * 50_000)))
-        await until(lambda: lane_of(scheduler, runtime).taken == 1)
+        await until(lambda: batch_of(scheduler, runtime).taken == 1)
         await scheduler.stop()
         with pytest.raises(Overloaded):
             await waiting
@@ -98,7 +98,7 @@ async def test_what_waits_is_refused_when_the_scheduler_stops(runtime: Runtime) 
 
 
 async def test_forgetting_leaves_nothing_of_a_prediction(runtime: Runtime) -> None:
-    async with scheduling(runtime, kept_predictions=8) as scheduler:
+    async with scheduling(runtime, kept_sessions=8) as scheduler:
         work = job(runtime, "abc", top=0)
         first = await scheduler.compute(work)
         again = replace(work, start=first.states[-1], origin=work.end, pieces=())

@@ -269,5 +269,5 @@ async def test_a_damaged_record_counts_as_absent_and_is_counted(
             again = await service.complete(session="s", prefix="hellox")
             assert comparable(again) == reference(runtime, "hellox")
             assert again["degraded"] is False
-            service.parts.copies.forget(key.decode())
-        assert service.parts.completions.unreadable == 6
+            service.resources.record_cache.forget(key.decode())
+        assert service.resources.completions.unreadable == 6

@@ -11,7 +11,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 
 from model.served import Runtime
 from service.http.app import create_app
-from service.sessions.superseding import Turns
+from service.sessions.superseding import Superseding
 from service.settings import load
 from tests.redis_server import RedisServer
 from tests.service.running import PATIENT, Service, comparable, listening, reference, running, until
@@ -33,7 +33,7 @@ def options(checkpoint: Path, wide_checkpoint: Path) -> dict[str, Any]:
 
 
 def taken(service: Service) -> int:
-    return sum(lane.taken for lane in service.parts.scheduler._lanes.values())
+    return sum(batch.taken for batch in service.resources.scheduler._batches.values())
 
 
 async def test_a_newer_request_of_the_session_supersedes_the_older_at_once(
@@ -90,7 +90,7 @@ async def test_a_full_queue_answers_503_with_retry_after(options: dict[str, Any]
 
 
 async def test_a_turn_that_is_cancelled_from_outside_is_cancelled_within() -> None:
-    turns = Turns()
+    turns = Superseding()
     ended = asyncio.Event()
 
     async def work() -> None:
@@ -186,7 +186,7 @@ async def test_a_redis_that_refuses_writes_is_told_and_prefix_is_served(
 async def test_who_asks_for_the_head_alone_learns_the_health(memory_service: Service) -> None:
     for path in ("/livez", "/readyz"):
         assert (await memory_service.http.head(path)).status_code == 200
-    await memory_service.parts.scheduler.stop()
+    await memory_service.resources.scheduler.stop()
     assert (await memory_service.http.head("/readyz")).status_code == 503
 
 

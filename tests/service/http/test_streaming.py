@@ -13,7 +13,7 @@ from starlette.types import Message
 from model.completing import complete
 from model.decoding.options import Options
 from model.served import Runtime
-from service.batching.batch import Lane
+from service.batching.batch import Batch
 from service.http.complete import events
 from service.http.schema import CompleteResponse
 from service.http.streaming import EventStream, OnChars, Stream
@@ -112,8 +112,8 @@ async def test_so_it_is_where_editors_speak_another_protocol(
 async def test_a_newer_request_ends_a_stream_with_an_error(memory_service: Service) -> None:
     long = {"session": "s", "prefix": "abc def\n" * 20_000, "stream": True}
     older = asyncio.create_task(memory_service.http.post("/complete", json=long))
-    lanes = memory_service.parts.scheduler._lanes.values()
-    await until(lambda: sum(lane.taken for lane in lanes) == 1)
+    batches = memory_service.resources.scheduler._batches.values()
+    await until(lambda: sum(batch.taken for batch in batches) == 1)
     await memory_service.complete(session="s", prefix="abc")
     response = await older
     assert (response.status_code, response.json()["error"]["code"]) == (409, "superseded")
@@ -144,23 +144,23 @@ async def test_of_100_streams_that_are_cut_each_frees_its_computing_within_a_ste
 ) -> None:
     late: list[int] = []
     finished: list[object] = []
-    advance, finish = Lane.advance, Lane._finish
+    advance, finish = Batch.advance, Batch._finish
 
-    def watched_advance(lane: Lane) -> None:
-        left = {row for row, request in lane._rows.items() if request.abandoned}
-        advance(lane)
-        late.append(len(left & lane._rows.keys()))
+    def watched_advance(batch: Batch) -> None:
+        left = {row for row, request in batch._sequences.items() if request.abandoned}
+        advance(batch)
+        late.append(len(left & batch._sequences.keys()))
 
-    def watched_finish(lane: Lane, row: Any, request: Any) -> None:
+    def watched_finish(batch: Batch, row: Any, request: Any) -> None:
         finished.append(row)
-        finish(lane, row, request)
+        finish(batch, row, request)
 
-    monkeypatch.setattr(Lane, "advance", watched_advance)
-    monkeypatch.setattr(Lane, "_finish", watched_finish)
+    monkeypatch.setattr(Batch, "advance", watched_advance)
+    monkeypatch.setattr(Batch, "_finish", watched_finish)
     url = wide_service.http.base_url
 
     def taken() -> int:
-        return sum(lane.taken for lane in wide_service.parts.scheduler._lanes.values())
+        return sum(batch.taken for batch in wide_service.resources.scheduler._batches.values())
 
     async def begin(i: int) -> asyncio.StreamWriter:
         reader, writer = await asyncio.open_connection(url.host, url.port)
@@ -194,12 +194,12 @@ async def test_a_stream_that_nobody_reads_is_computed_and_holds_back_nobody(
             f"POST /v1/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
             f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
         )
-        lanes = wide_service.parts.scheduler._lanes.values()
-        await until(lambda: sum(lane.taken for lane in lanes) == 1)
+        batches = wide_service.resources.scheduler._batches.values()
+        await until(lambda: sum(batch.taken for batch in batches) == 1)
         for i in range(10):
             answer = await wide_service.complete(session="typist", prefix="x" * i)
             assert answer["length"] == i
-        await until(lambda: sum(lane.taken for lane in lanes) == 0)
+        await until(lambda: sum(batch.taken for batch in batches) == 0)
         narrow.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=narrow)
         text = (await reader.read()).decode()
@@ -230,7 +230,7 @@ async def test_a_stream_closed_before_it_begins_leaves_nothing(checkpoint: Path)
         await asyncio.wait_for(ended.wait(), 10)
         with pytest.raises(asyncio.CancelledError):
             await stream.begin()
-        assert service.parts.scheduler.alive
+        assert service.resources.scheduler.alive
 
 
 async def test_a_response_that_is_cancelled_ends_its_stream() -> None:

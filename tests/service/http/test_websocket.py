@@ -52,7 +52,7 @@ def answer_of(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def taken(service: Service) -> int:
-    return sum(lane.taken for lane in service.parts.scheduler._lanes.values())
+    return sum(batch.taken for batch in service.resources.scheduler._batches.values())
 
 
 async def test_a_typist_gets_what_http_answers(service: Service, runtime: Runtime) -> None:
@@ -210,7 +210,7 @@ async def test_a_fault_is_told_and_logs_no_text(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # The one way to a fault is one of ours, so the test makes one: a service without a store.
-    monkeypatch.setattr(service.parts.completions, "_store", None)
+    monkeypatch.setattr(service.resources.completions, "_store", None)
     async with talking(service) as connection:
         for stream in (False, True):
             await tell(connection, id=1, prefix="my secret", stream=stream)

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from service.sessions.digests import BLOCK
-from service.sessions.nearest import NEAR, Nearest, Place
+from service.sessions.nearest import NEAR, Nearest, Placement
 
 OWNER = ("default", "fingerprint")
 LONG = "".join(f"line {i} of a long text\n" for i in range(200))
@@ -18,7 +18,7 @@ class Kept:
         self.forgotten: list[tuple[str, str]] = []
         self.nearest = Nearest(most, lambda *gone: self.forgotten.append(gone))
 
-    def ask(self, text: str, owner: tuple[str, str] = OWNER) -> Place:
+    def ask(self, text: str, owner: tuple[str, str] = OWNER) -> Placement:
         with self.nearest.place(owner, text) as place:
             return place
 
@@ -44,10 +44,10 @@ def test_who_types_on_keeps_the_session(kept: Kept, start: str) -> None:
 
 def test_no_client_can_name_such_a_session(kept: Kept) -> None:
     from service.http.schema import CompleteRequest
-    from service.sessions.nearest import Place
+    from service.sessions.nearest import Placement
 
     place = kept.ask("abc")
-    assert isinstance(place, Place)
+    assert isinstance(place, Placement)
     with pytest.raises(ValueError, match="session"):
         CompleteRequest(session=place.session, prefix="abc")
 
@@ -99,7 +99,7 @@ def test_a_jump_back_keeps_what_was_there(kept: Kept) -> None:
     assert back.session != first.session
     assert back.source == first.session
     assert kept.ask(LONG + "x") == first
-    assert kept.ask(LONG[:2500] + "y") == Place(back.session, back.session)
+    assert kept.ask(LONG[:2500] + "y") == Placement(back.session, back.session)
 
 
 def test_another_text_takes_nothing_from_a_kept_one(kept: Kept) -> None:

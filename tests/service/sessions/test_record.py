@@ -4,17 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.sessions.record import TOKEN_SIZE, decode, encode, token_of
-from service.sessions.rules import Prefix
+from service.sessions.rules import WholeText
 from tests.service.recurrence import request
 
 TEXT = "def main():\n    return 'é😀'\n" * 100
-RECORD = request(None, Prefix(TEXT))
+RECORD = request(None, WholeText(TEXT))
 DATA = encode(RECORD)
 
 
 def test_a_record_comes_back_whole() -> None:
     assert decode(DATA) == RECORD
-    empty = request(None, Prefix(""))
+    empty = request(None, WholeText(""))
     assert decode(encode(empty)) == empty
 
 

@@ -6,15 +6,15 @@ from typing import Any
 import redis
 
 from model.served import Runtime
-from service.batching.continuations import Prediction, Predictions
+from service.batching.continuations import Continuation, Continuations
 from service.sessions.record import token_of
-from service.sessions.record_cache import Copies, Copy
-from service.sessions.rules import Prefix
+from service.sessions.record_cache import CachedRecord, RecordCache
+from service.sessions.rules import WholeText
 from tests.service.recurrence import request
 from tests.service.running import comparable, reference, running
 
-RECORD = request(None, Prefix("abc"))
-COPY = Copy(token_of(RECORD.version), RECORD)
+RECORD = request(None, WholeText("abc"))
+COPY = CachedRecord(token_of(RECORD.version), RECORD)
 
 
 class Clock:
@@ -27,25 +27,25 @@ class Clock:
 
 def test_the_least_recent_copies_go_first_and_all_after_their_time() -> None:
     clock = Clock()
-    copies = Copies(2, 600, clock)
+    record_cache = RecordCache(2, 600, clock)
     for key in ("a", "b", "a", "c"):
-        copies.put(key, COPY)
-    assert [copies.get(key) is COPY for key in ("a", "b", "c")] == [True, False, True]
+        record_cache.put(key, COPY)
+    assert [record_cache.get(key) is COPY for key in ("a", "b", "c")] == [True, False, True]
     clock.now = 600
-    copies.expire()
-    assert len(copies) == 0
+    record_cache.expire()
+    assert len(record_cache) == 0
 
 
 def test_predictions_go_after_their_time() -> None:
     clock = Clock()
-    predictions = Predictions(2, 600, clock)
-    predictions.keep("a", Prediction("00", b"", ()))
+    continuations = Continuations(2, 600, clock)
+    continuations.keep("a", Continuation("00", b"", ()))
     clock.now = 599
-    predictions.expire()
-    assert predictions.get("a") is not None
+    continuations.expire()
+    assert continuations.get("a") is not None
     clock.now = 600
-    predictions.expire()
-    assert predictions.get("a") is None
+    continuations.expire()
+    assert continuations.get("a") is None
 
 
 def sent_by(client: redis.Redis) -> int:
@@ -87,7 +87,7 @@ async def test_a_session_deleted_through_another_worker_is_gone(
         status, error = await one.refused(session="s", edit=edit)
         assert (status, error["code"], error["version"]) == (409, "resync", None)
         # Having heard of it, the first worker has let go of its copy as well.
-        assert len(one.parts.copies) == 0
+        assert len(one.resources.record_cache) == 0
 
 
 async def test_a_copy_of_another_checkpoint_is_not_gone_on_from(

@@ -16,9 +16,9 @@ from service.sessions.rules import (
     NEAR,
     RECORD_LIMIT,
     STATE_LIMIT,
-    Edit,
-    Prefix,
     Record,
+    TextEdit,
+    WholeText,
     as_stored,
     plan,
     settle,
@@ -67,26 +67,26 @@ PACKING_WELL = typed_text(30_000)
 
 
 def steps(record: Record | None, text: str) -> int:
-    return len(plan(record, Prefix(text), FINGERPRINT, STATE_SIZE).absorb)
+    return len(plan(record, WholeText(text), FINGERPRINT, STATE_SIZE).absorb)
 
 
 def test_typing_absorbs_only_the_new_characters() -> None:
-    record = request(None, Prefix(TEXT[:3000]))
-    assert plan(record, Prefix(TEXT[:3001]), FINGERPRINT, STATE_SIZE).absorb == TEXT[3000]
-    edit = Edit(record.version, 3000, TEXT[3000])
+    record = request(None, WholeText(TEXT[:3000]))
+    assert plan(record, WholeText(TEXT[:3001]), FINGERPRINT, STATE_SIZE).absorb == TEXT[3000]
+    edit = TextEdit(record.version, 3000, TEXT[3000])
     assert plan(record, edit, FINGERPRINT, STATE_SIZE).absorb == TEXT[3000]
 
 
 def test_the_same_text_again_absorbs_nothing_and_keeps_its_version() -> None:
-    record = request(None, Prefix(TEXT[:2500]))
-    planned = plan(record, Prefix(TEXT[:2500]), FINGERPRINT, STATE_SIZE)
+    record = request(None, WholeText(TEXT[:2500]))
+    planned = plan(record, WholeText(TEXT[:2500]), FINGERPRINT, STATE_SIZE)
     assert planned.absorb == ""
     assert follow(planned).version == record.version
 
 
 def test_an_edit_sent_twice_is_applied_once() -> None:
-    before = request(None, Prefix("hello"))
-    edit = Edit(before.version, 5, "!")
+    before = request(None, WholeText("hello"))
+    edit = TextEdit(before.version, 5, "!")
     once = request(before, edit)
     twice = request(once, edit)
     assert (twice.tail, twice.version) == ("hello!", once.version)
@@ -94,54 +94,54 @@ def test_an_edit_sent_twice_is_applied_once() -> None:
 
 
 def test_an_edit_that_was_sent_ahead_of_the_answer_is_applied_to_the_text_it_means() -> None:
-    before = request(None, Prefix("hello"))
-    first = request(before, Edit(before.version, 5, " y"))
-    second = request(first, Edit(before.version, 5, " you"))
-    third = request(second, Edit(before.version, 2, "y"))
+    before = request(None, WholeText("hello"))
+    first = request(before, TextEdit(before.version, 5, " y"))
+    second = request(first, TextEdit(before.version, 5, " you"))
+    third = request(second, TextEdit(before.version, 2, "y"))
     assert [r.tail for r in (first, second, third)] == ["hello y", "hello you", "hey"]
-    assert third.version == request(None, Prefix("hey")).version
+    assert third.version == request(None, WholeText("hey")).version
 
 
 def test_an_edit_sent_ahead_keeps_no_more_than_is_known_of_its_version() -> None:
-    before = request(None, Prefix("hello"))
-    after = request(before, Edit(before.version, 2, "y"))
+    before = request(None, WholeText("hello"))
+    after = request(before, TextEdit(before.version, 2, "y"))
     with pytest.raises(Resync) as refused:
-        plan(after, Edit(before.version, 3, "p"), FINGERPRINT, STATE_SIZE)
+        plan(after, TextEdit(before.version, 3, "p"), FINGERPRINT, STATE_SIZE)
     assert (refused.value.field, refused.value.version) == ("edit.keep", after.version)
 
 
 def test_an_edit_of_another_version_is_told_the_version_held() -> None:
-    old = request(None, Prefix("hello"))
-    held = request(old, Prefix("hello you"))
+    old = request(None, WholeText("hello"))
+    held = request(old, WholeText("hello you"))
     with pytest.raises(Resync) as refused:
-        plan(held, Edit(old.version, 5, "!"), FINGERPRINT, STATE_SIZE)
+        plan(held, TextEdit(old.version, 5, "!"), FINGERPRINT, STATE_SIZE)
     assert refused.value.version == held.version
 
 
 def test_an_edit_of_an_unknown_session_asks_for_the_text() -> None:
     with pytest.raises(Resync) as refused:
-        plan(None, Edit(1, 0, "a"), FINGERPRINT, STATE_SIZE)
+        plan(None, TextEdit(1, 0, "a"), FINGERPRINT, STATE_SIZE)
     assert refused.value.version is None
 
 
 def test_a_version_of_a_lost_session_never_fits_the_text_that_came_after_it() -> None:
-    lost = request(None, Prefix("one text"))
-    made_anew = request(None, Prefix("another!"))
+    lost = request(None, WholeText("one text"))
+    made_anew = request(None, WholeText("another!"))
     with pytest.raises(Resync):
-        plan(made_anew, Edit(lost.version, 8, "x"), FINGERPRINT, STATE_SIZE)
+        plan(made_anew, TextEdit(lost.version, 8, "x"), FINGERPRINT, STATE_SIZE)
 
 
 def test_an_edit_keeps_no_more_than_is_held() -> None:
-    record = request(None, Prefix("hello"))
+    record = request(None, WholeText("hello"))
     with pytest.raises(Resync) as refused:
-        plan(record, Edit(record.version, 6, ""), FINGERPRINT, STATE_SIZE)
+        plan(record, TextEdit(record.version, 6, ""), FINGERPRINT, STATE_SIZE)
     assert refused.value.field == "edit.keep"
 
 
 def test_an_edit_before_the_tail_asks_for_the_text() -> None:
-    record = request(None, Prefix(LONG))
+    record = request(None, WholeText(LONG))
     with pytest.raises(Resync):
-        plan(record, Edit(record.version, record.tail_start - 1, ""), FINGERPRINT, STATE_SIZE)
+        plan(record, TextEdit(record.version, record.tail_start - 1, ""), FINGERPRINT, STATE_SIZE)
 
 
 def lengths_near_the_edges_of_windows() -> st.SearchStrategy[int]:
@@ -158,16 +158,18 @@ def test_a_plan_has_the_window_and_an_edit_is_refused_only_where_it_goes_back_a_
     length: int, back: int, append: int
 ) -> None:
     text = PACKING_WELL[:length]
-    planned = plan(None, Prefix(text), FINGERPRINT, STATE_SIZE)
+    planned = plan(None, WholeText(text), FINGERPRINT, STATE_SIZE)
     assert planned.window == text[window_start(length) :]
     record = settle(planned, [NO_STATE] * len(planned.marks))
     keep = max(0, length - back)
     after = text[:keep] + "x" * append
     try:
-        planned = plan(record, Edit(record.version, keep, "x" * append), FINGERPRINT, STATE_SIZE)
+        planned = plan(
+            record, TextEdit(record.version, keep, "x" * append), FINGERPRINT, STATE_SIZE
+        )
     except Resync:
         assert back > BLOCK
-        planned = plan(record, Prefix(after), FINGERPRINT, STATE_SIZE)
+        planned = plan(record, WholeText(after), FINGERPRINT, STATE_SIZE)
     assert planned.window == after[window_start(len(after)) :]
     assert planned.tail == after[planned.tail_start :]
     assert planned.tail_start <= window_start(len(after))
@@ -175,25 +177,25 @@ def test_a_plan_has_the_window_and_an_edit_is_refused_only_where_it_goes_back_a_
 
 def test_an_edit_of_a_stored_text_whose_window_packs_too_badly_asks_for_the_text() -> None:
     text = astral_text(10_000)
-    record = request(None, Prefix(text))
+    record = request(None, WholeText(text))
     stored = as_stored(record)
     assert record.tail == text
     assert stored.tail == text[stored.tail_start :] != text
-    edit = Edit(record.version, len(text), "x")
+    edit = TextEdit(record.version, len(text), "x")
     with pytest.raises(Resync) as refused:
         plan(stored, edit, FINGERPRINT, STATE_SIZE)
     assert (refused.value.version, refused.value.field) == (record.version, "edit.keep")
     # The worker that keeps the session goes on, and so does anyone with the whole text.
-    for kept, change in ((record, edit), (stored, Prefix(text + "x"))):
+    for kept, change in ((record, edit), (stored, WholeText(text + "x"))):
         planned = plan(kept, change, FINGERPRINT, STATE_SIZE)
         assert (planned.window, planned.absorb) == (text + "x", "x")
         assert follow(planned).snapshots[0].state == advance(record.snapshots[0].state, "x")
 
 
 def test_a_change_far_before_the_tail_is_noticed() -> None:
-    record = request(None, Prefix(TEXT))
+    record = request(None, WholeText(TEXT))
     changed = "X" + TEXT[1:]
-    planned = plan(record, Prefix(changed), FINGERPRINT, STATE_SIZE)
+    planned = plan(record, WholeText(changed), FINGERPRINT, STATE_SIZE)
     assert planned.start is None
     assert planned.absorb == changed
 
@@ -201,39 +203,39 @@ def test_a_change_far_before_the_tail_is_noticed() -> None:
 @pytest.mark.parametrize("change", ["\r\n", "é", " ", "\t"])
 def test_text_is_compared_as_it_was_typed(change: str) -> None:
     lookalike = {"\r\n": "\n", "é": "e\u0301", " ": "\u00a0", "\t": "    "}[change]
-    record = request(None, Prefix("a" + change + "b"))
+    record = request(None, WholeText("a" + change + "b"))
     assert steps(record, "a" + lookalike + "b") == len("a" + lookalike + "b")
 
 
 def test_states_of_another_checkpoint_are_made_again_from_the_kept_text() -> None:
-    record = request(None, Prefix(TEXT[:1500]))
-    edit = Edit(record.version, 1500, "x")
+    record = request(None, WholeText(TEXT[:1500]))
+    edit = TextEdit(record.version, 1500, "x")
     after = request(record, edit, OTHER_FINGERPRINT)
     assert after.snapshots[0].state == state_of(TEXT[:1500] + "x", OTHER_FINGERPRINT)
 
 
 def test_an_edit_asks_for_the_text_when_the_kept_text_cannot_make_the_states_again() -> None:
-    record = request(None, Prefix(LONG))
+    record = request(None, WholeText(LONG))
     with pytest.raises(Resync):
-        plan(record, Edit(record.version, len(LONG), "x"), OTHER_FINGERPRINT, STATE_SIZE)
+        plan(record, TextEdit(record.version, len(LONG), "x"), OTHER_FINGERPRINT, STATE_SIZE)
 
 
 def test_a_state_of_another_size_is_not_used() -> None:
-    record = request(None, Prefix("hello"))
-    assert plan(record, Prefix("hello"), FINGERPRINT, STATE_SIZE + 1).start is None
+    record = request(None, WholeText("hello"))
+    assert plan(record, WholeText("hello"), FINGERPRINT, STATE_SIZE + 1).start is None
 
 
 @pytest.mark.parametrize(("back", "most"), [(1, 128), (40, 512), (300, 2048), (3000, 16_384)])
 def test_going_back_in_a_pasted_text_costs_in_proportion_to_the_way(back: int, most: int) -> None:
     text = TEXT * 5
-    record = request(None, Prefix(text))
+    record = request(None, WholeText(text))
     assert steps(record, text[:-back]) <= most
 
 
 def test_backspacing_while_typing_never_goes_back_to_the_start() -> None:
     record: Record | None = None
     for length in range(1, 3 * BLOCK, 3):
-        record = request(record, Prefix(TEXT[:length]))
+        record = request(record, WholeText(TEXT[:length]))
         for back in (1, 5, 20):
             if back < length:
                 assert steps(record, TEXT[: length - back]) <= 400
@@ -243,7 +245,7 @@ def test_going_back_in_a_text_typed_key_by_key_costs_in_proportion_to_the_way() 
     record: Record | None = None
     text = PACKING_WELL[:20_000]
     for length in range(1, len(text) + 1):
-        planned = plan(record, Prefix(text[:length]), FINGERPRINT, STATE_SIZE)
+        planned = plan(record, WholeText(text[:length]), FINGERPRINT, STATE_SIZE)
         record = settle(planned, [NO_STATE] * len(planned.marks))
         if length % 1999 == 0:
             positions = [s.position for s in record.snapshots]
@@ -259,9 +261,9 @@ def test_going_back_in_a_text_typed_key_by_key_costs_in_proportion_to_the_way() 
 @pytest.mark.parametrize("back", [300, 3000, 20_000])
 def test_going_back_some_more_costs_in_proportion_to_the_way_again(back: int) -> None:
     text = typed_text(30_000)
-    record = request(None, Prefix(text))
+    record = request(None, WholeText(text))
     for before in range(back, back + 200, 7):
-        planned = plan(record, Prefix(text[:-before]), FINGERPRINT, STATE_SIZE)
+        planned = plan(record, WholeText(text[:-before]), FINGERPRINT, STATE_SIZE)
         after = settle(planned, [NO_STATE] * len(planned.marks))
         for more in (1, 10, 30):
             assert steps(after, text[: -before - more]) <= 16 * NEAR
@@ -271,7 +273,7 @@ def test_going_back_some_more_costs_in_proportion_to_the_way_again(back: int) ->
 @pytest.mark.parametrize("text_of", [random_text, astral_text, typed_text])
 def test_a_record_takes_at_most_16_kb(length: int, text_of: Callable[[int], str]) -> None:
     text = text_of(length)
-    planned = plan(None, Prefix(text), FINGERPRINT, STATE_LIMIT)
+    planned = plan(None, WholeText(text), FINGERPRINT, STATE_LIMIT)
     drawn = random.Random(0)
     record = settle(planned, [drawn.randbytes(STATE_LIMIT) for _ in planned.marks])
     sealed = Sealed([bytes(32)]).close("t/s", encode(as_stored(record)))
@@ -295,5 +297,5 @@ def test_a_text_is_packed_into_the_room_that_there_is(room: int) -> None:
 @given(texts=st.lists(SMALL_TEXTS, max_size=8), sizes=st.data())
 @settings(max_examples=60, deadline=None)
 def test_a_version_names_one_text(texts: list[str], sizes: st.DataObject) -> None:
-    versions = {text: request(None, Prefix(text)).version for text in texts}
+    versions = {text: request(None, WholeText(text)).version for text in texts}
     assert len(set(versions.values())) == len(versions)

@@ -10,7 +10,7 @@ from model.adaptation import window_start
 from service.errors import Resync
 from service.sessions.digests import BLOCK
 from service.sessions.record import decode, encode
-from service.sessions.rules import Edit, Prefix, Record, as_stored, plan
+from service.sessions.rules import Record, TextEdit, WholeText, as_stored, plan
 from tests.service.recurrence import (
     FINGERPRINT,
     OTHER_FINGERPRINT,
@@ -39,10 +39,10 @@ class Typist(RuleBasedStateMachine):
 
     @initialize(length=st.sampled_from([0, 3, BLOCK, 2 * BLOCK - 1, 3 * BLOCK + 7]))
     def open_file(self, length: int) -> None:
-        self._send(Prefix(TEXT[:length]), TEXT[:length])
+        self._send(WholeText(TEXT[:length]), TEXT[:length])
 
     @rule(target=answered, piece=SMALL_TEXTS, as_edit=st.booleans())
-    def type(self, piece: str, as_edit: bool) -> Edit | None:
+    def type(self, piece: str, as_edit: bool) -> TextEdit | None:
         return self._replace(len(self.text), piece, as_edit)
 
     @rule(
@@ -51,16 +51,16 @@ class Typist(RuleBasedStateMachine):
         piece=SMALL_TEXTS,
         as_edit=st.booleans(),
     )
-    def go_back(self, back: int, piece: str, as_edit: bool) -> Edit | None:
+    def go_back(self, back: int, piece: str, as_edit: bool) -> TextEdit | None:
         return self._replace(max(0, len(self.text) - back), piece, as_edit)
 
     @rule(target=answered, position=st.integers(0, 3 * BLOCK), size=st.integers(0, 1500))
-    def paste(self, position: int, size: int) -> Edit | None:
+    def paste(self, position: int, size: int) -> TextEdit | None:
         keep = min(position, len(self.text))
         return self._replace(keep, TEXT[7 : 7 + size], as_edit=True)
 
     @rule(edit=answered)
-    def send_an_old_request_again(self, edit: Edit | None) -> None:
+    def send_an_old_request_again(self, edit: TextEdit | None) -> None:
         if edit is None or self.record is None:
             return
         after = self._attempt(edit)
@@ -90,7 +90,7 @@ class Typist(RuleBasedStateMachine):
             return
         assert record.length == len(self.text)
         assert record.tail == self.text[record.tail_start :]
-        assert record.version == request(None, Prefix(self.text)).version
+        assert record.version == request(None, WholeText(self.text)).version
         self.texts[record.version] = self.text
         state, at = state_of(""), 0
         for snapshot in reversed(record.snapshots):
@@ -100,18 +100,18 @@ class Typist(RuleBasedStateMachine):
         if self.text:
             assert record.snapshots[0].position == len(self.text)
 
-    def _replace(self, keep: int, piece: str, as_edit: bool) -> Edit | None:
+    def _replace(self, keep: int, piece: str, as_edit: bool) -> TextEdit | None:
         text = self.text[:keep] + piece
-        edit = Edit(self.record.version if self.record else 1, keep, piece)
+        edit = TextEdit(self.record.version if self.record else 1, keep, piece)
         if as_edit:
             after = self._attempt(edit)
             if after is not None:
                 self.record, self.text = after, text
                 return edit
-        self._send(Prefix(text), text)
+        self._send(WholeText(text), text)
         return edit
 
-    def _attempt(self, edit: Edit) -> Record | None:
+    def _attempt(self, edit: TextEdit) -> Record | None:
         """The record after the edit, or None where it was refused, with the version held."""
         held = "accepted"
         try:
@@ -121,7 +121,7 @@ class Typist(RuleBasedStateMachine):
         assert held == str(self.record.version if self.record else None)
         return None
 
-    def _send(self, change: Prefix, text: str) -> None:
+    def _send(self, change: WholeText, text: str) -> None:
         planned = plan(self.record, change, self.fingerprint, STATE_SIZE)
         assert planned.window == text[window_start(len(text)) :]
         assert planned.absorb == text[len(text) - len(planned.absorb) :]

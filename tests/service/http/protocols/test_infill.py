@@ -230,7 +230,7 @@ async def test_requests_at_once_supersede_none_of_each_other(
 async def test_health(service: Service) -> None:
     response = await service.http.get("/health")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
-    await service.parts.scheduler.stop()
+    await service.resources.scheduler.stop()
     response = await service.http.get("/health")
     assert response.status_code == 503
     error = response.json()["error"]
@@ -291,8 +291,8 @@ async def test_what_llama_cpp_has_for_itself_changes_nothing(service: Service) -
 
 
 async def test_sessions_that_nobody_asks_for_go_from_the_store(checkpoint: Path) -> None:
-    async with running(checkpoint=(checkpoint,), kept_predictions=2) as service:
+    async with running(checkpoint=(checkpoint,), kept_sessions=2) as service:
         for i in range(10):
             await ask(service, prompt=f"{i} text")
-        await asyncio.gather(*service.parts.sessionless._forgetting)
-        assert len(service.parts.sessionless._nearest) == 2
+        await asyncio.gather(*service.resources.sessionless._forgetting)
+        assert len(service.resources.sessionless._nearest) == 2
