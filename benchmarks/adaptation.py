@@ -153,11 +153,11 @@ def measure_step(
     def adapted() -> None:
         begin_again()
         cursors = [page.cursor() for page in pages]
-        ids, _ = adaptation.best(cursors, pool.forecast(slots))
+        ids, _ = adaptation.best(cursors, pool.network_output(slots))
         for _ in range(STEPS):
             pool.step(slots, ids)
             adaptation.push(cursors, ids)
-            ids, _ = adaptation.best(cursors, pool.forecast(slots))
+            ids, _ = adaptation.best(cursors, pool.network_output(slots))
 
     seconds = best_seconds({"network": network, "adapted": adapted}, rounds)
     each = {name: s / (STEPS * batch) * 1e6 for name, s in seconds.items()}

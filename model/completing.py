@@ -16,7 +16,7 @@ from model.served import Runtime
 
 
 @dataclass(frozen=True)
-class Answer:
+class CompletedText:
     """A completion, the other candidates, and the most probable next characters."""
 
     completion: Completion
@@ -24,7 +24,9 @@ class Answer:
     next: tuple[tuple[str, float], ...]
 
 
-def complete(runtime: Runtime, prefix: str, options: Options | None = None, top: int = 0) -> Answer:
+def complete(
+    runtime: Runtime, prefix: str, options: Options | None = None, top: int = 0
+) -> CompletedText:
     """The completion of a prefix; raises TextError where the vocabulary cannot spell it."""
     options = options or Options()
     vocabulary, adaptation = runtime.vocabulary, runtime.adaptation
@@ -47,7 +49,7 @@ def complete(runtime: Runtime, prefix: str, options: Options | None = None, top:
     following: tuple[tuple[str, float], ...] = ()
     if decoder.next is not None:
         following = next_characters(vocabulary, decoder.next, top)
-    return Answer(decoder.completion, decoder.alternatives, following)
+    return CompletedText(decoder.completion, decoder.alternatives, following)
 
 
 def run(decoder: Decoder, pool: Pool, branches: Branches, adaptation: Adaptation | None) -> None:
@@ -55,10 +57,10 @@ def run(decoder: Decoder, pool: Pool, branches: Branches, adaptation: Adaptation
 
     `adaptation` is what the page was made by, None where there is no page.
     """
-    while turn := decoder.turn:
-        if steps := branches.move(pool, turn):
+    while query := decoder.query:
+        if steps := branches.move(pool, query):
             pool.step([slot for slot, _ in steps], [index for _, index in steps])
-        asked = [branches.slots[branch] for branch in turn.asks]
+        asked = [branches.slots[branch] for branch in query.asks]
         states = [pool.read(slot) if decoder.shares else None for slot in asked]
-        cursors = branches.cursors(turn.asks, decoder.shares)
-        decoder.take(predicted(pool, adaptation, asked, cursors, turn.whole, states))
+        cursors = branches.cursors(query.asks, decoder.shares)
+        decoder.take(predicted(pool, adaptation, asked, cursors, query.whole, states))

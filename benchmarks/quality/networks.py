@@ -129,8 +129,8 @@ class _Measured:
             cursor = page.cursor() if page is not None else None
             begun = process_time()
             for _ in range(TIMED_STEPS):
-                (outlook,) = networks(pool, [tail], runtime.adaptation)
-                index, _ = best(runtime.adaptation, cursor, outlook)
+                (next_step,) = networks(pool, [tail], runtime.adaptation)
+                index, _ = best(runtime.adaptation, cursor, next_step)
                 pool.step([tail], [index])
                 if cursor is not None:
                     cursor.push(index)

@@ -18,7 +18,7 @@ from model.adaptation.parameters import PREFIX, Parameters, from_arrays
 from model.adaptation.plain import PlainEngine
 from model.checkpoint import Checkpoint
 from model.errors import ModelError
-from model.runtime.network_output import Forecast
+from model.runtime.network_output import NetworkOutput
 from model.vocabulary import Vocabulary
 
 __all__ = [
@@ -81,13 +81,13 @@ class Adaptation:
         """Moves each cursor on by one predicted id, or none where one is not in the vocabulary."""
         self.engine.push(cursors, ids)
 
-    def best(self, cursors: Sequence[Cursor], forecast: Forecast) -> tuple[Ids, Floats]:
+    def best(self, cursors: Sequence[Cursor], network_output: NetworkOutput) -> tuple[Ids, Floats]:
         """The most probable id at each cursor, ties to the lowest, and its probability.
 
-        `forecast` is the network's, for the same contexts.
+        `network_output` is the network's, for the same contexts.
         """
-        return self.engine.best(cursors, forecast)
+        return self.engine.best(cursors, network_output)
 
-    def distribution(self, cursors: Sequence[Cursor], forecast: Forecast) -> Floats:
+    def distribution(self, cursors: Sequence[Cursor], network_output: NetworkOutput) -> Floats:
         """The mixed distribution at each cursor, (cursors, vocabulary)."""
-        return self.engine.mix(cursors, forecast)
+        return self.engine.mix(cursors, network_output)

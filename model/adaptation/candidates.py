@@ -24,7 +24,7 @@ def group(match: int) -> int:
 
 
 @dataclass
-class Candidate:
+class PageCandidate:
     """One id: how often it came after each order of context or more, and after the other contexts.
 
     `longest` is its longest match and `longest_age` how far back that is; `age` how far back the
@@ -45,27 +45,27 @@ class Candidate:
             self.longest, self.longest_age = match, age
 
 
-class Candidates:
+class PageCandidates:
     """All of a place, in the order in which they were found, and sums over their occurrences."""
 
     def __init__(self) -> None:
-        self.each: list[Candidate] = []
+        self.each: list[PageCandidate] = []
         self.seen = [0] * len(ORDERS)
         self.repeats = [0] * REPEATS
         # For each level, the candidate that came last.
-        self.newest: dict[int, Candidate] = {}
-        self.best: Candidate | None = None
+        self.newest: dict[int, PageCandidate] = {}
+        self.best: PageCandidate | None = None
         self.match = 0
 
-    def find(self, number: int) -> Candidate | None:
+    def find(self, number: int) -> PageCandidate | None:
         """The candidate of an id that is there already."""
         return next((c for c in self.each if c.number == number), None)
 
-    def admit(self, number: int) -> Candidate | None:
+    def admit(self, number: int) -> PageCandidate | None:
         """The candidate of an id, a new one where there is room."""
         found = self.find(number)
         if found is None and len(self.each) < MOST:
-            found = Candidate(number, [0] * len(ORDERS), [0] * REPEATS)
+            found = PageCandidate(number, [0] * len(ORDERS), [0] * REPEATS)
             self.each.append(found)
         return found
 
@@ -83,7 +83,7 @@ class Candidates:
             if levels == LONG_LEVELS and match > self.match:
                 self.match, self.best = match, candidate
 
-    def repeat(self, candidate: Candidate | None, kind: int) -> None:
+    def repeat(self, candidate: PageCandidate | None, kind: int) -> None:
         """Counts a place after one of the other contexts."""
         self.repeats[kind] += 1
         if candidate is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.adaptation.index import Ids, Index, Symbols
 from model.adaptation.parameters import Int8s, Int16s, Parameters
-from model.runtime.network_output import Forecast
+from model.runtime.network_output import NetworkOutput
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.integer]
@@ -78,14 +78,16 @@ class Engine(ABC, Generic[IndexT, CursorT]):
             raise ValueError(f"probabilities: {list(p.shape)}, not [{count}, {self.symbols.size}]")
         return p
 
-    def check_forecast(self, count: int, forecast: Forecast) -> tuple[Floats, Int8s]:
+    def check_network_output(
+        self, count: int, network_output: NetworkOutput
+    ) -> tuple[Floats, Int8s]:
         """Both arrays as C reads them; raises ValueError where they are not one row a place."""
-        hidden = np.ascontiguousarray(forecast.hidden, np.int8)
+        hidden = np.ascontiguousarray(network_output.hidden, np.int8)
         if hidden.shape != (count, self.parameters.units):
             raise ValueError(
                 f"hidden: {list(hidden.shape)}, not [{count}, {self.parameters.units}]"
             )
-        return self.check_probabilities(count, forecast.probabilities), hidden
+        return self.check_probabilities(count, network_output.probabilities), hidden
 
     @abstractmethod
     def index(self) -> IndexT:
@@ -103,11 +105,11 @@ class Engine(ABC, Generic[IndexT, CursorT]):
         """
 
     @abstractmethod
-    def mix(self, cursors: Sequence[CursorT], forecast: Forecast) -> Floats:
+    def mix(self, cursors: Sequence[CursorT], network_output: NetworkOutput) -> Floats:
         """The mixed distributions, (cursors, size), from what the network says. Raises Stale."""
 
     @abstractmethod
-    def best(self, cursors: Sequence[CursorT], forecast: Forecast) -> tuple[Ids, Floats]:
+    def best(self, cursors: Sequence[CursorT], network_output: NetworkOutput) -> tuple[Ids, Floats]:
         """The largest of each row that `mix` gives, the first of equals: where it is, and it."""
 
     @abstractmethod

@@ -15,7 +15,7 @@ from model.adaptation import tables
 from model.adaptation.engine import Collected, Cursor, Engine, Floats, Integers, Stale
 from model.adaptation.index import Ids, Index, Symbols
 from model.adaptation.parameters import OWN, SHARED, Parameters
-from model.runtime.network_output import Forecast
+from model.runtime.network_output import NetworkOutput
 
 LIBRARY = Path(__file__).with_name("_adapt.so")
 LAYOUT: Final = 3
@@ -206,16 +206,18 @@ class NativeEngine(Engine[NativeIndex, NativeCursor]):
         addresses = self._addresses(cursors)
         check(self.library.cursors_push(addresses.buffer_info()[0], len(wide), wide.ctypes.data))
 
-    def mix(self, cursors: Sequence[NativeCursor], forecast: Forecast) -> Floats:
-        p, hidden = self.check_forecast(len(cursors), forecast)
+    def mix(self, cursors: Sequence[NativeCursor], network_output: NetworkOutput) -> Floats:
+        p, hidden = self.check_network_output(len(cursors), network_output)
         mixed = np.empty_like(p)
         addresses = self._addresses(cursors)
         where = (array.ctypes.data for array in (p, hidden, mixed))
         check(self.library.cursors_mix(addresses.buffer_info()[0], len(p), *where))
         return mixed
 
-    def best(self, cursors: Sequence[NativeCursor], forecast: Forecast) -> tuple[Ids, Floats]:
-        p, hidden = self.check_forecast(len(cursors), forecast)
+    def best(
+        self, cursors: Sequence[NativeCursor], network_output: NetworkOutput
+    ) -> tuple[Ids, Floats]:
+        p, hidden = self.check_network_output(len(cursors), network_output)
         ids, highest = np.empty(len(p), np.int32), np.empty(len(p), np.float32)
         room = np.empty(self.symbols.size, np.float32)
         addresses = self._addresses(cursors)

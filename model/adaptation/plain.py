@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.adaptation import tables
-from model.adaptation.candidates import NEWEST_LEVELS, Candidate, Candidates, group
+from model.adaptation.candidates import NEWEST_LEVELS, PageCandidate, PageCandidates, group
 from model.adaptation.engine import Collected, Cursor, Engine, Floats, Integers, Stale
 from model.adaptation.index import Ids
 from model.adaptation.parameters import (
@@ -20,7 +20,7 @@ from model.adaptation.parameters import (
     Int16s,
 )
 from model.adaptation.plain_index import GROUPS, SPAN, Context, PlainIndex
-from model.runtime.network_output import Forecast
+from model.runtime.network_output import NetworkOutput
 
 FLAG: Final = 64
 FLOOR: Final = np.float32(2.0**-20)
@@ -69,16 +69,18 @@ class PlainEngine(Engine[PlainIndex, PlainCursor]):
         for cursor, number in zip(cursors, wide.tolist(), strict=True):
             cursor.context.push(self.symbols, number)
 
-    def mix(self, cursors: Sequence[PlainCursor], forecast: Forecast) -> Floats:
-        p, hidden = self.check_forecast(len(cursors), forecast)
+    def mix(self, cursors: Sequence[PlainCursor], network_output: NetworkOutput) -> Floats:
+        p, hidden = self.check_network_output(len(cursors), network_output)
         for cursor in cursors:
             cursor.check()
         rows = zip(cursors, p, hidden, strict=True)
         mixed = [self._mix(cursor.index, cursor.context, *row) for cursor, *row in rows]
         return np.array(mixed, np.float32).reshape(p.shape)
 
-    def best(self, cursors: Sequence[PlainCursor], forecast: Forecast) -> tuple[Ids, Floats]:
-        mixed = self.mix(cursors, forecast)
+    def best(
+        self, cursors: Sequence[PlainCursor], network_output: NetworkOutput
+    ) -> tuple[Ids, Floats]:
+        mixed = self.mix(cursors, network_output)
         return mixed.argmax(axis=1).astype(np.int32), mixed.max(axis=1)
 
     def collect(self, index: PlainIndex, ids: Ids, probabilities: Floats) -> Collected:
@@ -162,7 +164,7 @@ def amount(count: int) -> int:
 
 
 def describe(
-    index: PlainIndex, context: Context, found: Candidates, p: Floats
+    index: PlainIndex, context: Context, found: PageCandidates, p: Floats
 ) -> tuple[list[int], list[list[int]]]:
     """What the scores are computed from: of the place, and of each candidate."""
     symbols = index.symbols
@@ -194,7 +196,7 @@ def describe(
         FLAG * (last == symbols.space),
     ]
 
-    def of(candidate: Candidate) -> list[int]:
+    def of(candidate: PageCandidate) -> list[int]:
         number = candidate.number
         pair = 0 if last < 0 else int(index.pairs[index.pair(last, number)])
         best = candidate is found.best

@@ -9,7 +9,7 @@ from model.adaptation.candidates import (
     RECENT,
     SHORT_LEVELS,
     SHORT_ORDER,
-    Candidates,
+    PageCandidates,
     group,
 )
 from model.adaptation.index import CHAINS, HEADS, PAIRS, Ids, Index, Symbols
@@ -133,10 +133,10 @@ class PlainIndex(Index):
         heads = [h % HEADS for h in (four, two, finish(context.word), words, skip, above)]
         return heads, [words >> 24, skip >> 24, above >> 24]
 
-    def find(self, context: Context) -> Candidates:
+    def find(self, context: Context) -> PageCandidates:
         """What followed the same contexts before."""
         heads, checks = self.locate(context)
-        found = Candidates()
+        found = PageCandidates()
 
         for place in self._matches(LONG, heads, context, LONG_ORDER):
             match = self._match(context, place, RECENT)

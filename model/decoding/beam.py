@@ -15,15 +15,15 @@ from typing import NamedTuple
 import numpy as np
 
 from model.decoding.candidate import Candidate
-from model.decoding.next_step import Outlook, Turn, Turns
+from model.decoding.next_step import NextStep, Queries, Query
 
 ROUNDS = 2
 
 
-class Place(NamedTuple):
+class BranchPoint(NamedTuple):
     """Where an id was chosen: what was predicted, and the candidate before it was taken."""
 
-    outlook: Outlook
+    next_step: NextStep
     candidate: Candidate
     chosen: int
 
@@ -37,13 +37,13 @@ class Path:
 
     candidate: Candidate
     shared: int = 0
-    places: list[Place] = field(default_factory=list)
+    places: list[BranchPoint] = field(default_factory=list)
     length: int = 0
 
-    def push(self, outlook: Outlook, index: int) -> bool:
+    def push(self, next_step: NextStep, index: int) -> bool:
         """Takes the id chosen at one more place; whether to go on."""
-        self.places.append(Place(outlook, self.candidate.fork(), index))
-        return self.candidate.choose(outlook, index)
+        self.places.append(BranchPoint(next_step, self.candidate.fork(), index))
+        return self.candidate.choose(next_step, index)
 
     def cut(self, most: float = 1.0) -> None:
         """Sets the length: where possible so long that it is no more probable than `most`."""
@@ -68,11 +68,11 @@ class Branch(NamedTuple):
     """A way to go on otherwise: how probable that is, from where, and by which id."""
 
     right: float
-    place: Place
+    place: BranchPoint
     id: int
 
 
-def alternatives(first: Path, count: int) -> Turns[list[Path]]:
+def alternatives(first: Path, count: int) -> Queries[list[Path]]:
     """At most `count` paths beside the first, the most probable first."""
     found: list[Path] = []
     waiting = _branches(first, count)
@@ -110,7 +110,7 @@ def _branches(path: Path, count: int) -> list[Branch]:
         before = place.candidate
         if len(before.chars) >= max(path.length, 1):
             break
-        given = place.outlook.distribution
+        given = place.next_step.distribution
         assert given is not None
         order = np.argsort(-given, kind="stable")[: count + 1].tolist()
         so_far = before.probability
@@ -118,24 +118,24 @@ def _branches(path: Path, count: int) -> list[Branch]:
     return branches
 
 
-def _follow(branches: list[Branch]) -> Turns[list[Path]]:
+def _follow(branches: list[Branch]) -> Queries[list[Path]]:
     """Goes on greedily from each branch, all side by side."""
     paths: list[Path] = []
-    writes: list[tuple[int, Outlook]] = []
+    writes: list[tuple[int, NextStep]] = []
     moves: list[tuple[int, int]] = []
     for number, (right, place, index) in enumerate(branches):
         candidate = place.candidate.fork()
         path = Path(candidate, len(candidate.chars))
         paths.append(path)
         candidate.from_here = right
-        if candidate.choose(place.outlook, index):
-            writes.append((number, place.outlook))
+        if candidate.choose(place.next_step, index):
+            writes.append((number, place.next_step))
             moves.append((number, index))
     while moves:
         asks = [number for number, _ in moves]
-        outlooks = yield Turn(writes, moves, asks, whole=True)
+        next_steps = yield Query(writes, moves, asks, whole=True)
         writes, moves = [], []
-        for number, outlook in zip(asks, outlooks, strict=True):
-            if paths[number].push(outlook, outlook.id):
-                moves.append((number, outlook.id))
+        for number, next_step in zip(asks, next_steps, strict=True):
+            if paths[number].push(next_step, next_step.id):
+                moves.append((number, next_step.id))
     return paths

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from model.adaptation import Cursor
-from model.decoding.next_step import Turn
+from model.decoding.next_step import Query
 from model.runtime import Pool
 
 
@@ -21,20 +21,20 @@ class Branches:
         """The place at the text's end on its page, which is the branches' own from now on."""
         self._cursors = {0: cursor}
 
-    def move(self, pool: Pool, turn: Turn) -> list[tuple[int, int]]:
+    def move(self, pool: Pool, query: Query) -> list[tuple[int, int]]:
         """Puts branches back as the turn says, and their cursors on by its ids.
 
         Returns the slots whose states are then to be stepped, with the ids.
         """
-        for branch, place in turn.writes:
+        for branch, place in query.writes:
             assert place.state is not None
             pool.write(self.slots[branch], place.state)
             if place.cursor is not None:
                 self._cursors[branch] = place.cursor.copy()
         if self._cursors:
-            for branch, index in turn.moves:
+            for branch, index in query.moves:
                 self._cursors[branch].push(index)
-        return [(self.slots[branch], index) for branch, index in turn.moves]
+        return [(self.slots[branch], index) for branch, index in query.moves]
 
     def cursors(self, branches: Sequence[int], shared: bool) -> list[Cursor]:
         """Where branches are on the page, if there is one; `shared` ones may be kept."""

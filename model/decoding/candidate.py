@@ -8,7 +8,7 @@ from itertools import takewhile
 from model.calibration import Calibration
 from model.decoding.ending import End, Ending, trimmed
 from model.decoding.expected_saving import best_length
-from model.decoding.next_step import Outlook, next_characters
+from model.decoding.next_step import NextStep, next_characters
 from model.decoding.options import CharProbability, Completion, FinishReason, Options
 from model.vocabulary import Speller, Vocabulary
 
@@ -62,14 +62,14 @@ class Candidate:
         other.chars, other.right = list(self.chars), list(self.right)
         return other
 
-    def choose(self, outlook: Outlook, index: int) -> bool:
+    def choose(self, next_step: NextStep, index: int) -> bool:
         """Takes an id where this is the outlook; whether to go on."""
-        given = outlook.distribution
+        given = next_step.distribution
         if self._rules.options.top_each and self._speller.complete:
             assert given is not None
             self._top = next_characters(self._rules.vocabulary, given, self._rules.options.top_each)
-        if index == outlook.id:
-            return self.push(index, outlook.probability)
+        if index == next_step.id:
+            return self.push(index, next_step.probability)
         assert given is not None
         return self.push(index, float(given[index]))
 

@@ -10,7 +10,7 @@ from model.calibration import Calibration
 from model.decoding.beam import Path, alternatives, apart
 from model.decoding.candidate import Candidate, Rules
 from model.decoding.fitting import best_fit, joins
-from model.decoding.next_step import Outlook, Turn, Turns
+from model.decoding.next_step import NextStep, Queries, Query
 from model.decoding.options import CharProbability, Completion, Options
 from model.decoding.sampling import Sampler, Sampling
 from model.runtime.arithmetic import Floats
@@ -21,7 +21,7 @@ NOTHING = ("line_end", "suffix", "indentation", "invalid_bytes")
 
 
 class Decoder:
-    """The candidates of one request on their way; `turn` is what it wants now, None at the end.
+    """The candidates of one request on their way; `query` is what it wants now, None at the end.
 
     It takes `width` branches. `shares` says that outlooks must come with their states. `chain` is
     the steps of branch 0 along the first candidate: what was predicted, and the id chosen.
@@ -46,11 +46,11 @@ class Decoder:
         self._length = length
         self._rules = Rules(vocabulary, options, calibration, before)
         self._paths = [Path(Candidate(self._rules)) for _ in range(self.width)]
-        self._root: Outlook | None = None
+        self._root: NextStep | None = None
         self._shown: list[Path] = []
-        self.chain: list[tuple[Outlook, int]] = []
+        self.chain: list[tuple[NextStep, int]] = []
         self._run = self._decode()
-        self.turn: Turn | None = next(self._run, None)
+        self.query: Query | None = next(self._run, None)
 
     @property
     def width(self) -> int:
@@ -60,17 +60,17 @@ class Decoder:
     def shares(self) -> bool:
         return self._options.n > 1
 
-    def take(self, outlooks: Sequence[Outlook]) -> None:
+    def take(self, next_steps: Sequence[NextStep]) -> None:
         """Goes on with the outlooks that the turn asked for, in its order."""
         try:
-            self.turn = self._run.send(outlooks)
+            self.query = self._run.send(next_steps)
         except StopIteration:
-            self.turn = None
+            self.query = None
 
     def end(self) -> None:
         """Ends all candidates as they are, for want of time."""
         self._run.close()
-        self.turn = None
+        self.query = None
         for path in self._paths:
             path.candidate.end()
             path.cut()
@@ -105,10 +105,10 @@ class Decoder:
         """The other candidates, the most probable first."""
         return tuple(path.candidate.completion(path.length) for path in self._shown[1:])
 
-    def _decode(self) -> Turns[None]:
+    def _decode(self) -> Queries[None]:
         if self._options.max_chars == 0:
             if self._top:
-                (self._root,) = yield Turn((), (), (0,), whole=True)
+                (self._root,) = yield Query((), (), (0,), whole=True)
             return
         if self._options.temperature > 0:
             yield from self._draw()
@@ -123,7 +123,7 @@ class Decoder:
             first = yield from self._fit()
             self._shown = [first, *(path for path in self._shown if path is not first)]
 
-    def _fit(self) -> Turns[Path]:
+    def _fit(self) -> Queries[Path]:
         """The path that goes best with the suffix, of those that have come to where it follows.
 
         The greedy one leads. Where it has not come there, it is not compared: others may be more
@@ -141,52 +141,52 @@ class Decoder:
         candidates = [path.candidate for path in paths]
         return paths[(yield from best_fit(self._vocabulary, candidates, suffix, self._root))]
 
-    def _greedy(self, path: Path) -> Turns[None]:
+    def _greedy(self, path: Path) -> Queries[None]:
         manual = self._options.trigger == "manual"
         whole = self.shares or self._options.top_each > 0
-        (outlook,) = yield Turn((), (), (0,), whole or manual or self._top)
-        self._root = outlook
-        index = self._first(path.candidate, outlook) if manual else outlook.id
+        (next_step,) = yield Query((), (), (0,), whole or manual or self._top)
+        self._root = next_step
+        index = self._first(path.candidate, next_step) if manual else next_step.id
         choose = path.push if self.shares else path.candidate.choose
-        self.chain.append((outlook, index))
-        while choose(outlook, index):
-            (outlook,) = yield Turn((), ((0, index),), (0,), whole)
-            index = outlook.id
-            self.chain.append((outlook, index))
+        self.chain.append((next_step, index))
+        while choose(next_step, index):
+            (next_step,) = yield Query((), ((0, index),), (0,), whole)
+            index = next_step.id
+            self.chain.append((next_step, index))
         path.cut()
 
-    def _first(self, candidate: Candidate, outlook: Outlook) -> int:
+    def _first(self, candidate: Candidate, next_step: NextStep) -> int:
         """The most probable id with which a candidate has a character, or may have one."""
-        assert outlook.distribution is not None
-        for index in (-outlook.distribution).argsort(kind="stable").tolist():
+        assert next_step.distribution is not None
+        for index in (-next_step.distribution).argsort(kind="stable").tolist():
             tried = candidate.fork()
-            tried.choose(outlook, index)
+            tried.choose(next_step, index)
             if tried.chars or tried.finish_reason not in NOTHING:
                 candidate.from_here = tried.probability
                 return int(index)
-        return outlook.id
+        return next_step.id
 
-    def _draw(self) -> Turns[None]:
+    def _draw(self) -> Queries[None]:
         options = self._options
         sampling = Sampling(options.temperature, options.top_k, options.top_p, options.min_p)
         samplers = [
             Sampler(self._vocabulary, sampling, options.seed, self._length, stream)
             for stream in range(options.n)
         ]
-        (root,) = yield Turn((), (), (0,), whole=True)
+        (root,) = yield Query((), (), (0,), whole=True)
         self._root = root
-        outlooks: Sequence[Outlook] = [root] * options.n
+        next_steps: Sequence[NextStep] = [root] * options.n
         asks = list(range(options.n))
         begun = False
         while asks:
             moves = []
-            for branch, outlook in zip(asks, outlooks, strict=True):
-                assert outlook.distribution is not None
-                index, _ = samplers[branch].draw(outlook.distribution)
+            for branch, next_step in zip(asks, next_steps, strict=True):
+                assert next_step.distribution is not None
+                index, _ = samplers[branch].draw(next_step.distribution)
                 if branch == 0:
-                    self.chain.append((outlook, index))
+                    self.chain.append((next_step, index))
                 candidate = self._paths[branch].candidate
-                going = candidate.choose(outlook, index)
+                going = candidate.choose(next_step, index)
                 if not begun:
                     candidate.from_here = candidate.probability
                 if going:
@@ -195,7 +195,7 @@ class Decoder:
             writes = [] if begun else [(branch, root) for branch in asks if branch]
             begun = True
             if asks:
-                outlooks = yield Turn(writes, moves, asks, whole=True)
+                next_steps = yield Query(writes, moves, asks, whole=True)
         for path in self._paths:
             path.cut()
         self._show(sorted(self._paths, key=lambda path: -path.length))

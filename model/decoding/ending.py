@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from model.decoding.options import FinishReason, Options
-from model.decoding.suffix import BLANKS, LINE_ENDS, Behind, first_line, last_line
+from model.decoding.suffix import BLANKS, LINE_ENDS, Suffix, first_line, last_line
 
 REPEATED = 24
 """A candidate that ends in copies of one piece, three or more, over this length is a loop."""
@@ -34,7 +34,7 @@ class Ending:
         """`before` is the text before the cursor, its last characters if it is longer."""
         self._options = options
         self._line = last_line(before)
-        self._behind = Behind(options.suffix, before)
+        self._suffix = Suffix(options.suffix, before)
 
     def after(self, text: str) -> End | None:
         """The end of a candidate that has come to `text`, or None where it may go on."""
@@ -47,7 +47,7 @@ class Ending:
             return self._at_line_end(text)
         if self._options.max_lines > 1 and (end := self._fallen_back(text)):
             return end
-        begins = self._behind.begins(text)
+        begins = self._suffix.begins(text)
         if begins is not None:
             return End("suffix", begins)
         if looped := repeated(text):
@@ -58,7 +58,7 @@ class Ending:
 
     def overlap(self, text: str) -> int:
         """How many characters at a candidate's end may be what stands behind the cursor."""
-        return self._behind.overlap(text)
+        return self._suffix.overlap(text)
 
     def uncertain(self, text: str) -> int:
         """How many characters at the end of `text` may yet be taken back."""
@@ -70,7 +70,7 @@ class Ending:
         )
         least = len(text) - max(0, *beginnings, _repeating(text), self._blank_end(text))
         begin, line = self._current_line(text)
-        if self._behind.may_repeat(line):
+        if self._suffix.may_repeat(line):
             least = min(least, trimmed(text[:begin]))
         # Wherever in this the end comes to be, what is behind the cursor may begin before it.
         return len(text) - min(n - self.overlap(text[:n]) for n in range(least, len(text) + 1))
@@ -83,7 +83,7 @@ class Ending:
     def _at_line_end(self, text: str) -> End | None:
         body = text[:-2] if text.endswith("\r\n") else text[:-1]
         begin, line = self._current_line(body)
-        if self._behind.repeats(line):
+        if self._suffix.repeats(line):
             return End("suffix", trimmed(body[:begin]), repeats=not begin)
         lines = text.count("\n") or 1
         if lines >= self._options.max_lines:

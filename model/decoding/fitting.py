@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import frexp
 
 from model.decoding.candidate import Candidate
-from model.decoding.next_step import Outlook, Turn, Turns
+from model.decoding.next_step import NextStep, Queries, Query
 from model.decoding.suffix import first_line
 from model.errors import TextError
 from model.vocabulary import Vocabulary
@@ -28,8 +28,8 @@ def joins(candidate: Candidate, suffix: str) -> bool:
 
 
 def best_fit(
-    vocabulary: Vocabulary, candidates: Sequence[Candidate], suffix: str, cursor: Outlook
-) -> Turns[int]:
+    vocabulary: Vocabulary, candidates: Sequence[Candidate], suffix: str, cursor: NextStep
+) -> Queries[int]:
     """The number of the candidate that fits best, the first of equals.
 
     They all begin at the `cursor`, and the suffix would follow each. One that the vocabulary cannot
@@ -49,10 +49,10 @@ def best_fit(
         asks = [n for n in going if at >= len(own[n])]
         writes = [] if at else [(n, cursor) for n in going]
         moves = [(n, ids[n][at - 1]) for n in going] if at else []
-        outlooks = yield Turn(writes, moves, asks, whole=True)
-        for n, outlook in zip(asks, outlooks, strict=True):
-            assert outlook.distribution is not None
-            scores[n] = _times(scores[n], float(outlook.distribution[ids[n][at]]))
+        next_steps = yield Query(writes, moves, asks, whole=True)
+        for n, next_step in zip(asks, next_steps, strict=True):
+            assert next_step.distribution is not None
+            scores[n] = _times(scores[n], float(next_step.distribution[ids[n][at]]))
     return max(range(len(scores)), key=lambda n: (scores[n], -n))
 
 

@@ -13,13 +13,13 @@ import numpy as np
 from model.adaptation import Adaptation, Cursor
 from model.runtime import Pool
 from model.runtime.arithmetic import Floats
-from model.runtime.network_output import Forecast
+from model.runtime.network_output import NetworkOutput
 from model.vocabulary import Vocabulary
 
 Result = TypeVar("Result")
 
 
-class Outlook(NamedTuple):
+class NextStep(NamedTuple):
     """The most probable id that comes next, ties to the lowest, and its probability.
 
     The rest is None where not asked for: the whole `distribution`, shape (ids,); how to come back
@@ -32,12 +32,12 @@ class Outlook(NamedTuple):
     distribution: Floats | None = None
     state: bytes | None = None
     cursor: Cursor | None = None
-    network: Forecast | None = None
+    network: NetworkOutput | None = None
 
 
-def outlooks(
+def next_steps(
     pool: Pool, slots: Sequence[int], whole: bool, states: Sequence[bytes | None]
-) -> list[Outlook]:
+) -> list[NextStep]:
     """The network's outlook at each slot's state, with the `whole` distribution or without it.
 
     `states` go along: what was read of each slot, or None.
@@ -46,16 +46,16 @@ def outlooks(
         return []
     ids, given = pool.best(slots)
     distributions = pool.probabilities(slots) if whole else [None] * len(slots)
-    return list(map(Outlook, ids.tolist(), given.tolist(), distributions, states))
+    return list(map(NextStep, ids.tolist(), given.tolist(), distributions, states))
 
 
 def adapted(
     adaptation: Adaptation,
     cursors: Sequence[Cursor],
-    network: Forecast,
+    network: NetworkOutput,
     whole: bool,
     states: Sequence[bytes | None],
-) -> list[Outlook]:
+) -> list[NextStep]:
     """The outlook at each cursor, from what the `network` says there.
 
     Each has its cursor, which its caller may go on with.
@@ -63,7 +63,7 @@ def adapted(
     ids, given = adaptation.best(cursors, network)
     mixed = adaptation.distribution(cursors, network) if whole else [None] * len(cursors)
     alone = map(network.at, range(len(cursors)))
-    return list(map(Outlook, ids.tolist(), given.tolist(), mixed, states, cursors, alone))
+    return list(map(NextStep, ids.tolist(), given.tolist(), mixed, states, cursors, alone))
 
 
 def predicted(
@@ -73,13 +73,13 @@ def predicted(
     cursors: Sequence[Cursor],
     whole: bool,
     states: Sequence[bytes | None],
-) -> list[Outlook]:
+) -> list[NextStep]:
     """The outlook at each slot's state, with what is known at each cursor where that counts."""
     if not slots:
         return []
     if adaptation is None:
-        return outlooks(pool, slots, whole, states)
-    return adapted(adaptation, cursors, pool.forecast(slots), whole, states)
+        return next_steps(pool, slots, whole, states)
+    return adapted(adaptation, cursors, pool.network_output(slots), whole, states)
 
 
 def next_characters(
@@ -94,18 +94,18 @@ def next_characters(
     return tuple((vocabulary.characters[i], float(characters[i])) for i in order)
 
 
-class Turn(NamedTuple):
+class Query(NamedTuple):
     """What decoding wants: first `writes`, then `moves`, then the outlooks of `asks`.
 
     Branches are put back to places, branches step by ids. Branch 0 is at the end of the text when
     decoding begins. `whole` outlooks have a distribution.
     """
 
-    writes: Sequence[tuple[int, Outlook]]
+    writes: Sequence[tuple[int, NextStep]]
     moves: Sequence[tuple[int, int]]
     asks: Sequence[int]
     whole: bool
 
 
-Turns = Generator[Turn, Sequence[Outlook], Result]
+Queries = Generator[Query, Sequence[NextStep], Result]
 """A part of decoding: yields turns, is sent the outlooks of each, and returns what it found."""

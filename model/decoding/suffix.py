@@ -10,7 +10,7 @@ SHORT = 4
 """What is shorter stands in many places, so that finding it inside of brackets tells nothing."""
 
 
-class Behind:
+class Suffix:
     """What stands behind the cursor up to the end of its line, and how it bears on candidates.
 
     Editors put in the closing bracket or quote with the opening one. A candidate that closes what

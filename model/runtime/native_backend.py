@@ -12,7 +12,7 @@ from model.network.contexts import ZERO, pack_rows
 from model.runtime import border
 from model.runtime import native_library as native
 from model.runtime.arithmetic import Floats, quantize
-from model.runtime.network_output import Forecast
+from model.runtime.network_output import NetworkOutput
 from model.runtime.pool import Ids, Pool, Slots, longest_first
 from model.runtime.quantized import HashedContexts, Product, QuantizedNetwork
 
@@ -204,10 +204,10 @@ class NativePool(Pool):
         border.check_slots(at, self.capacity)
         return self._hidden_of(at)
 
-    def forecast(self, slots: Slots) -> Forecast:
+    def network_output(self, slots: Slots) -> NetworkOutput:
         p = self.probabilities(slots)
         # These slots have just been placed and checked.
-        return Forecast(p, self._hidden_of(self._slots.array[: len(p)]))
+        return NetworkOutput(p, self._hidden_of(self._slots.array[: len(p)]))
 
     def _hidden_of(self, at: NDArray[np.int64]) -> NDArray[np.int8]:
         last = self._last.take(at, axis=0)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Forecast(NamedTuple):
+class NetworkOutput(NamedTuple):
     """The network's distribution at some places, and the hidden states that it comes from.
 
     `probabilities` (places, ids) float32; `hidden` (places, units) int8, the last layer's, in which
@@ -16,11 +16,11 @@ class Forecast(NamedTuple):
     probabilities: NDArray[np.float32]
     hidden: NDArray[np.int8]
 
-    def at(self, place: int) -> "Forecast":
+    def at(self, place: int) -> "NetworkOutput":
         """That of one place, as (1, …)."""
         rows = slice(place, place + 1)
-        return Forecast(self.probabilities[rows], self.hidden[rows])
+        return NetworkOutput(self.probabilities[rows], self.hidden[rows])
 
-    def copy(self) -> "Forecast":
+    def copy(self) -> "NetworkOutput":
         """The same, with arrays of its own."""
-        return Forecast(self.probabilities.copy(), self.hidden.copy())
+        return NetworkOutput(self.probabilities.copy(), self.hidden.copy())

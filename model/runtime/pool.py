@@ -10,7 +10,7 @@ from model.errors import PoolFull
 from model.runtime import border
 from model.runtime.arithmetic import Floats, exponentials
 from model.runtime.border import Ids, Slots
-from model.runtime.network_output import Forecast
+from model.runtime.network_output import NetworkOutput
 from model.runtime.quantized import QuantizedNetwork
 
 __all__ = ["Ids", "Pool", "Slots", "longest_first"]
@@ -94,9 +94,9 @@ class Pool(ABC):
         e /= sums
         return e
 
-    def forecast(self, slots: Slots) -> Forecast:
+    def network_output(self, slots: Slots) -> NetworkOutput:
         """`probabilities` and `hidden` of the same slots."""
-        return Forecast(self.probabilities(slots), self.hidden(slots))
+        return NetworkOutput(self.probabilities(slots), self.hidden(slots))
 
     @abstractmethod
     def step(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> None:

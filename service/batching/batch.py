@@ -198,7 +198,7 @@ class Batch:
         cursors = [cursor for sequence in sequences for cursor in sequence.cursors]
         found = iter(predicted(self._pool, self._adaptation, slots, cursors, whole, states))
         for sequence, own in zip(sequences, asks, strict=True):
-            self._alone(sequence, partial(Sequence.take, outlooks=list(islice(found, len(own)))))
+            self._alone(sequence, partial(Sequence.take, next_steps=list(islice(found, len(own)))))
 
     def _leave(self, sequence: Sequence) -> PendingJob:
         for slot in sequence.slots:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from model.decoding.next_step import Outlook
+from model.decoding.next_step import NextStep
 
 # A longer prediction is kept up to here: beyond it the next keystrokes compute on as usual. A step
 # of a network of 512 units takes 4.1 KB.
@@ -17,18 +17,18 @@ KEPT_STEPS = 16
 class KeptStep:
     """What was predicted in one place, with the state there if it was kept, and the id chosen."""
 
-    outlook: Outlook
+    next_step: NextStep
     id: int
 
     @classmethod
-    def of(cls, outlook: Outlook, index: int) -> Self:
+    def of(cls, next_step: NextStep, index: int) -> Self:
         """A step as it is kept: without what depends on the page, and with arrays of its own."""
-        network, distribution = outlook.network, outlook.distribution
+        network, distribution = next_step.network, next_step.distribution
         if network is not None:
             network, distribution = network.copy(), None
         elif distribution is not None:
             distribution = distribution.copy()
-        bare = outlook._replace(cursor=None, network=network, distribution=distribution)
+        bare = next_step._replace(cursor=None, network=network, distribution=distribution)
         return cls(bare, index)
 
 

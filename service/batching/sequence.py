@@ -13,7 +13,7 @@ from model.adaptation import Cursor, Page, page_text
 from model.adaptation.page import common_length
 from model.decoding.branches import Branches
 from model.decoding.decoder import Decoder
-from model.decoding.next_step import Outlook, adapted
+from model.decoding.next_step import NextStep, adapted
 from model.decoding.options import BEFORE, CharProbability, Completion, Options
 from model.runtime import Pool
 from model.served import Runtime
@@ -147,30 +147,30 @@ class Sequence:
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
-        return self.ready and self._decoder.turn is None
+        return self.ready and self._decoder.query is None
 
     @property
     def asking(self) -> bool:
         """Whether outlooks are wanted when the steps are done, be it none for now."""
-        return self.ready and self._decoder.turn is not None
+        return self.ready and self._decoder.query is not None
 
     @property
     def asks(self) -> list[int]:
         """The slots whose outlook is wanted."""
-        turn = self._decoder.turn
-        return [self.slots[branch] for branch in turn.asks] if turn is not None else []
+        query = self._decoder.query
+        return [self.slots[branch] for branch in query.asks] if query is not None else []
 
     @property
     def cursors(self) -> list[Cursor]:
         """The places on the page of what is asked, where there is a page."""
-        turn = self._decoder.turn
-        return self._branches.cursors(turn.asks, self._decoder.shares) if turn is not None else []
+        query = self._decoder.query
+        return self._branches.cursors(query.asks, self._decoder.shares) if query is not None else []
 
     @property
     def whole(self) -> bool:
         """Whether the outlooks are to come with their distributions."""
-        turn = self._decoder.turn
-        return turn is not None and turn.whole
+        query = self._decoder.query
+        return query is not None and query.whole
 
     @property
     def keeps(self) -> bool:
@@ -202,10 +202,10 @@ class Sequence:
         """Slots, and the ids to step them by next; puts branches back to where they begin."""
         if self.absorbing:
             return [(self.slots[0], self._ids[self._absorbed])]
-        turn = self._decoder.turn
-        if self._moved or turn is None or not self.ready:
+        query = self._decoder.query
+        if self._moved or query is None or not self.ready:
             return []
-        return self._branches.move(pool, turn)
+        return self._branches.move(pool, query)
 
     def ahead(self, count: int) -> NDArray[np.int32]:
         """The next ids of the text."""
@@ -221,19 +221,19 @@ class Sequence:
             self._computed += count
             self._absorb(state, count)
         else:
-            assert self._decoder.turn is not None
-            self._computed += len(self._decoder.turn.moves)
+            assert self._decoder.query is not None
+            self._computed += len(self._decoder.query.moves)
             self._moved = True
 
-    def take(self, outlooks: list[Outlook]) -> None:
+    def take(self, next_steps: list[NextStep]) -> None:
         """The outlooks that the row asked for."""
         if self._predicting is None:
             self._predicting = time.monotonic()
-        self._decoder.take(outlooks)
+        self._decoder.take(next_steps)
         self._moved = False
         if self.job.predict_seconds is not None:
             late = time.monotonic() - self._predicting >= self.job.predict_seconds
-            if late and self._decoder.turn is not None and "\n" in self._decoder.text:
+            if late and self._decoder.query is not None and "\n" in self._decoder.text:
                 self._decoder.end()
         if self.job.on_chars is not None:
             certain = self._decoder.certain
@@ -264,7 +264,7 @@ class Sequence:
         return Continuation(
             self.job.runtime.fingerprint,
             self.job.end,
-            tuple(KeptStep.of(outlook, index) for outlook, index in chain),
+            tuple(KeptStep.of(next_step, index) for next_step, index in chain),
         )
 
     def _absorb(self, state: bytes | None, count: int = 1) -> None:
@@ -278,11 +278,11 @@ class Sequence:
         for step, after in zip_longest(steps, steps[1:]):
             if not self.absorbing and not self.ready:
                 return
-            index = self._ids[self._absorbed] if self.absorbing else self._choose(step.outlook)
-            if index is None or index != step.id or after is None or after.outlook.state is None:
+            index = self._ids[self._absorbed] if self.absorbing else self._choose(step.next_step)
+            if index is None or index != step.id or after is None or after.next_step.state is None:
                 return
             self._reused += 1
-            self.state = after.outlook.state
+            self.state = after.next_step.state
             if self.absorbing:
                 self._absorb(self.state)
             else:
@@ -290,25 +290,25 @@ class Sequence:
                 if self._cursor is not None:
                     self._cursor.push(index)
 
-    def _choose(self, kept: Outlook) -> int | None:
+    def _choose(self, kept: NextStep) -> int | None:
         """The id that decoding steps by where this was kept, if it asks for that alone."""
-        turn = self._decoder.turn
-        if turn is None:
+        query = self._decoder.query
+        if query is None:
             return None
         if self._decoder.shares and kept.state is None:
             return None
-        outlook = kept
+        next_step = kept
         if self._cursor is not None:
             if kept.network is None:
                 return None
             adaptation = self.job.runtime.adaptation
             assert adaptation is not None
             cursor = self._cursor.copy() if self._decoder.shares else self._cursor
-            (outlook,) = adapted(adaptation, [cursor], kept.network, turn.whole, [kept.state])
-        if turn.whole and outlook.distribution is None:
+            (next_step,) = adapted(adaptation, [cursor], kept.network, query.whole, [kept.state])
+        if query.whole and next_step.distribution is None:
             return None
-        self.take([outlook])
-        turn = self._decoder.turn
-        if turn is None or turn.writes or [branch for branch, _ in turn.moves] != [0]:
+        self.take([next_step])
+        query = self._decoder.query
+        if query is None or query.writes or [branch for branch, _ in query.moves] != [0]:
             return None
-        return turn.moves[0][1]
+        return query.moves[0][1]

@@ -290,8 +290,8 @@ def time_suggestions(
             pool.write(tail, pool.read(head))
             greedy = Candidate(Rules(runtime.vocabulary, options, runtime.calibration))
             while True:
-                (outlook,) = networks(pool, [tail], runtime.adaptation)
-                index, probability = best(runtime.adaptation, cursor, outlook)
+                (next_step,) = networks(pool, [tail], runtime.adaptation)
+                index, probability = best(runtime.adaptation, cursor, next_step)
                 if not greedy.push(index, probability):
                     break
                 pool.step(np.array([tail]), np.array([index]))

@@ -136,7 +136,7 @@ def _step(pool: Pool, adaptation: Adaptation | None, readers: list[_Reader]) -> 
         p = pool.probabilities(slots)
     else:
         cursors = [reader.cursor(reader.page) for reader in readers if reader.page is not None]
-        p = adaptation.distribution(cursors, pool.forecast(slots))
+        p = adaptation.distribution(cursors, pool.network_output(slots))
     given = p[np.arange(len(readers)), ids].astype(np.float64)
     pool.step(slots, ids)
     completed = 0

@@ -17,7 +17,7 @@ import numpy as np
 from model.adaptation import Adaptation, Cursor
 from model.calibration import Calibration
 from model.decoding.candidate import Candidate, Rules
-from model.decoding.next_step import Outlook, outlooks
+from model.decoding.next_step import NextStep, next_steps
 from model.decoding.options import Completion, Options
 from model.runtime import Pool
 from model.served import Runtime
@@ -112,7 +112,7 @@ class _Running:
     order: int
     characters: int
     slots: tuple[int, int]
-    chains: Generator[Ask, Outlook, Tape]
+    chains: Generator[Ask, NextStep, Tape]
     ask: Ask
 
 
@@ -136,9 +136,9 @@ def _run(
         still_running: list[_Running] = []
         asks = [r.ask for r in running]
         answers = _answer(pool, asks, runtime.adaptation)
-        for one, outlook in zip(running, answers, strict=True):
+        for one, next_step in zip(running, answers, strict=True):
             try:
-                one.ask = one.chains.send(outlook)
+                one.ask = one.chains.send(next_step)
                 still_running.append(one)
             except StopIteration as finished:
                 done[one.order] = finished.value
@@ -149,7 +149,7 @@ def _run(
     return [done[order] for order in range(len(stretches))]
 
 
-def _answer(pool: Pool, asks: Sequence[Ask], adaptation: Adaptation | None) -> list[Outlook]:
+def _answer(pool: Pool, asks: Sequence[Ask], adaptation: Adaptation | None) -> list[NextStep]:
     """Steps all slots that ask for it in one batch, then takes the outlook of each."""
     moving = [(slot, ids) for slot, ids in asks if ids]
     if moving:
@@ -157,15 +157,15 @@ def _answer(pool: Pool, asks: Sequence[Ask], adaptation: Adaptation | None) -> l
     return networks(pool, [slot for slot, _ in asks], adaptation)
 
 
-def networks(pool: Pool, slots: Sequence[int], adaptation: Adaptation | None) -> list[Outlook]:
+def networks(pool: Pool, slots: Sequence[int], adaptation: Adaptation | None) -> list[NextStep]:
     """The network's own outlook at each slot's state, with what `best` mixes a page into."""
     if adaptation is None:
-        return outlooks(pool, slots, False, [None] * len(slots))
-    forecast = pool.forecast(slots)
-    ids = forecast.probabilities.argmax(axis=1).tolist()
+        return next_steps(pool, slots, False, [None] * len(slots))
+    network_output = pool.network_output(slots)
+    ids = network_output.probabilities.argmax(axis=1).tolist()
     return [
-        Outlook(index, float(row[index]), network=forecast.at(number))
-        for number, (index, row) in enumerate(zip(ids, forecast.probabilities, strict=True))
+        NextStep(index, float(row[index]), network=network_output.at(number))
+        for number, (index, row) in enumerate(zip(ids, network_output.probabilities, strict=True))
     ]
 
 
@@ -175,7 +175,7 @@ def _chains(
     rules: Rules,
     adaptation: Adaptation | None,
     stretch: _Stretch,
-) -> Generator[Ask, Outlook, Tape]:
+) -> Generator[Ask, NextStep, Tape]:
     """The chain of each position of a stretch; the head slot holds the state before it.
 
     The head follows the text. The tail is at the end of `path`, the ids of the newest chain from
@@ -211,16 +211,16 @@ def _chains(
             at += 1
         tape.ends.append(len(tape.ids))
         for index in rules.vocabulary.spell(character):
-            outlook = yield head, [index]
-            path, known = (path[1:], known[1:]) if path[:1] == [index] else ([], [outlook])
+            next_step = yield head, [index]
+            path, known = (path[1:], known[1:]) if path[:1] == [index] else ([], [next_step])
     return tape
 
 
 def best(
-    adaptation: Adaptation | None, cursor: Cursor | None, outlook: Outlook
+    adaptation: Adaptation | None, cursor: Cursor | None, next_step: NextStep
 ) -> tuple[int, float]:
     """The most probable id, and its probability, with what a page knows of the place."""
-    if adaptation is None or cursor is None or outlook.network is None:
-        return outlook.id, outlook.probability
-    ids, probabilities = adaptation.best([cursor], outlook.network)
+    if adaptation is None or cursor is None or next_step.network is None:
+        return next_step.id, next_step.probability
+    ids, probabilities = adaptation.best([cursor], next_step.network)
     return int(ids[0]), float(probabilities[0])

@@ -25,7 +25,7 @@ from model.adaptation.parameters import PREFIX, Parameters
 from model.checkpoint import Checkpoint, Weights
 from model.errors import ModelError
 from model.runtime import Ids
-from model.runtime.network_output import Forecast
+from model.runtime.network_output import NetworkOutput
 from model.served import Runtime
 from training.corpus import CorpusError, Document, Selection, read
 from training.finishing.scorer import Examples, Scorer
@@ -98,9 +98,9 @@ def collect(runtime: Runtime, texts: Sequence[str]) -> Examples:
     parts: list[Examples] = []
     for begin in range(0, len(texts), TOGETHER):
         ids = [vocabulary.encode(text)[:LIMIT] for text in texts[begin : begin + TOGETHER]]
-        for document, forecast in zip(ids, _read(runtime, ids), strict=True):
-            found = engine.collect(engine.index(), document, forecast.probabilities)
-            parts.append(_examples(document, forecast, found))
+        for document, network_output in zip(ids, _read(runtime, ids), strict=True):
+            found = engine.collect(engine.index(), document, network_output.probabilities)
+            parts.append(_examples(document, network_output, found))
     begins = np.concatenate([[0], *(np.diff(part.begins) for part in parts)]).cumsum()
     names = ("hidden", "shared", "own", "probabilities", "right", "given")
     columns = {name: [getattr(part, name) for part in parts] for name in names}
@@ -109,7 +109,7 @@ def collect(runtime: Runtime, texts: Sequence[str]) -> Examples:
     return Examples(begins, **{name: np.concatenate(columns.pop(name)) for name in names})
 
 
-def _read(runtime: Runtime, documents: Sequence[Ids]) -> list[Forecast]:
+def _read(runtime: Runtime, documents: Sequence[Ids]) -> list[NetworkOutput]:
     """What the network says before each id of some documents."""
     pool = runtime.pool(len(documents))
     slots = np.array([pool.acquire() for _ in documents])
@@ -118,24 +118,24 @@ def _read(runtime: Runtime, documents: Sequence[Ids]) -> list[Forecast]:
     lengths = np.array([len(document) for document in documents])
     units = runtime.network.config.hidden
     read = [
-        Forecast(
+        NetworkOutput(
             np.empty((length, runtime.network.size), np.float32), np.empty((length, units), np.int8)
         )
         for length in lengths
     ]
     for place in range(lengths.max(initial=0)):
         live = np.flatnonzero(lengths > place).tolist()
-        for document, *row in zip(live, *pool.forecast(slots[live]), strict=True):
+        for document, *row in zip(live, *pool.network_output(slots[live]), strict=True):
             read[document].probabilities[place], read[document].hidden[place] = row
         pool.step(slots[live], np.array([documents[document][place] for document in live]))
     return read
 
 
-def _examples(ids: Ids, forecast: Forecast, collected: Collected) -> Examples:
-    p, places = forecast.probabilities, np.repeat(np.arange(len(ids)), collected.counts)
+def _examples(ids: Ids, network_output: NetworkOutput, collected: Collected) -> Examples:
+    p, places = network_output.probabilities, np.repeat(np.arange(len(ids)), collected.counts)
     return Examples(
         np.concatenate([[0], np.cumsum(collected.counts)]),
-        forecast.hidden,
+        network_output.hidden,
         collected.shared,
         collected.own,
         p[places, collected.ids],

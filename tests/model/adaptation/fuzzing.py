@@ -17,7 +17,7 @@ from model.adaptation.index import LIMIT, Symbols
 from model.adaptation.native import NativeEngine
 from model.adaptation.plain import PlainEngine
 from model.vocabulary import Vocabulary
-from tests.model.adaptation.primed import forecast, random_parameters
+from tests.model.adaptation.primed import network_output, random_parameters
 
 VOCABULARY = Vocabulary("\n abcdef._1é", byte_fallback=False)
 PIECES = [VOCABULARY.encode(piece) for piece in ("abc", "\n    a", " 1.a", "_b", "é", "def f\n")]
@@ -54,14 +54,14 @@ def run(seed: int) -> None:
             for row in cursors:
                 row.append(row[-1].copy())
                 row[-1].push(number)
-        said = forecast(distributions(random, 4), seed, units)
+        said = network_output(distributions(random, 4), seed, units)
         mixed = [engine.mix(row, said) for engine, row in zip(engines, cursors, strict=True)]
         best = [engine.best(row, said) for engine, row in zip(engines, cursors, strict=True)]
         assert mixed[0].tobytes() == mixed[1].tobytes()
         assert [part.tobytes() for part in best[0]] == [part.tobytes() for part in best[1]]
     full = engines[0].index()
     full.absorb(np.resize(np.concatenate(PIECES), LIMIT))
-    engines[0].mix([engines[0].cursor(full)], forecast(distributions(random, 1), seed, units))
+    engines[0].mix([engines[0].cursor(full)], network_output(distributions(random, 1), seed, units))
     full.truncate(chosen.randrange(LIMIT))
     ids = ids[:200]
     found = [

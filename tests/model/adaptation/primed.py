@@ -7,7 +7,7 @@ import numpy as np
 from model.adaptation.engine import Floats
 from model.adaptation.parameters import OWN, SHARED, VIEW, Int16s, Int32s, Parameters
 from model.checkpoint import Checkpoint
-from model.runtime.network_output import Forecast
+from model.runtime.network_output import NetworkOutput
 
 UNITS = 64
 """Of the last layer of a random network."""
@@ -46,8 +46,8 @@ def primed(checkpoint: Checkpoint, parameters: Parameters | None = None) -> Chec
     return replace(checkpoint, weights={**checkpoint.weights, **arrays})
 
 
-def forecast(probabilities: Floats, seed: int = 0, units: int = UNITS) -> Forecast:
+def network_output(probabilities: Floats, seed: int = 0, units: int = UNITS) -> NetworkOutput:
     """Distributions, (places, ids), with random hidden states."""
     shape = len(probabilities), units
     hidden = np.random.default_rng(seed).integers(-127, 128, shape).astype(np.int8)
-    return Forecast(probabilities, hidden)
+    return NetworkOutput(probabilities, hidden)

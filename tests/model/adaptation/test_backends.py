@@ -15,7 +15,7 @@ from model.adaptation.parameters import Parameters
 from model.adaptation.plain import PlainEngine
 from model.runtime.arithmetic import Floats
 from model.vocabulary import Vocabulary
-from tests.model.adaptation.primed import UNITS, forecast, random_parameters
+from tests.model.adaptation.primed import UNITS, network_output, random_parameters
 
 VOCABULARY = Vocabulary("\n abcdef._1é", byte_fallback=False)
 NO_LINES = Vocabulary("abcdef", byte_fallback=False)
@@ -69,7 +69,7 @@ def test_backends_agree(
                 row.append(row[-1].copy())
                 row[-1].push(number)
         p = distributions(seed, len(pushed) + 1, VOCABULARY.size)
-        said = forecast(p, seed, units)
+        said = network_output(p, seed, units)
         mixed = native.mix(cursors[0], said)
         assert same(mixed, plain.mix(cursors[1], said))
         for engine, row in zip((native, plain), cursors, strict=True):
@@ -103,7 +103,7 @@ def test_a_full_index_is_the_same_for_both() -> None:
         index.truncate(LIMIT - 3)
         index.absorb(ids[-3:])
     assert one.content() == other.content()
-    said = forecast(distributions(4, 1, VOCABULARY.size))
+    said = network_output(distributions(4, 1, VOCABULARY.size))
     assert same(native.mix([native.cursor(one)], said), plain.mix([plain.cursor(other)], said))
 
 
@@ -114,7 +114,7 @@ def test_what_an_engine_refuses(number: int) -> None:
     index.absorb(VOCABULARY.encode("abc abc"))
     before = index.content()
     cursor = engine.cursor(index)
-    said = forecast(distributions(0, 1, VOCABULARY.size))
+    said = network_output(distributions(0, 1, VOCABULARY.size))
     for bad in (-1, VOCABULARY.size, 2**40):
         with pytest.raises(ValueError, match="not in the vocabulary"):
             cursor.push(bad)
@@ -144,7 +144,7 @@ def test_what_an_engine_refuses(number: int) -> None:
 
 def test_nothing_is_mixed_for_no_cursors() -> None:
     for engine in engines(VOCABULARY, neutral()):
-        said = forecast(np.zeros((0, VOCABULARY.size), np.float32))
+        said = network_output(np.zeros((0, VOCABULARY.size), np.float32))
         assert engine.mix([], said).shape == said.probabilities.shape
         assert [len(part) for part in engine.best([], said)] == [0, 0]
 

@@ -16,7 +16,7 @@ from model.adaptation.index import Symbols
 from model.adaptation.native import in_pairs
 from model.adaptation.plain import PlainEngine
 from tests.model.adaptation.fuzzing import PIECES, VOCABULARY, distributions, run
-from tests.model.adaptation.primed import forecast, random_parameters
+from tests.model.adaptation.primed import network_output, random_parameters
 
 SOURCE = native.LIBRARY.with_name("adapt.c")
 FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
@@ -90,7 +90,9 @@ def test_an_aarch64_processor_gives_the_same_bits(
     for number in pushed:
         cursors.append(cursors[-1].copy())
         cursors[-1].push(number)
-    said = forecast(distributions(np.random.default_rng(6), len(cursors)), units=parameters.units)
+    said = network_output(
+        distributions(np.random.default_rng(6), len(cursors)), units=parameters.units
+    )
     layers = parameters.units, len(parameters.first_bias), len(parameters.second_bias)
     spread = tables.LOWEST, tables.HIGHEST, symbols.newline, symbols.space
     head = np.array([symbols.size, *layers, *spread, len(ids), 450, len(pushed)], "<i8")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from model.adaptation import Adaptation
 from model.adaptation.parameters import OWN, SHARED, Parameters
 from model.runtime.arithmetic import Floats
-from model.runtime.network_output import Forecast
-from tests.model.adaptation.primed import UNITS, forecast, primed, random_parameters
+from model.runtime.network_output import NetworkOutput
+from tests.model.adaptation.primed import UNITS, network_output, primed, random_parameters
 from tests.model.runtime.networks import random_checkpoint
 
 TEXT = "def value(self):\n    return self.value\n\ndef other(self):\n    return self."
@@ -19,7 +19,7 @@ def mixed(parameters: Parameters, text: str, p: Floats) -> Floats:
     adaptation = Adaptation(primed(random_checkpoint(), parameters))
     page = adaptation.page()
     page.follow(text)
-    return adaptation.distribution([page.cursor()] * len(p), forecast(p))
+    return adaptation.distribution([page.cursor()] * len(p), network_output(p))
 
 
 def flat(rows: int = 1) -> Floats:
@@ -49,17 +49,17 @@ def test_distributions_sum_up_to_one_and_the_best_is_the_largest(
     p = np.random.default_rng(seed).gamma(sharpness, size=flat(3).shape)
     p = (p / np.maximum(p.sum(axis=1, keepdims=True), 1e-300)).astype(np.float32)
     cursors = [page.cursor() for _ in p]
-    distribution = adaptation.distribution(cursors, forecast(p))
+    distribution = adaptation.distribution(cursors, network_output(p))
     assert distribution.sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert (distribution >= 0).all()
-    ids, probabilities = adaptation.best(cursors, forecast(p))
+    ids, probabilities = adaptation.best(cursors, network_output(p))
     assert (ids == distribution.argmax(axis=1)).all()
     assert (probabilities == distribution.max(axis=1)).all()
 
 
 def test_ties_go_to_the_lowest_id() -> None:
     adaptation = Adaptation(primed(random_checkpoint(), Parameters.neutral(UNITS)))
-    ids, _ = adaptation.best([adaptation.page().cursor()], forecast(flat()))
+    ids, _ = adaptation.best([adaptation.page().cursor()], network_output(flat()))
     assert ids[0] == 0
 
 
@@ -92,11 +92,11 @@ def test_what_is_seen_in_the_hidden_state_counts() -> None:
     p = flat(2)
     hidden = np.zeros((2, UNITS), np.int8)
     hidden[1, ::2] = 127
-    one, other = adaptation.distribution([page.cursor()] * 2, Forecast(p, hidden))
+    one, other = adaptation.distribution([page.cursor()] * 2, NetworkOutput(p, hidden))
     assert (one != other).any()
     # Where nothing is a candidate there is nothing to weigh.
     empty = [adaptation.page().cursor()] * 2
-    one, other = adaptation.distribution(empty, Forecast(p, hidden))
+    one, other = adaptation.distribution(empty, NetworkOutput(p, hidden))
     assert (one == other).all()
 
 
@@ -117,7 +117,7 @@ def test_many_pages_in_one_call_give_what_each_gives_alone() -> None:
         page.follow(TEXT[: 10 * number])
         cursors.append(page.cursor())
     adaptation.push(cursors, [0, 1, 2, 3, 4])
-    said = forecast(p)
+    said = network_output(p)
     together = adaptation.distribution(cursors, said)
     alone = [adaptation.distribution([c], said.at(n))[0] for n, c in enumerate(cursors)]
     assert together.tobytes() == np.array(alone).tobytes()

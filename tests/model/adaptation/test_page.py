@@ -13,8 +13,8 @@ from model.adaptation.index import LIMIT
 from model.adaptation.page import common_length
 from model.checkpoint import Checkpoint
 from model.errors import TextError
-from model.runtime.network_output import Forecast
-from tests.model.adaptation.primed import forecast, primed
+from model.runtime.network_output import NetworkOutput
+from tests.model.adaptation.primed import network_output, primed
 from tests.model.runtime.networks import random_checkpoint
 
 WORDS = ("self", ".", "(", ")", "\n    ", "return ", "x", "é", "€", " = ", "value", "\n", "日本")
@@ -44,9 +44,9 @@ def window(text: str) -> str:
     return text[window_start(len(text)) :]
 
 
-def said_of(adaptation: Adaptation) -> Forecast:
+def said_of(adaptation: Adaptation) -> NetworkOutput:
     p = np.random.default_rng(5).dirichlet(np.full(adaptation.vocabulary.size, 0.3), 1)
-    return forecast(p.astype(np.float32), units=adaptation.engine.parameters.units)
+    return network_output(p.astype(np.float32), units=adaptation.engine.parameters.units)
 
 
 def assert_fresh(adaptation: Adaptation, page: Page, text: str) -> None:

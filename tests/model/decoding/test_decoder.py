@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from model.checkpoint import load
-from model.completing import Answer, complete
+from model.completing import CompletedText, complete
 from model.decoding.decoder import Decoder
 from model.decoding.fitting import READ
-from model.decoding.next_step import Outlook
+from model.decoding.next_step import NextStep
 from model.decoding.options import Completion, Options
 from model.served import Runtime
 from model.vocabulary import Speller
@@ -33,7 +33,7 @@ def texts(count: int, seed: int = 0) -> list[str]:
     return ["".join(drawn.choices(CHARACTERS, k=drawn.randint(0, 20))) for _ in range(count)]
 
 
-def candidates(answer: Answer) -> list[Completion]:
+def candidates(answer: CompletedText) -> list[Completion]:
     return [answer.completion, *answer.alternatives]
 
 
@@ -120,7 +120,7 @@ def test_suggestions_are_drawn_as_often_as_the_model_says(runtime: Runtime) -> N
     for seed in range(DRAWS):
         seeded = replace(options, seed=seed)
         decoder = Decoder(vocabulary, seeded, runtime.calibration, "ab", len("ab"))
-        decoder.take([Outlook(0, 0.0, probabilities)])
+        decoder.take([NextStep(0, 0.0, probabilities)])
         ((_, index),) = decoder.chain
         counts[index] += 1
     # A byte that begins no character is never drawn first.

@@ -99,12 +99,12 @@ async def test_a_turn_that_is_cancelled_from_outside_is_cancelled_within() -> No
         finally:
             ended.set()
 
-    turn = asyncio.create_task(turns.take("s", work()))
+    query = asyncio.create_task(turns.take("s", work()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    turn.cancel()
+    query.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await turn
+        await query
     assert ended.is_set()
 
 

@@ -139,8 +139,8 @@ class Place:
         self._page = page
 
     def distribution(self) -> Floats:
-        forecast = self._pool.forecast(self._slots)
-        row: Floats = self._adaptation.distribution([self._cursor], forecast)[0]
+        network_output = self._pool.network_output(self._slots)
+        row: Floats = self._adaptation.distribution([self._cursor], network_output)[0]
         return row
 
     def step(self, index: int) -> None:
