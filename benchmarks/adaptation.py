@@ -28,7 +28,7 @@ STEPS = 24
 
 
 @dataclass(frozen=True)
-class Step:
+class AdaptationStep:
     """One decoded step of each session of a batch, in microseconds a session."""
 
     batch: int
@@ -41,7 +41,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Figures:
+class AdaptationFigures:
     """All that is measured; microseconds, milliseconds and bytes as their names say."""
 
     backend: str
@@ -49,7 +49,7 @@ class Figures:
     microseconds_a_key_taken_back: float
     milliseconds_a_full_window: float
     bytes_a_session: dict[int, int]
-    steps: tuple[Step, ...]
+    steps: tuple[AdaptationStep, ...]
 
     def to_json(self) -> dict[str, object]:
         """One object, the ratios included."""
@@ -57,7 +57,9 @@ class Figures:
         return {"processor": processor(), **asdict(self), "steps": rows}
 
 
-def measure(runtime: Runtime, texts: Sequence[str], batches: Sequence[int], rounds: int) -> Figures:
+def measure(
+    runtime: Runtime, texts: Sequence[str], batches: Sequence[int], rounds: int
+) -> AdaptationFigures:
     """Measures on texts that together have more than a window.
 
     Raises ValueError for less text, and where the runtime does not adapt.
@@ -79,7 +81,7 @@ def measure(runtime: Runtime, texts: Sequence[str], batches: Sequence[int], roun
         },
         rounds,
     )
-    return Figures(
+    return AdaptationFigures(
         backend=runtime.backend,
         microseconds_a_key=seconds["keys"] / KEYS * 1e6,
         microseconds_a_key_taken_back=(seconds["back"] - seconds["keys"]) / KEYS * 1e6,
@@ -126,7 +128,7 @@ def memory(adaptation: Adaptation, text: str) -> int:
 
 def measure_step(
     runtime: Runtime, adaptation: Adaptation, text: str, batch: int, rounds: int
-) -> Step:
+) -> AdaptationStep:
     """STEPS steps of each session, from the ends of texts that begin apart."""
     pool = runtime.pool(batch)
     slots = [pool.acquire() for _ in range(batch)]
@@ -161,7 +163,7 @@ def measure_step(
 
     seconds = best_seconds({"network": network, "adapted": adapted}, rounds)
     each = {name: s / (STEPS * batch) * 1e6 for name, s in seconds.items()}
-    return Step(batch, each["network"], each["adapted"])
+    return AdaptationStep(batch, each["network"], each["adapted"])
 
 
 def main() -> int:

@@ -47,7 +47,7 @@ class Gap:
 
 
 @dataclass
-class Tally:
+class SuffixTally:
     """What the typist did in the gaps of one kind, shown suggestions of one way."""
 
     gaps: int = 0
@@ -65,9 +65,9 @@ class Tally:
         }
 
 
-def together(tallies: Iterable[Tally]) -> Tally:
+def together(tallies: Iterable[SuffixTally]) -> SuffixTally:
     """The sum of some tallies."""
-    return Tally(*(sum(counts) for counts in zip(*map(astuple, tallies), strict=True)))
+    return SuffixTally(*(sum(counts) for counts in zip(*map(astuple, tallies), strict=True)))
 
 
 def gaps_of(text: str) -> Iterator[Gap]:
@@ -87,7 +87,7 @@ def gaps_of(text: str) -> Iterator[Gap]:
         begin += len(line)
 
 
-class Typist:
+class SuffixTypist:
     """Types gaps again, from the states that the network has after each beginning of a text."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -108,7 +108,12 @@ class Typist:
         return states
 
     def fill(
-        self, text: str, gap: Gap, states: Sequence[bytes], way: tuple[bool, int], tally: Tally
+        self,
+        text: str,
+        gap: Gap,
+        states: Sequence[bytes],
+        way: tuple[bool, int],
+        tally: SuffixTally,
     ) -> None:
         """Types one gap, and adds to the tally."""
         knows, n = way
@@ -149,13 +154,13 @@ def measure(
 
     The last kind is all gaps.
     """
-    typist = Typist(runtime)
-    tallies: dict[str, dict[str, Tally]] = {}
+    typist = SuffixTypist(runtime)
+    tallies: dict[str, dict[str, SuffixTally]] = {}
     for text in texts:
         found = list(gaps_of(text))
         states = typist.states(text)
         for gap in islice(found, 0, None, max(1, len(found) // gaps)):
-            kinds = tallies.setdefault(gap.kind, {name: Tally() for name in WAYS})
+            kinds = tallies.setdefault(gap.kind, {name: SuffixTally() for name in WAYS})
             for name, way in WAYS.items():
                 typist.fill(text, gap, states, way, kinds[name])
     tallies["all"] = {name: together(ways[name] for ways in tallies.values()) for name in WAYS}

@@ -38,7 +38,7 @@ STEPS = 4096
 
 
 @dataclass(frozen=True)
-class Row:
+class RuntimeRow:
     """One implementation on one network and batch.
 
     `share_of_peak` is the multiply-adds of its products a second, over the core's own most;
@@ -82,7 +82,7 @@ def main() -> None:
     """Measures, prints a table, and writes the figures where they are asked for."""
     arguments = _arguments()
     measured = _limits(arguments.rounds)
-    rows: list[Row] = []
+    rows: list[RuntimeRow] = []
     greedy: list[Greedy] = []
     threads: list[Threads] = []
     for cell in arguments.cells:
@@ -148,7 +148,7 @@ def random_checkpoint(
 
 def measure(
     checkpoint: Checkpoint, batch: int, measured: limits.Limits | None, rounds: int
-) -> list[Row]:
+) -> list[RuntimeRow]:
     """A row for every backend and, for one layer, every peer."""
     config = checkpoint.config
     ids = np.random.default_rng(1).integers(0, 256, (STEPS, batch))
@@ -168,7 +168,7 @@ def measure(
                 l3 = products / seconds / measured.l3_read_bytes_per_second
         each = seconds / batch * 1e6
         shape = (config.cell, config.layers, config.hidden, len(config.contexts), batch)
-        rows.append(Row(name, *shape, each, peak, l3))
+        rows.append(RuntimeRow(name, *shape, each, peak, l3))
     return rows
 
 
@@ -251,7 +251,7 @@ def _limits(rounds: int) -> limits.Limits | None:
     return measured
 
 
-def _print_rows(rows: list[Row]) -> None:
+def _print_rows(rows: list[RuntimeRow]) -> None:
     first = rows[0]
     print(
         f"{first.cell}, {first.layers} × {first.hidden}, {first.contexts} contexts, "

@@ -51,7 +51,7 @@ class Back:
 
 
 @dataclass(frozen=True)
-class Figures:
+class SessionFigures:
     """All that was measured."""
 
     checkpoint: str
@@ -93,7 +93,7 @@ def measure(
         asyncio.run(_open(url, sessions))
         with redis.Redis(port=port) as client:
             used = [client.memory_usage(key) or 0 for key in client.scan_iter(count=1000)]
-    figures = Figures(
+    figures = SessionFigures(
         checkpoint=checkpoint.name,
         key_milliseconds={length: ms for length, (ms, _) in keys.items()},
         key_steps={length: steps for length, (_, steps) in keys.items()},
@@ -221,7 +221,7 @@ def _resident_megabytes(process: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def _show(figures: Figures) -> None:
+def _show(figures: SessionFigures) -> None:
     table = Table(title=f"Sessions, checkpoint {figures.checkpoint}")
     for column in ("what", "milliseconds", "steps"):
         table.add_column(column, justify="left" if column == "what" else "right")

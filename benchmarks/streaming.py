@@ -40,7 +40,7 @@ app = typer.Typer(add_completion=False)
 
 
 @dataclass(frozen=True)
-class Figures:
+class StreamingFigures:
     """All that was measured, in milliseconds: the lower quartiles, for others use the machine too.
 
     `steps_beyond` is how many times a step the first event takes longer than HTTP alone; negative
@@ -73,7 +73,7 @@ def measure(
         times = _typed(url, keys)
     step = _step(checkpoint)
     lower = {name: statistics.quantiles(taken, n=4)[0] for name, taken in times.items()}
-    figures = Figures(
+    figures = StreamingFigures(
         checkpoint=checkpoint.name,
         keys=keys,
         step=step,

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from loadtest.errors import LoadTestError
-from loadtest.figures import Figures, Usage, compute
-from loadtest.plan import Plan
+from loadtest.figures import LoadFigures, ProcessUsage, compute
+from loadtest.plan import LoadPlan
 from loadtest.recording import Recording
 from loadtest.report import print_table, save_plot
 from loadtest.servers import last_words, running, running_redis, running_service
@@ -56,7 +56,7 @@ def load_test(
 
     Example: scripts/loadtest --typists 50 --minutes 2
     """
-    plan = Plan(typists=typists, seconds=60 * minutes, seed=seed, text=text and text.resolve())
+    plan = LoadPlan(typists=typists, seconds=60 * minutes, seed=seed, text=text and text.resolve())
     folder = out.resolve() / datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S-%f")
     notes = Console(stderr=True) if json == "-" else console
     try:
@@ -81,7 +81,7 @@ def load_test(
         raise typer.Exit(1)
 
 
-def run(plan: Plan, store: str, checkpoint: Path, workers: int, folder: Path) -> Figures:
+def run(plan: LoadPlan, store: str, checkpoint: Path, workers: int, folder: Path) -> LoadFigures:
     """Runs the plan against a service of its own, and returns what was measured.
 
     Raises LoadTestError when a server or locust does not start, or ends too early.
@@ -97,7 +97,7 @@ def run(plan: Plan, store: str, checkpoint: Path, workers: int, folder: Path) ->
     return compute(plan, recording, usage, store=kind, checkpoint=checkpoint.name)
 
 
-def _type(plan: Plan, url: str, watch: Watch, folder: Path) -> tuple[Recording, Usage]:
+def _type(plan: LoadPlan, url: str, watch: Watch, folder: Path) -> tuple[Recording, ProcessUsage]:
     """Lets locust run the plan to its end, and shows how far it is."""
     script, seen, log = folder / "plan.json", folder / "recording.json", folder / "locust.log"
     script.write_text(plan.model_dump_json(), encoding="utf-8")
@@ -120,7 +120,7 @@ def _type(plan: Plan, url: str, watch: Watch, folder: Path) -> tuple[Recording, 
 
 
 @contextmanager
-def _progress(plan: Plan) -> Iterator[Callable[[float], None]]:
+def _progress(plan: LoadPlan) -> Iterator[Callable[[float], None]]:
     """A bar on the terminal that says how many type now."""
     screen = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from loadtest.plan import Plan
+from loadtest.plan import LoadPlan
 from loadtest.recording import Recording, Sample
 
 
@@ -33,7 +33,7 @@ class Load(BaseModel):
     delay: Delays
 
 
-class Usage(BaseModel):
+class ProcessUsage(BaseModel):
     """What the service used: processor time as a share of one core, and its largest memory.
 
     `worker_cores` are those of each process that serves; one alone is the service itself.
@@ -46,12 +46,12 @@ class Usage(BaseModel):
     peak_megabytes: float
 
 
-class Figures(BaseModel):
+class LoadFigures(BaseModel):
     """The result of a load test; `steps` divide `total`, `opening` is apart from both."""
 
     model_config = ConfigDict(frozen=True)
 
-    plan: Plan
+    plan: LoadPlan
     store: str
     checkpoint: str
     total: Load
@@ -61,12 +61,12 @@ class Figures(BaseModel):
     characters: int
     keystrokes_saved: float
     errors: dict[str, int]
-    service: Usage
+    service: ProcessUsage
 
 
 def compute(
-    plan: Plan, recording: Recording, usage: Usage, *, store: str, checkpoint: str
-) -> Figures:
+    plan: LoadPlan, recording: Recording, usage: ProcessUsage, *, store: str, checkpoint: str
+) -> LoadFigures:
     """The figures of a whole test and of each of its steps."""
     keys = [s for s in recording.samples if not s.opening]
     steps = tuple(
@@ -75,7 +75,7 @@ def compute(
     )
     opening = [s for s in recording.samples if s.opening]
     characters = recording.characters
-    return Figures(
+    return LoadFigures(
         plan=plan,
         store=store,
         checkpoint=checkpoint,
@@ -90,7 +90,7 @@ def compute(
     )
 
 
-def _step(plan: Plan, sample: Sample) -> int:
+def _step(plan: LoadPlan, sample: Sample) -> int:
     """The step that the request began in; the last answers come after the last step's end."""
     begun = max(0.0, sample.at - sample.milliseconds / 1000)
     step = plan.step_at(begun)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 STEPS = 4
 
 
-class Plan(BaseModel):
+class LoadPlan(BaseModel):
     """Typists come in steps of equal length, up to all of them in the last one."""
 
     model_config = ConfigDict(frozen=True)

@@ -6,10 +6,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.figures import Figures, Load
+from loadtest.figures import Load, LoadFigures
 
 
-def print_table(figures: Figures, console: Console) -> None:
+def print_table(figures: LoadFigures, console: Console) -> None:
     """Prints a row a step, one for the whole, and what else was measured."""
     title = f"{figures.checkpoint} on {figures.store}, delays in milliseconds"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
@@ -34,7 +34,7 @@ def print_table(figures: Figures, console: Console) -> None:
         console.print(f"[red]{count} times:[/] {error}", highlight=False)
 
 
-def save_plot(figures: Figures, file: Path) -> None:
+def save_plot(figures: LoadFigures, file: Path) -> None:
     """Draws the percentiles of the delay against the number of typists, as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -12,7 +12,7 @@ from gevent.pool import Group
 from locust import FastHttpUser, LoadTestShape, events, task
 from locust.env import Environment
 
-from loadtest.plan import Plan
+from loadtest.plan import LoadPlan
 from loadtest.recording import Outcome, Recorder, Sample
 from loadtest.texts import choose_passage, load_texts
 from loadtest.typist import Request, Typist
@@ -21,7 +21,7 @@ from loadtest.typist import Request, Typist
 class Scene:
     """What all users of the process share."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: LoadPlan) -> None:
         self.plan = plan
         self.texts = load_texts(plan.text)
         self.random = Random(plan.seed)
@@ -43,7 +43,7 @@ def _add_options(parser: ArgumentParser) -> None:
 
 def _set_the_scene(environment: Environment, **_: Any) -> None:
     assert environment.parsed_options is not None
-    plan = Plan.model_validate_json(environment.parsed_options.plan.read_text(encoding="utf-8"))
+    plan = LoadPlan.model_validate_json(environment.parsed_options.plan.read_text(encoding="utf-8"))
     TypingUser.scene = Scene(plan)
 
 

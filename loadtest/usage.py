@@ -5,7 +5,7 @@ import time
 import psutil
 
 from loadtest.errors import LoadTestError
-from loadtest.figures import Usage
+from loadtest.figures import ProcessUsage
 
 
 class Watch:
@@ -17,7 +17,7 @@ class Watch:
         self._seconds = {p: _processor_seconds(p) for p in self._family()}
         self._peak = 0.0
 
-    def look(self) -> Usage:
+    def look(self) -> ProcessUsage:
         """What was used so far. Raises LoadTestError when the process is gone."""
         try:
             family = self._family()
@@ -28,7 +28,7 @@ class Watch:
             raise LoadTestError("the service ended during the test; see its log") from None
         elapsed = time.monotonic() - self._begin
         cores = {p: seconds / elapsed for p, seconds in used.items()}
-        return Usage(
+        return ProcessUsage(
             cores=sum(cores.values()),
             worker_cores=tuple(cores[p] for p in workers or [self._process]),
             peak_megabytes=self._peak,

@@ -12,7 +12,7 @@ import redis
 from hypothesis import HealthCheck, settings
 
 from nextchar.cli import main
-from tests.cli.command import Command, Outcome
+from tests.cli.command import Command, CommandResult
 from tests.redis_cluster import Cluster
 from tests.redis_server import RedisServer
 
@@ -104,11 +104,11 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
 def command(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Command:
     """Runs the command in this process; `stdin` is what standard input holds."""
 
-    def run(*arguments: object, stdin: bytes | str = b"") -> Outcome:
+    def run(*arguments: object, stdin: bytes | str = b"") -> CommandResult:
         data = stdin.encode() if isinstance(stdin, str) else stdin
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
         status = main([str(argument) for argument in arguments])
         captured = capsysbinary.readouterr()
-        return Outcome(status, captured.out.decode(), captured.err.decode())
+        return CommandResult(status, captured.out.decode(), captured.err.decode())
 
     return run

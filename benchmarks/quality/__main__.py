@@ -18,9 +18,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from benchmarks.machine import processor
 from benchmarks.quality import peers, report
 from benchmarks.quality.jobs import (
-    Figures,
+    JobFigures,
+    JobSettings,
     Measured,
-    Settings,
     network_jobs,
     peer_jobs,
     peers_of,
@@ -95,7 +95,7 @@ def measure(
 ) -> None:
     """Measures the networks of this repository and their peers."""
     try:
-        settings = Settings(_span(characters, bits), max_chars)
+        settings = JobSettings(_span(characters, bits), max_chars)
         folders = {"packages": packages, "prose": prose}
         found = [t for name in _names(sets) if (t := _texts(name, folders, settings, documents))]
         jobs = [
@@ -120,7 +120,7 @@ def measure(
                         continue
             measured += [Measured(digest, row) for row in rows]
             if json_file is not None:
-                write(Figures(processor(), settings, tuple(measured)), json_file)
+                write(JobFigures(processor(), settings, tuple(measured)), json_file)
     except (CorpusError, ModelError, ValueError, OSError) as error:
         raise typer.BadParameter(str(error)) from None
     rows = [one.row for one in measured]
@@ -146,7 +146,7 @@ def _names(sets: str) -> list[str]:
 
 
 def _texts(
-    name: str, folders: dict[str, Path], settings: Settings, documents: int
+    name: str, folders: dict[str, Path], settings: JobSettings, documents: int
 ) -> TextSet | None:
     """One set, or None, with a line that says so, where its folder is not there."""
     here = {"python": standard_library, "newer": own_code}

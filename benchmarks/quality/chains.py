@@ -10,7 +10,7 @@ from training.evaluation.evaluation import Milliseconds
 
 
 @dataclass(frozen=True)
-class Step:
+class ChainStep:
     """One token: how many characters there were after it, and how likely all of them are right.
 
     `seconds` of the processor had been spent by then, those of reading the text included.
@@ -30,7 +30,7 @@ class Chain:
 
     text: str
     right: tuple[float, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[ChainStep, ...]
     max_chars: int
 
 

@@ -57,7 +57,7 @@ class Pieces:
 
 
 @dataclass(frozen=True)
-class Choice:
+class TokenChoice:
     """The likeliest spelling, and what it adds to the characters that it had to begin with.
 
     `right` holds for each byte of `added` the probability that it and all before it are right, and
@@ -82,7 +82,7 @@ class _Spelling:
 
 def choose(
     pieces: Pieces, start: bytes, after: Callable[[tuple[int, ...]], Probabilities]
-) -> Choice | None:
+) -> TokenChoice | None:
     """The likeliest tokens that begin with `start`; the likeliest token where that is empty.
 
     `after` gives the distribution of the token that follows some others. None where the model can
@@ -113,7 +113,7 @@ def choose(
         _mass(pieces, expanded, spelled[len(start) : length]) / total
         for length in range(len(start) + 1, len(spelled) + 1)
     )
-    return Choice((*tokens, last), spelled[len(start) :], right, best / total)
+    return TokenChoice((*tokens, last), spelled[len(start) :], right, best / total)
 
 
 def taken_away(last: Sequence[bytes]) -> int:

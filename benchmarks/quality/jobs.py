@@ -16,7 +16,7 @@ from model.decoding.options import Options
 
 
 @dataclass(frozen=True)
-class Settings:
+class JobSettings:
     """How everything of one run is measured."""
 
     span: Span
@@ -24,7 +24,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Job:
+class QualityJob:
     """One system on one set; `characters` is what the progress of its measurement counts to.
 
     A network has more than one row: its suggestions are cut in more than one way.
@@ -45,11 +45,11 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Figures:
+class JobFigures:
     """What is written as JSON."""
 
     processor: str
-    settings: Settings
+    settings: JobSettings
     rows: tuple[Measured, ...]
 
 
@@ -67,8 +67,8 @@ def for_sets(named: Sequence[str]) -> dict[str, list[Path]]:
 
 
 def network_jobs(
-    named: Sequence[str], plain: Sequence[str], sets: Sequence[TextSet], settings: Settings
-) -> Iterator[Job]:
+    named: Sequence[str], plain: Sequence[str], sets: Sequence[TextSet], settings: JobSettings
+) -> Iterator[QualityJob]:
     """The jobs of checkpoints; each is called by its folder where a set has more than one.
 
     Raises ModelError for a folder that is no checkpoint.
@@ -78,40 +78,40 @@ def network_jobs(
         characters = networks.characters(texts, settings.span)
         for system, directory in _called("plain LSTM", for_sets(plain)[texts.name]):
             run = partial(networks.measure_plain, directory, system, texts, settings.span, options)
-            yield Job(system, texts, characters, run)
+            yield QualityJob(system, texts, characters, run)
         for kind, directory in _called("network", for_sets(named)[texts.name]):
             for adapt in networks.ways(directory):
                 system = f"{kind}{' adapted' if adapt else ''}"
                 run = partial(
                     networks.measure, directory, kind, adapt, texts, settings.span, options
                 )
-                yield Job(system, texts, characters, run)
+                yield QualityJob(system, texts, characters, run)
 
 
-def peer_jobs(sets: Sequence[TextSet], settings: Settings) -> Iterator[Job]:
+def peer_jobs(sets: Sequence[TextSet], settings: JobSettings) -> Iterator[QualityJob]:
     """The jobs of all peers."""
     for texts in sets:
         for system in peers.NAMES:
             run = partial(peers.measure, system, texts, settings.span, settings.max_chars)
-            yield Job(system, texts, peers.characters(system, texts, settings.span), run)
+            yield QualityJob(system, texts, peers.characters(system, texts, settings.span), run)
 
 
 def _called(kind: str, folders: Sequence[Path]) -> list[tuple[str, Path]]:
     return [(f"{kind} {f}" if len(folders) > 1 else kind, f) for f in folders]
 
 
-def write(figures: Figures, file: Path) -> None:
+def write(figures: JobFigures, file: Path) -> None:
     """Writes the figures, whole or not at all."""
     replace(file, (json.dumps(asdict(figures), ensure_ascii=False, indent=2) + "\n").encode())
 
 
-def peers_of(file: Path, settings: Settings) -> dict[tuple[str, str], Row]:
+def peers_of(file: Path, settings: JobSettings) -> dict[tuple[str, str], Row]:
     """The peers' rows of an earlier run, by the texts' digest and the system.
 
     Raises ValueError for a file of another form or of other settings.
     """
     try:
-        figures = TypeAdapter(Figures).validate_json(file.read_bytes())
+        figures = TypeAdapter(JobFigures).validate_json(file.read_bytes())
     except ValidationError as error:
         raise ValueError(f"{file}: not the figures of a run: {error.errors()[0]['msg']}") from None
     if figures.settings != settings:

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.chains import Chain, Step
-from benchmarks.quality.healing import Choice, Pieces, Probabilities, choose, taken_away
+from benchmarks.quality.chains import Chain, ChainStep
+from benchmarks.quality.healing import Pieces, Probabilities, TokenChoice, choose, taken_away
 from benchmarks.quality.missing import INSTALL, Missing
 from model.decoding.suffix import LINE_ENDS
 
@@ -244,11 +244,11 @@ class _Line:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._text: list[str] = []
         self._right: list[float] = []
-        self._steps: list[Step] = []
+        self._steps: list[ChainStep] = []
         self._confidence = 1.0
         self.ended = max_chars == 0
 
-    def push(self, choice: Choice | None, seconds: float) -> None:
+    def push(self, choice: TokenChoice | None, seconds: float) -> None:
         """Takes what comes next, known after so many seconds; None where nothing does."""
         if choice is None:
             self.ended = True
@@ -258,7 +258,7 @@ class _Line:
                 if self.ended:
                     break
             self._confidence *= choice.probability
-        self._steps.append(Step(len(self._text), self._confidence, seconds))
+        self._steps.append(ChainStep(len(self._text), self._confidence, seconds))
 
     def _byte(self, byte: int, right: float) -> None:
         try:

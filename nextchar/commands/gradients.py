@@ -55,7 +55,7 @@ def gradients(
         import torch
 
         from training.gradients import report as reports
-        from training.gradients.experiment import Experiment, Settings
+        from training.gradients.experiment import Experiment, ExperimentSettings
     except ModuleNotFoundError as error:
         raise UsageError(
             f"measuring gradients needs {error.name}, which is not installed; "
@@ -63,8 +63,8 @@ def gradients(
         ) from None
     torch.set_num_threads(threads)
     try:
-        fewer = min(steps, Settings.clipping_steps)
-        experiment = Experiment(text, Settings(steps=steps, clipping_steps=fewer))
+        fewer = min(steps, ExperimentSettings.clipping_steps)
+        experiment = Experiment(text, ExperimentSettings(steps=steps, clipping_steps=fewer))
     except ValueError as error:
         raise UsageError(str(error)) from None
     with progress_bar("training", experiment.work) as progress:

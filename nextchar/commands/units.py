@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from training.units.activations import Activations, Unit
-    from training.units.search import Found
+    from training.units.search import FoundUnit
 
 UNIT = re.compile(r"(\d+)\.([hc])(\d+)")
 
@@ -95,7 +95,7 @@ def units(
     console = Console(highlight=False, quiet=json == STANDARD_OUTPUT)
     longest = max(range(len(bodies)), key=lambda number: len(bodies[number]))
     body, reading = bodies[longest], readings[longest]
-    found: list[Found] = []
+    found: list[FoundUnit] = []
     if unit is None:
         found = find(readings, bodies, [FEATURES[name] for name in feature or FEATURES])
         table = Table("unit that follows", "unit", "correlation", "where it was chosen")

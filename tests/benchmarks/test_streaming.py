@@ -6,7 +6,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from benchmarks.streaming import Figures
+from benchmarks.streaming import StreamingFigures
 from tests.tiny import save_tiny_checkpoint
 
 
@@ -24,7 +24,7 @@ def test_it_writes_all_figures(tmp_path: Path, root: Path) -> None:
     )
     assert measured.returncode == 0, measured.stderr
     figures = json.loads(measured.stdout)
-    assert set(figures) == {field.name for field in fields(Figures)}
+    assert set(figures) == {field.name for field in fields(StreamingFigures)}
     assert (figures["checkpoint"], figures["keys"]) == ("tiny", 8)
     assert 0 < figures["http"] <= figures["whole_answer"]
     assert 0 < figures["first_event"] <= figures["whole_stream"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CommandResult:
     """What a run of the command left behind."""
 
     status: int
@@ -14,7 +14,7 @@ class Outcome:
     err: str
 
 
-Command = Callable[..., Outcome]
+Command = Callable[..., CommandResult]
 """Runs in this process: the arguments, and `stdin`."""
 Start = Callable[..., "subprocess.Popen[bytes]"]
 """Starts a process: the arguments, and variables of the environment by name."""

@@ -15,9 +15,9 @@ from rich.table import Table
 from model.checkpoint import load
 from model.errors import CheckpointError
 from tests.invariant.machine import Invariant, run_invariant, together
-from tests.invariant.recorded import Key, read, replay
+from tests.invariant.recorded import RecordedKey, read, replay
 from tests.invariant.stage import Stage
-from tests.invariant.typist import Mismatch, Tally, Typist
+from tests.invariant.typist import Mismatch, RandomTypist, SoakTally
 from tests.tiny import save_primed_checkpoint, save_tiny_checkpoint
 
 STEPS = 60
@@ -29,7 +29,7 @@ app = typer.Typer(add_completion=False)
 
 
 @dataclass(frozen=True)
-class Report:
+class SoakReport:
     """What a soak found."""
 
     checkpoint: str
@@ -96,9 +96,9 @@ def soak(
     raise typer.Exit(1 if report.mismatches else 0)
 
 
-def run(stage: Stage, minutes: float, name: str) -> Report:
+def run(stage: Stage, minutes: float, name: str) -> SoakReport:
     """Runs the state machine, over and over with new seeds, until the time is up."""
-    tally = Invariant.tally = Tally()
+    tally = Invariant.tally = SoakTally()
     Invariant.stage = stage
     console = Console(stderr=True)
     begun = noted = time.monotonic()
@@ -119,14 +119,14 @@ def run(stage: Stage, minutes: float, name: str) -> Report:
     return report_of(tally, name, begun, resident)
 
 
-def play(stage: Stage, recordings: list[Path], patches: int, name: str) -> Report:
+def play(stage: Stage, recordings: list[Path], patches: int, name: str) -> SoakReport:
     """Replays recordings, each as edits and as whole texts, all at the same time."""
-    tally = Tally()
+    tally = SoakTally()
     begun = time.monotonic()
     resident = [stage.resident_megabytes]
 
-    async def one(name: str, keys: list[Key], as_edit: bool) -> None:
-        typist = Typist(stage, tally, f"{name}-{as_edit}")
+    async def one(name: str, keys: list[RecordedKey], as_edit: bool) -> None:
+        typist = RandomTypist(stage, tally, f"{name}-{as_edit}")
         try:
             await replay(typist, keys, as_edit)
         except Mismatch as error:
@@ -146,9 +146,9 @@ def play(stage: Stage, recordings: list[Path], patches: int, name: str) -> Repor
     return report_of(tally, name, begun, [*resident, stage.resident_megabytes])
 
 
-def report_of(tally: Tally, name: str, begun: float, resident: list[float]) -> Report:
+def report_of(tally: SoakTally, name: str, begun: float, resident: list[float]) -> SoakReport:
     """What was counted since `begun`."""
-    return Report(
+    return SoakReport(
         checkpoint=name,
         minutes=round((time.monotonic() - begun) / 60, 2),
         steps=tally.steps,
@@ -163,7 +163,7 @@ def report_of(tally: Tally, name: str, begun: float, resident: list[float]) -> R
     )
 
 
-def show(report: Report) -> None:
+def show(report: SoakReport) -> None:
     """The report as a table."""
     table = Table(title=f"{report.minutes} minutes, checkpoint {report.checkpoint}")
     table.add_column("what")

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from model.adaptation.page import BLOCK
 from tests.invariant.stage import Stage
-from tests.invariant.typist import Tally, Typist, Wish
+from tests.invariant.typist import RandomTypist, SoakTally, Wish
 
 Result = TypeVar("Result")
 
@@ -49,14 +49,14 @@ class Invariant(RuleBasedStateMachine):
     """
 
     stage: ClassVar[Stage]
-    tally: ClassVar[Tally]
+    tally: ClassVar[SoakTally]
     numbers: ClassVar["count[int]"] = count()
     restarts_in: ClassVar[int] = 8
 
     def __init__(self) -> None:
         super().__init__()
         number = next(self.numbers)
-        self.typists = [Typist(self.stage, self.tally, f"{number}-{i % 2}") for i in range(3)]
+        self.typists = [RandomTypist(self.stage, self.tally, f"{number}-{i % 2}") for i in range(3)]
         self.before = [""]
 
     def teardown(self) -> None:

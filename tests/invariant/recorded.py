@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.invariant.typist import Typist, Wish
+from tests.invariant.typist import RandomTypist, Wish
 
 PAUSE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
-class Key:
+class RecordedKey:
     """What one patch makes of the text before the cursor, and whether the person then paused.
 
     Where the times were not recorded, going on elsewhere in the text counts as a pause.
@@ -40,7 +40,7 @@ class _Patch:
         return self.position + len(self.inserted)
 
 
-def read(path: Path, most: int) -> Iterator[Key]:
+def read(path: Path, most: int) -> Iterator[RecordedKey]:
     """The first `most` patches of a recording."""
     data = path.read_bytes()
     recording = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
@@ -55,11 +55,11 @@ def read(path: Path, most: int) -> Iterator[Key]:
         begin, end = patch.position, patch.position + patch.deleted
         document = document[:begin] + patch.inserted + document[end:]
         keep = min(before, begin)
-        yield Key(keep, document[keep : patch.cursor], _pauses(patch, following))
+        yield RecordedKey(keep, document[keep : patch.cursor], _pauses(patch, following))
         before = patch.cursor
 
 
-async def replay(typist: Typist, keys: Iterable[Key], as_edit: bool) -> int:
+async def replay(typist: RandomTypist, keys: Iterable[RecordedKey], as_edit: bool) -> int:
     """Types all of it, comparing the answer at each pause; how many pauses there were."""
     pauses = 0
     for key in keys:

@@ -9,7 +9,7 @@ import pytest
 from tests.invariant.machine import Invariant, run_invariant
 from tests.invariant.recorded import read, replay
 from tests.invariant.stage import Stage
-from tests.invariant.typist import Mismatch, Tally, Typist, Wish
+from tests.invariant.typist import Mismatch, RandomTypist, SoakTally, Wish
 from tests.tiny import save_primed_checkpoint, save_tiny_checkpoint
 
 EXAMPLES = 6
@@ -28,7 +28,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 def test_every_answer_is_that_of_a_fresh_computation_whatever_happens(stage: Stage) -> None:
-    Invariant.stage, Invariant.tally = stage, Tally()
+    Invariant.stage, Invariant.tally = stage, SoakTally()
     run_invariant(EXAMPLES, STEPS)
     tally = Invariant.tally
     assert tally.steps > 200
@@ -41,8 +41,8 @@ def test_recorded_typing_is_answered_as_a_fresh_computation_would(
     stage: Stage, root: Path, as_edit: bool
 ) -> None:
     recording = root / "tests/invariant/recordings/sveltecomponent-extract.json"
-    tally = Tally()
-    typist = Typist(stage, tally, f"recorded-{as_edit}")
+    tally = SoakTally()
+    typist = RandomTypist(stage, tally, f"recorded-{as_edit}")
 
     async def type_it() -> int:
         pauses = await replay(typist, read(recording, 10_000), as_edit)
@@ -63,7 +63,7 @@ def test_a_recording_leads_to_its_end(root: Path) -> None:
 
 
 def test_an_answer_of_another_text_is_noticed(stage: Stage) -> None:
-    Invariant.stage, Invariant.tally = stage, Tally()
+    Invariant.stage, Invariant.tally = stage, SoakTally()
     machine = Invariant()
     machine.type(1, "abc", False, Wish())
     typist = machine.typists[1]

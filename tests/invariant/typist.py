@@ -16,7 +16,7 @@ class Mismatch(AssertionError):
 
 
 @dataclass
-class Tally:
+class SoakTally:
     """What happened so far: answers compared, faults injected, and what the service said."""
 
     steps: int = 0
@@ -36,14 +36,14 @@ class Wish:
     options: tuple[tuple[str, Any], ...] = ()
 
 
-class Typist:
+class RandomTypist:
     """Types one text into one session, by a connection of its own.
 
     It sends an edit where it knows the version, and else, or when the answer is that it must, the
     whole text. Every answer is compared with a fresh computation.
     """
 
-    def __init__(self, stage: Stage, tally: Tally, session: str) -> None:
+    def __init__(self, stage: Stage, tally: SoakTally, session: str) -> None:
         self._stage = stage
         self._tally = tally
         self._http = httpx.AsyncClient(base_url=stage.url, timeout=20, verify=False)

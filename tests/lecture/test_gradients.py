@@ -15,10 +15,10 @@ from model.network.config import NetworkConfig
 from model.network.network import Network
 from tests.cli.command import Command
 from training.gradients import report
-from training.gradients.experiment import Experiment, Figures, Settings
+from training.gradients.experiment import Experiment, ExperimentSettings, GradientFigures
 from training.gradients.measure import measure, set_spectral_radius, spectral_radius
 
-SETTINGS = Settings(
+SETTINGS = ExperimentSettings(
     hidden=32,
     distance=60,
     passages=8,
@@ -35,16 +35,16 @@ TEXT = "".join(
 
 
 @pytest.fixture(scope="module")
-def figures() -> Figures:
+def figures() -> GradientFigures:
     return Experiment(TEXT, SETTINGS).run("a text")
 
 
 @pytest.fixture
-def reported(root: Path) -> Figures:
+def reported(root: Path) -> GradientFigures:
     return report.read(root / "docs/gradients.md")
 
 
-def check_radii(figures: Figures) -> None:
+def check_radii(figures: GradientFigures) -> None:
     flows = {at.radius: at.flow for at in figures.radii}
     # Below 1 the gradient vanishes, above it explodes, and at 1 it lies between.
     assert flows[0.5].relative[-1] < 1e-9
@@ -59,7 +59,7 @@ def check_radii(figures: Figures) -> None:
     assert flows[0.5].saturated <= flows[1.0].saturated < flows[2.0].saturated
 
 
-def check_cells(figures: Figures) -> None:
+def check_cells(figures: GradientFigures) -> None:
     cells = {trained.cell: trained for trained in figures.cells}
     assert list(cells) == ["elman", "gru", "lstm"]
     for gated in ("gru", "lstm"):
@@ -69,7 +69,7 @@ def check_cells(figures: Figures) -> None:
         assert cells[gated].before.saturated < cells["elman"].before.saturated
 
 
-def check_clipping(figures: Figures) -> None:
+def check_clipping(figures: GradientFigures) -> None:
     free, clipped = figures.clipping
     assert (free.clip, clipped.clip) == (None, 1.0)
     assert free.diverged or free.final_bits > clipped.final_bits
@@ -77,11 +77,13 @@ def check_clipping(figures: Figures) -> None:
     assert not clipped.diverged
 
 
-def test_gradients_vanish_below_a_spectral_radius_of_1_and_explode_above(figures: Figures) -> None:
+def test_gradients_vanish_below_a_spectral_radius_of_1_and_explode_above(
+    figures: GradientFigures,
+) -> None:
     check_radii(figures)
 
 
-def test_gated_cells_reach_further_back_than_elman(figures: Figures) -> None:
+def test_gated_cells_reach_further_back_than_elman(figures: GradientFigures) -> None:
     cells = {trained.cell: trained for trained in figures.cells}
     assert cells["lstm"].before.reach > cells["gru"].before.reach > cells["elman"].before.reach
     assert cells["gru"].after.rate > cells["elman"].after.rate
@@ -89,15 +91,15 @@ def test_gated_cells_reach_further_back_than_elman(figures: Figures) -> None:
 
 
 def test_the_report_shows_vanishing_exploding_and_the_gated_cells_longer_reach(
-    reported: Figures,
+    reported: GradientFigures,
 ) -> None:
     check_radii(reported)
     check_cells(reported)
     check_clipping(reported)
-    assert reported.settings == Settings()
+    assert reported.settings == ExperimentSettings()
 
 
-def test_the_report_is_what_its_figures_say(root: Path, reported: Figures) -> None:
+def test_the_report_is_what_its_figures_say(root: Path, reported: GradientFigures) -> None:
     page = root / "docs/gradients.md"
     assert page.read_text("utf-8") == report.render(reported, "gradients")
     for picture in ("radius", "cells", "state", "clipping"):
@@ -120,7 +122,7 @@ def test_clipping_bounds_the_step_and_keeps_its_direction() -> None:
 
 
 def test_a_gradient_that_explodes_without_clipping_does_harm_that_clipping_prevents(
-    figures: Figures,
+    figures: GradientFigures,
 ) -> None:
     free, clipped = figures.clipping
     assert min(max(free.norms), max(clipped.norms)) > 3

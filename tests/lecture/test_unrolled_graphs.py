@@ -16,7 +16,7 @@ from model.network.cells import CELLS, State
 from model.network.config import NetworkConfig
 from model.network.network import Network
 from training.backpropagation.unrolled import forward
-from training.lecture.graph import Graph, Step, as_text
+from training.lecture.graph import Graph, GraphStep, as_text
 
 TIME = 5
 Loss = Callable[[Network], Tensor]
@@ -134,7 +134,9 @@ def test_truncated_backpropagation_carries_the_state_over_and_not_the_gradient(k
 
 
 def test_the_unrolled_graph_is_drawn_with_one_u_one_w_and_one_v() -> None:
-    graph = Graph((Step("h", "e"), Step("e", "l", fed_back=True), Step("\n", None)), before=8)
+    graph = Graph(
+        (GraphStep("h", "e"), GraphStep("e", "l", fed_back=True), GraphStep("\n", None)), before=8
+    )
     assert as_text(graph).splitlines() == [
         "y       e       l",
         "        ↑       ↑             y = softmax(V h)",

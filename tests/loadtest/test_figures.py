@@ -2,8 +2,8 @@
 
 import pytest
 
-from loadtest.figures import Usage, compute
-from loadtest.plan import Plan
+from loadtest.figures import ProcessUsage, compute
+from loadtest.plan import LoadPlan
 from loadtest.recording import Outcome, Recording, Sample
 
 
@@ -14,17 +14,17 @@ def sample(
 
 
 def test_steps_are_quarters_up_to_all_typists() -> None:
-    assert Plan(typists=50, seconds=120).steps == (12, 25, 37, 50)
-    assert Plan(typists=2, seconds=120).steps == (1, 2)
+    assert LoadPlan(typists=50, seconds=120).steps == (12, 25, 37, 50)
+    assert LoadPlan(typists=2, seconds=120).steps == (1, 2)
 
 
 def test_a_step_ends_where_the_next_begins() -> None:
-    plan = Plan(typists=50, seconds=120)
+    plan = LoadPlan(typists=50, seconds=120)
     assert [plan.step_at(s) for s in (0, 29.9, 30, 119.9, 120)] == [0, 0, 1, 3, None]
 
 
 def test_requests_count_for_the_step_that_they_began_in() -> None:
-    plan = Plan(typists=4, seconds=40)
+    plan = LoadPlan(typists=4, seconds=40)
     samples = (
         sample(1, 5, opening=True),
         sample(2, 10),
@@ -36,7 +36,7 @@ def test_requests_count_for_the_step_that_they_began_in() -> None:
         sample(26, 8, "resync"),
     )
     recording = Recording(samples=samples, keys=6, characters=8, errors={"500 internal": 1})
-    usage = Usage(cores=0.5, worker_cores=(0.5,), peak_megabytes=100)
+    usage = ProcessUsage(cores=0.5, worker_cores=(0.5,), peak_megabytes=100)
     figures = compute(plan, recording, usage, store="memory", checkpoint="tiny")
     assert [step.requests for step in figures.steps] == [4, 0, 2, 1]
     assert figures.steps[0].delay.median == pytest.approx(30)

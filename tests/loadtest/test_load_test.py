@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadtest.figures import Figures
+from loadtest.figures import LoadFigures
 from tests.tiny import save_tiny_checkpoint
 
 
@@ -33,7 +33,7 @@ def test_typists_type_without_errors_and_nothing_is_left_running(
     result = load_test(root, *options, "--out", str(out), "--json", str(file))
     assert result.returncode == 0, result.stdout + result.stderr
 
-    figures = Figures.model_validate_json(file.read_text(encoding="utf-8"))
+    figures = LoadFigures.model_validate_json(file.read_text(encoding="utf-8"))
     assert figures.store == "redis"
     assert figures.errors == {}
     assert [step.typists for step in figures.steps] == [1, 2, 3, 5]
@@ -61,7 +61,7 @@ def test_figures_go_to_standard_output_alone(root: Path, tmp_path: Path) -> None
     options += ["--checkpoint", str(checkpoint), "--out", str(tmp_path)]
     result = load_test(root, *options)
     assert result.returncode == 0, result.stderr
-    figures = Figures.model_validate_json(result.stdout)
+    figures = LoadFigures.model_validate_json(result.stdout)
     assert figures.store == "memory"
     assert len(figures.service.worker_cores) == 1
 

@@ -16,7 +16,7 @@ WARM = 3
 """Steps before a graph is captured, in which libraries choose their kernels."""
 
 
-class Step:
+class TrainingStep:
     """Takes one step of a run at a time; what it returns is the loss in bits, and the gradient."""
 
     def __init__(self, run: Run, precision: torch.dtype) -> None:
@@ -44,7 +44,7 @@ class Step:
         return loss.detach() / math.log(2), norm
 
 
-class GraphedStep(Step):
+class GraphedStep(TrainingStep):
     """The same on a GPU: captured once as a graph, then replayed, with no launches to wait for.
 
     It returns the figures of the step before, so that nobody waits for the step that runs.
@@ -97,6 +97,6 @@ class GraphedStep(Step):
         self._figures.copy_(torch.stack(figures))
 
 
-def step_of(run: Run, precision: torch.dtype) -> Step:
+def step_of(run: Run, precision: torch.dtype) -> TrainingStep:
     """The step for where a run's network is."""
-    return (GraphedStep if run.device.type == "cuda" else Step)(run, precision)
+    return (GraphedStep if run.device.type == "cuda" else TrainingStep)(run, precision)

@@ -55,7 +55,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Report:
+class CalibrationReport:
     """What a calibration is worth: expected calibration errors, from 0 to 1.
 
     `error_before` is that of the network's own probabilities, `error_after` that on documents that
@@ -103,7 +103,7 @@ def fit(found: Shown) -> Calibration:
     return Calibration(tuple(raw), tuple(right))
 
 
-def calibrate(documents: Sequence[Shown]) -> tuple[Calibration, Report]:
+def calibrate(documents: Sequence[Shown]) -> tuple[Calibration, CalibrationReport]:
     """The map fitted to what was shown in all documents, and what maps of half of them are worth.
 
     Raises ValueError where nothing was shown.
@@ -118,7 +118,7 @@ def calibrate(documents: Sequence[Shown]) -> tuple[Calibration, Report]:
         for fitted, judged in (halves, halves[::-1])
         if len(judged.raw)
     )
-    return fit(everything), Report(
+    return fit(everything), CalibrationReport(
         documents=len(documents),
         suggestions=count,
         error_before=calibration_error(everything.raw, everything.right),
@@ -131,7 +131,9 @@ def applied(calibration: Calibration, raw: Floats) -> Floats:
     return np.array([calibration(float(probability)) for probability in raw])
 
 
-def store(folder: Path, calibration: Calibration, report: Report, everything: Shown) -> None:
+def store(
+    folder: Path, calibration: Calibration, report: CalibrationReport, everything: Shown
+) -> None:
     """Writes the map into a checkpoint, its diagram and, where there is a card, what it says.
 
     Raises OSError where the folder cannot be written.
@@ -144,7 +146,7 @@ def store(folder: Path, calibration: Calibration, report: Report, everything: Sh
     checkpoint.save(folder, loaded.config, weights, summary, card)
 
 
-def plot(found: Shown, calibration: Calibration, report: Report, file: Path) -> None:
+def plot(found: Shown, calibration: Calibration, report: CalibrationReport, file: Path) -> None:
     """The reliability diagram: the share that was right by the probability, before and after."""
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot()
@@ -167,7 +169,9 @@ def plot(found: Shown, calibration: Calibration, report: Report, file: Path) -> 
     checkpoint.replace(file, content.getvalue())
 
 
-def to_json(calibration: Calibration, report: Report, fingerprint: str) -> dict[str, Any]:
+def to_json(
+    calibration: Calibration, report: CalibrationReport, fingerprint: str
+) -> dict[str, Any]:
     """One object: the figures, the knots, and the checkpoint's new fingerprint."""
     knots = {"raw": list(calibration.raw), "right": list(calibration.right)}
     return {"fingerprint": fingerprint, **asdict(report), "knots": knots}

@@ -34,7 +34,7 @@ RECENT = 50
 
 
 @dataclass(frozen=True)
-class Settings:
+class ExperimentSettings:
     """How large the experiments are.
 
     `radii` are the spectral radii that W is set to; `quiet` is the standard deviation of U there,
@@ -97,13 +97,13 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Figures:
+class GradientFigures:
     """All that the report is made of."""
 
     text: str
     characters: int
     vocabulary: int
-    settings: Settings
+    settings: ExperimentSettings
     radii: tuple[AtRadius, ...]
     cells: tuple[Trained, ...]
     clipping: tuple[Training, ...]
@@ -113,7 +113,7 @@ class Figures:
         return FIGURES.dump_python(self, mode="json")
 
 
-FIGURES: TypeAdapter[Figures] = TypeAdapter(Figures)
+FIGURES: TypeAdapter[GradientFigures] = TypeAdapter(GradientFigures)
 """Checks figures that were written before; raises ValueError for what is none."""
 
 Progress = Callable[[int], None]
@@ -122,9 +122,9 @@ Progress = Callable[[int], None]
 class Experiment:
     """One text, its vocabulary and the places in it that every network is measured on."""
 
-    def __init__(self, text: str, settings: Settings | None = None) -> None:
+    def __init__(self, text: str, settings: ExperimentSettings | None = None) -> None:
         """Raises ValueError for a text that is too short to measure on."""
-        self.settings = settings or Settings()
+        self.settings = settings or ExperimentSettings()
         self.vocabulary = Vocabulary("".join(sorted(set(text))), byte_fallback=False)
         ids = self.vocabulary.encode(text)
         self.characters = len(ids)
@@ -146,10 +146,10 @@ class Experiment:
         """How many training steps `run` takes: what its progress adds up to."""
         return self.settings.steps * len(GATES) + self.settings.clipping_steps * 2
 
-    def run(self, name: str, progress: Progress = lambda steps: None) -> Figures:
+    def run(self, name: str, progress: Progress = lambda steps: None) -> GradientFigures:
         """All experiments; `name` says what the text is."""
         settings = self.settings
-        return Figures(
+        return GradientFigures(
             text=name,
             characters=self.characters,
             vocabulary=self.vocabulary.size,

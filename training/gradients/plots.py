@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from model.checkpoint import replace
-from training.gradients.experiment import Figures
+from training.gradients.experiment import GradientFigures
 
 COLOURS = {"elman": "tab:red", "gru": "tab:blue", "lstm": "tab:green"}
 NAMES = {"elman": "Elman", "gru": "GRU", "lstm": "LSTM"}
 
 
-def draw(figures: Figures) -> Mapping[str, bytes]:
+def draw(figures: GradientFigures) -> Mapping[str, bytes]:
     """Every picture by its file name."""
     return {
         "radius.png": _png(_radius(figures)),
@@ -26,14 +26,14 @@ def draw(figures: Figures) -> Mapping[str, bytes]:
     }
 
 
-def write(figures: Figures, folder: Path) -> None:
+def write(figures: GradientFigures, folder: Path) -> None:
     """Puts the pictures into a folder, which may be new."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in draw(figures).items():
         replace(folder / name, content)
 
 
-def _radius(figures: Figures) -> Figure:
+def _radius(figures: GradientFigures) -> Figure:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     for number, at in enumerate(figures.radii):
@@ -43,7 +43,7 @@ def _radius(figures: Figures) -> Figure:
     return figure
 
 
-def _cells(figures: Figures) -> Figure:
+def _cells(figures: GradientFigures) -> Figure:
     figure = Figure(figsize=(9, 4), layout="constrained")
     before, after = figure.subplots(1, 2, sharey=True)
     for trained in figures.cells:
@@ -56,7 +56,7 @@ def _cells(figures: Figures) -> Figure:
     return figure
 
 
-def _state(figures: Figures) -> Figure:
+def _state(figures: GradientFigures) -> Figure:
     figure = Figure(figsize=(9, 4), layout="constrained")
     radii, cells = figure.subplots(1, 2, sharey=True)
     for number, at in enumerate(figures.radii):
@@ -78,7 +78,7 @@ def _state(figures: Figures) -> Figure:
     return figure
 
 
-def _clipping(figures: Figures) -> Figure:
+def _clipping(figures: GradientFigures) -> Figure:
     figure = Figure(figsize=(9, 4), layout="constrained")
     norms, losses = figure.subplots(1, 2)
     for training, colour in zip(figures.clipping, ("tab:red", "tab:blue"), strict=True):

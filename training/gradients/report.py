@@ -10,7 +10,7 @@ from typing import Any
 
 from model.checkpoint import replace
 from training.gradients import plots
-from training.gradients.experiment import FIGURES, Figures
+from training.gradients.experiment import FIGURES, GradientFigures
 from training.gradients.measure import REACHED, SATURATED, Flow
 from training.gradients.plots import NAMES
 
@@ -20,7 +20,7 @@ DIGITS = 4
 """Significant digits of the figures that are kept."""
 
 
-def write(figures: Figures, file: Path) -> Figures:
+def write(figures: GradientFigures, file: Path) -> GradientFigures:
     """Writes the report to `file`, and figures and pictures into the folder of the same stem.
 
     Returns the figures as they were kept, to so many digits. Raises OSError.
@@ -34,13 +34,13 @@ def write(figures: Figures, file: Path) -> Figures:
     return kept
 
 
-def read(file: Path) -> Figures:
+def read(file: Path) -> GradientFigures:
     """The figures that a report was made of; raises OSError, or ValueError where there are none."""
     content = (file.with_suffix("") / FIGURES_FILE).read_bytes()
     return FIGURES.validate_json(content)
 
 
-def render(figures: Figures, folder: str) -> str:
+def render(figures: GradientFigures, folder: str) -> str:
     """The page; `folder` is where its pictures lie beside it."""
     settings = figures.settings
     parts = [

@@ -14,7 +14,7 @@ WIDTH = 8
 
 
 @dataclass(frozen=True)
-class Step:
+class GraphStep:
     """One step of an unrolled graph.
 
     `read` is the character that goes in; it is `fed_back` where it came out of the step before.
@@ -31,7 +31,7 @@ class Step:
 class Graph:
     """Steps in order; `before` is how many steps came before the first that is drawn."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[GraphStep, ...]
     before: int = 0
 
 
@@ -80,11 +80,11 @@ def as_text(graph: Graph) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _predicted(step: Step) -> str:
+def _predicted(step: GraphStep) -> str:
     return "" if step.predicted is None else visible(step.predicted)
 
 
-def _read(step: Step) -> str:
+def _read(step: GraphStep) -> str:
     return f"({visible(step.read)})" if step.fed_back else visible(step.read)
 
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 from model import checkpoint
 from model.network.config import NetworkConfig
 from model.network.network import Network
-from training.lecture.graph import Graph, Step, Vectors
+from training.lecture.graph import Graph, GraphStep, Vectors
 
 WORD = "hello"
 CONFIG = NetworkConfig("elman", 1, 16, "helo", byte_fallback=False)
@@ -72,7 +72,7 @@ def unroll(network: Network) -> tuple[Graph, tuple[Vectors, ...]]:
         shares = torch.softmax(logits[0], dim=-1)
         best = int(shares.argmax())
         one_hot = functional.one_hot(torch.tensor(int(index)), vocabulary.size + 1)
-        steps.append(Step(name, vocabulary.symbol(best), float(shares[best])))
+        steps.append(GraphStep(name, vocabulary.symbol(best), float(shares[best])))
         vectors.append(
             Vectors(
                 tuple(one_hot.float().tolist()),

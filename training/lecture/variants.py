@@ -14,7 +14,7 @@ from model.decoding.sampling import Sampling
 from model.generating import generate
 from model.served import Runtime
 from training.evaluation.scoring import Score, read
-from training.lecture.graph import Graph, Step
+from training.lecture.graph import Graph, GraphStep
 
 Following = tuple[tuple[str, float], ...]
 """Characters that may come next, the most probable first, with their probabilities."""
@@ -32,7 +32,7 @@ class OneToOne:
 
     def graph(self) -> Graph:
         """The unrolled graph."""
-        return Graph((Step(self.read, *self.next[0]),))
+        return Graph((GraphStep(self.read, *self.next[0]),))
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class ManyToOne:
     def graph(self) -> Graph:
         """The unrolled graph."""
         drawn = self.read[-COLUMNS:]
-        steps = (*(Step(c) for c in drawn[:-1]), Step(drawn[-1], *self.next[0]))
+        steps = (*(GraphStep(c) for c in drawn[:-1]), GraphStep(drawn[-1], *self.next[0]))
         return Graph(steps, len(self.read) - len(drawn))
 
 
@@ -90,7 +90,7 @@ class InStep:
     def graph(self) -> Graph:
         """The unrolled graph."""
         drawn = self.read[-len(self.expected) :]
-        steps = (Step(c, *said) for c, said in zip(drawn, self.expected, strict=True))
+        steps = (GraphStep(c, *said) for c, said in zip(drawn, self.expected, strict=True))
         return Graph(tuple(steps), len(self.read) - len(drawn))
 
 
@@ -130,7 +130,7 @@ def _fed_back(text: str, written: str) -> Graph:
     written = written[: COLUMNS // 2 + 1]
     read = [*text] or ["start"]
     drawn = read[max(0, len(read) + max(0, len(written) - 1) - COLUMNS) :]
-    inputs = [*(Step(c) for c in drawn), *(Step(c, fed_back=True) for c in written[:-1])]
+    inputs = [*(GraphStep(c) for c in drawn), *(GraphStep(c, fed_back=True) for c in written[:-1])]
     first = len(inputs) - len(written)
     for number, character in enumerate(written, start=first):
         inputs[number] = replace(inputs[number], predicted=character)

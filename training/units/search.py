@@ -14,7 +14,7 @@ from training.units.features import Feature, Values
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundUnit:
     """The unit that follows a feature best.
 
     `chosen` is the correlation (Pearson's r) on the characters by which the unit was chosen among
@@ -58,7 +58,7 @@ def correlations(activations: NDArray[np.float32], features: Values) -> Values:
 
 def find(
     readings: Sequence[Activations], texts: Sequence[str], features: Sequence[Feature]
-) -> list[Found]:
+) -> list[FoundUnit]:
     """For each feature that varies in the texts the unit that follows it best.
 
     Each text's first half chooses, its second half judges. Features that stay the same in either
@@ -83,5 +83,5 @@ def find(
         best = int(np.abs(chosen[number]).argmax())
         unit = readings[0].units[best]
         shares = float(chosen[number, best]), float(held_out[number, best])
-        found.append(Found(feature.name, unit, *shares))
+        found.append(FoundUnit(feature.name, unit, *shares))
     return found

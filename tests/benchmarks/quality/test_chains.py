@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.quality.chains import GATES, Chain, Gate, Step, milliseconds
+from benchmarks.quality.chains import GATES, Chain, ChainStep, Gate, milliseconds
 from model.decoding.expected_saving import best_length
 
 # "return self": two tokens, the second of which is doubtful from its second character on.
 CHAIN = Chain(
     "return self",
     (0.95, 0.9, 0.9, 0.9, 0.9, 0.9, 0.7, 0.35, 0.32, 0.31, 0.3),
-    (Step(6, 0.88, 0.01), Step(11, 0.25, 0.02)),
+    (ChainStep(6, 0.88, 0.01), ChainStep(11, 0.25, 0.02)),
     24,
 )
 
@@ -40,7 +40,7 @@ def test_a_gate_shows_what_it_says(
 
 
 def test_an_empty_chain_shows_nothing_but_took_its_time() -> None:
-    cut = Gate(0.3).cut(Chain("", (), (Step(0, 0.4, 0.5),), 24))
+    cut = Gate(0.3).cut(Chain("", (), (ChainStep(0, 0.4, 0.5),), 24))
     assert (cut.text, cut.confidence, cut.seconds) == ("", 1.0, 0.5)
 
 
@@ -48,14 +48,14 @@ def test_an_empty_chain_shows_nothing_but_took_its_time() -> None:
 def chains(draw: st.DrawFn) -> Chain:
     """Chains of one to five tokens with probabilities that only fall."""
     right: list[float] = []
-    steps: list[Step] = []
+    steps: list[ChainStep] = []
     now = 1.0
     for seconds in range(draw(st.integers(1, 5))):
         for _ in range(draw(st.integers(1, 4))):
             now *= draw(st.floats(0.3, 1))
             right.append(now)
         now *= draw(st.floats(0.3, 1))
-        steps.append(Step(len(right), now, seconds + 1.0))
+        steps.append(ChainStep(len(right), now, seconds + 1.0))
     return Chain("x" * len(right), tuple(right), tuple(steps), 24)
 
 

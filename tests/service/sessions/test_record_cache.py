@@ -10,6 +10,7 @@ from service.batching.continuations import Continuation, Continuations
 from service.sessions.record import token_of
 from service.sessions.record_cache import CachedRecord, RecordCache
 from service.sessions.rules import WholeText
+from tests.service.clock import ManualClock
 from tests.service.recurrence import request
 from tests.service.running import comparable, reference, running
 
@@ -17,16 +18,8 @@ RECORD = request(None, WholeText("abc"))
 COPY = CachedRecord(token_of(RECORD.version), RECORD)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_the_least_recent_copies_go_first_and_all_after_their_time() -> None:
-    clock = Clock()
+    clock = ManualClock()
     record_cache = RecordCache(2, 600, clock)
     for key in ("a", "b", "a", "c"):
         record_cache.put(key, COPY)
@@ -37,7 +30,7 @@ def test_the_least_recent_copies_go_first_and_all_after_their_time() -> None:
 
 
 def test_predictions_go_after_their_time() -> None:
-    clock = Clock()
+    clock = ManualClock()
     continuations = Continuations(2, 600, clock)
     continuations.keep("a", Continuation("00", b"", ()))
     clock.now = 599

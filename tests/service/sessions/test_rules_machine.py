@@ -25,7 +25,7 @@ TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(
 SMALL_TEXTS = st.text(alphabet="ab é😀\r\n", max_size=12)
 
 
-class Typist(RuleBasedStateMachine):
+class ModelledTypist(RuleBasedStateMachine):
     """One session under any order of requests, losses and changes of the checkpoint."""
 
     answered = Bundle("answered")
@@ -129,5 +129,5 @@ class Typist(RuleBasedStateMachine):
         self.text = text
 
 
-Typist.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
-TestTypist = Typist.TestCase
+ModelledTypist.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+TestTypist = ModelledTypist.TestCase

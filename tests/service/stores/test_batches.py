@@ -19,6 +19,7 @@ from service.stores import (
     token,
 )
 from tests.redis_server import RedisServer
+from tests.service.clock import ManualClock
 from tests.service.stores.test_stores import KEY, redis_store, value
 
 
@@ -72,16 +73,8 @@ async def test_calls_of_one_tick_share_a_pipeline(redis_url: str) -> None:
     await store.close()
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 async def test_a_store_that_is_away_is_left_alone_for_a_moment(own_redis: RedisServer) -> None:
-    clock = Clock()
+    clock = ManualClock()
     store = patient(redis_store(own_redis.url), pause_seconds=0.5, clock=clock)
     own_redis.stop()
     with pytest.raises(StoreError, match="Redis"):
@@ -149,7 +142,7 @@ async def test_the_calls_of_one_request_share_its_patience() -> None:
             await answering.wait()
             return await super().write_many(writes)
 
-    clock, answering = Clock(), asyncio.Event()
+    clock, answering = ManualClock(), asyncio.Event()
     store = BatchedStore(Slow(10, 60), call_seconds=60, request_seconds=0.4, clock=clock)
     patience = store.patience()
     await store.read(Read(KEY), patience)

@@ -51,7 +51,7 @@ def lasting_cluster(tmp_path: Path) -> Iterator[Cluster]:
         cluster.stop()
 
 
-class Typist:
+class ClusterTypist:
     """Types by edits, and sends the whole text where it must, until it is told to stop."""
 
     def __init__(self, service: Service, number: int, expected: list[dict[str, Any]]) -> None:
@@ -92,7 +92,7 @@ async def test_a_primary_is_killed_while_50_typists_type(
     expected = [reference(runtime, TEXT[:length]) for length in range(len(TEXT) + 1)]
     store = own_cluster.url
     async with running(**options, store=store) as one, running(**options, store=store) as two:
-        typists = [Typist((one, two)[i % 2], i, expected) for i in range(TYPISTS)]
+        typists = [ClusterTypist((one, two)[i % 2], i, expected) for i in range(TYPISTS)]
 
         async def all_type(length: int) -> int:
             before = sum(typist.seen.total() for typist in typists)

@@ -96,7 +96,7 @@ def test_adapted_bits_are_those_of_a_fresh_page_at_each_character(
     assert adapting.adaptation is not None
     for text, reading in zip(texts, read(adapting, texts), strict=True):
         for position, bits in list(enumerate(reading.bits))[::3]:
-            place, direct = Place(adapting, text[:position]), 0.0
+            place, direct = Position(adapting, text[:position]), 0.0
             for index in adapting.vocabulary.spell(text[position]):
                 direct -= math.log2(place.distribution()[index])
                 place.step(index)
@@ -111,7 +111,7 @@ def test_adapted_suggestions_are_those_of_a_fresh_page_at_every_position(
     shown = 0
     for text, suggestions in zip(texts, suggest(adapting, texts, readings, LOOSE), strict=True):
         for position in range(len(text)):
-            place = Place(adapting, text[:position])
+            place = Position(adapting, text[:position])
             greedy = Candidate(Rules(adapting.vocabulary, LOOSE, adapting.calibration))
             while True:
                 index = int(place.distribution().argmax())
@@ -123,7 +123,7 @@ def test_adapted_suggestions_are_those_of_a_fresh_page_at_every_position(
     assert shown > 50
 
 
-class Place:
+class Position:
     """A place after a text, computed from nothing."""
 
     def __init__(self, runtime: Runtime, text: str) -> None:

@@ -13,7 +13,7 @@ from model.served import Runtime
 from tests.tiny import save_tiny_checkpoint
 from training.evaluation.evaluation import calibration_error
 from training.finishing.calibration import (
-    Report,
+    CalibrationReport,
     Shown,
     applied,
     calibrate,
@@ -88,7 +88,7 @@ def test_the_map_becomes_part_of_the_checkpoint(tmp_path: Path) -> None:
     before = load(folder)
     everything = judged(0)
     calibration = fit(everything)
-    store(folder, calibration, Report(1, 3000, 0.2, 0.01), everything)
+    store(folder, calibration, CalibrationReport(1, 3000, 0.2, 0.01), everything)
     after = load(folder)
     assert Runtime(after).calibration == calibration
     assert after.fingerprint != before.fingerprint
@@ -97,5 +97,5 @@ def test_the_map_becomes_part_of_the_checkpoint(tmp_path: Path) -> None:
 
 
 def test_the_diagram_is_drawn_without_a_display(tmp_path: Path) -> None:
-    plot(judged(1, 60), Calibration(), Report(1, 60, 0.1, 0.1), tmp_path / "diagram.png")
+    plot(judged(1, 60), Calibration(), CalibrationReport(1, 60, 0.1, 0.1), tmp_path / "diagram.png")
     assert (tmp_path / "diagram.png").stat().st_size > 1000

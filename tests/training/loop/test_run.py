@@ -14,7 +14,7 @@ from model.checkpoint import load
 from model.network.config import NetworkConfig
 from tests.training.quiet import quiet
 from tests.training.small import SMALL as PRESET
-from training.backpropagation.steps import Step
+from training.backpropagation.steps import TrainingStep
 from training.corpus import Corpus, Document
 from training.loop.run import TABLES_BEGIN, ResumeError, Run
 from training.loop.schedule import Budget
@@ -44,7 +44,7 @@ def new_run(preset: Preset = PRESET) -> Run:
 
 
 def advance(run: Run, steps: int) -> None:
-    step = Step(run, torch.float32)
+    step = TrainingStep(run, torch.float32)
     while steps:
         for window in run.windows():
             step(window, 1e-2)
@@ -133,7 +133,7 @@ def test_the_tables_take_part_in_the_last_readings_alone() -> None:
     assert run.network.contexts is not None
     rows = run.network.contexts.rows
     run.plan(3)
-    step = Step(run, torch.float32)
+    step = TrainingStep(run, torch.float32)
     learnt = []
     for _ in range(3):
         for window in run.windows():

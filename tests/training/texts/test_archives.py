@@ -16,7 +16,7 @@ from training.texts.archives import fetch, members
 from training.texts.sources import Source
 
 
-class Index(SimpleHTTPRequestHandler):
+class PackageIndex(SimpleHTTPRequestHandler):
     """A package index in a folder that answers ranges."""
 
     ranges: list[str]
@@ -49,8 +49,10 @@ class Index(SimpleHTTPRequestHandler):
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "simple" / "thing").mkdir(parents=True)
-    Index.ranges = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Index, directory=str(tmp_path))) as server:
+    PackageIndex.ranges = []
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(PackageIndex, directory=str(tmp_path))
+    ) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/simple"
@@ -83,7 +85,7 @@ def test_a_download_goes_on_where_it_ended(
     kept.mkdir()
     (kept / f"{thing.file}.part").write_bytes(whole[: len(whole) - missing])
     assert fetch(thing, kept, index, quiet).read_bytes() == whole
-    assert Index.ranges == [f"bytes={len(whole) - missing}-"]
+    assert PackageIndex.ranges == [f"bytes={len(whole) - missing}-"]
 
 
 def test_a_download_that_is_another_archive_is_not_kept(
