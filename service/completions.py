@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from model.decoding.options import Options
+from model.decoding.options import CharProbability, Options
 from model.errors import TextError
 from model.served import Runtime
 from service.batching.scheduler import Scheduler
 from service.batching.sequence import Computed, Job
 from service.errors import InvalidRequest, StoreUnavailable, TooLarge
-from service.http.streaming import Chars, OnChars
 from service.models import Models
 from service.sessions.record import decode, encode
 from service.sessions.record_cache import CachedRecord, RecordCache
@@ -31,6 +30,10 @@ from service.sessions.superseding import Superseding
 from service.stores import BatchedStore, Patience, Read, StoreError, Write, session_key, token
 
 log = logging.getLogger(__name__)
+
+Chars = tuple[CharProbability, ...]
+OnChars = Callable[[int, Chars], None]
+"""Takes further characters of the answer's text of this number; may be called on any thread."""
 
 # How often a request makes its record anew because another writer of the session was first.
 ATTEMPTS = 4

@@ -1,5 +1,7 @@
 """Every error of the service: one exception tree, and the one list of codes with their status."""
 
+import logging
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as field_of
@@ -173,3 +175,12 @@ class NotReady(ServiceError):
 
 class ComputationFailed(ServiceError):
     """The computing of one request failed; others in the batch went on."""
+
+
+def log_fault(log: logging.Logger, error: BaseException) -> None:
+    """Logs where an error arose and of what kind it is, but not its message.
+
+    A message may quote the text that a person typed, and that belongs in no log.
+    """
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    log.error("%s.%s\n%s", type(error).__module__, type(error).__name__, frames)

@@ -16,8 +16,7 @@ from model.served import Runtime
 from service.batching.continuations import Continuations
 from service.batching.page_cache import PageCache
 from service.batching.sequence import Computed, Job, Sequence
-from service.errors import ComputationFailed
-from service.http.faults import log_fault
+from service.errors import ComputationFailed, log_fault
 
 log = logging.getLogger(__name__)
 

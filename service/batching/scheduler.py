@@ -12,8 +12,7 @@ from service.batching.batch import Batch, PendingJob
 from service.batching.continuations import Continuations
 from service.batching.page_cache import PageCache
 from service.batching.sequence import Computed, Job
-from service.errors import ComputationFailed, Overloaded
-from service.http.faults import log_fault
+from service.errors import ComputationFailed, Overloaded, log_fault
 
 log = logging.getLogger(__name__)
 

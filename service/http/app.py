@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Request, WebSocket
 
+from service.completions import OnChars
 from service.errors import NotReady, StoreUnavailable
 from service.http import error_format
 from service.http.body_limit import BodyLimit
@@ -23,7 +24,7 @@ from service.http.schema import (
     ModelList,
     Status,
 )
-from service.http.streaming import EventStream, OnChars, Stream, streams
+from service.http.streaming import EventStream, Stream, streams
 from service.http.websocket import PATH as WEBSOCKET_PATH
 from service.http.websocket import Connection
 from service.resources import TENANT, Resources

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from model.decoding.next_step import next_characters
 from model.decoding.options import CharProbability
-from service.completions import Answer, Completions, Question
+from service.completions import Answer, Completions, OnChars, Question
 from service.http import error_format
 from service.http.faults import problem_of
 from service.http.schema import (
@@ -18,7 +18,7 @@ from service.http.schema import (
     NextCharacter,
     Usage,
 )
-from service.http.streaming import OnChars, Stream, event
+from service.http.streaming import Stream, event
 from service.sessions.rules import TextEdit, WholeText
 
 PATH = "/complete"

@@ -1,23 +1,13 @@
 """Faults of the service itself: how they are logged, and that none of them reaches a client raw."""
 
 import logging
-import traceback
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import Problem, ServiceError
+from service.errors import Problem, ServiceError, log_fault
 from service.http.error_format import FAULT, respond_to_fault
 
 log = logging.getLogger(__name__)
-
-
-def log_fault(log: logging.Logger, error: BaseException) -> None:
-    """Logs where an error arose and of what kind it is, but not its message.
-
-    A message may quote the text that a person typed, and that belongs in no log.
-    """
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    log.error("%s.%s\n%s", type(error).__module__, type(error).__name__, frames)
 
 
 def problem_of(error: Exception) -> Problem:

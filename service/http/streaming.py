@@ -9,11 +9,7 @@ from typing import Any, Generic, TypeVar
 from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
-from model.decoding.options import CharProbability
-
-Chars = tuple[CharProbability, ...]
-OnChars = Callable[[int, Chars], None]
-"""Takes further characters of the answer's text of this number; may be called on any thread."""
+from service.completions import Chars, OnChars
 
 Result = TypeVar("Result")
 

@@ -14,13 +14,13 @@ from pydantic import BaseModel, PlainValidator, ValidationError
 from pydantic_core import PydanticCustomError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from service.completions import Completions
+from service.completions import Completions, OnChars
 from service.errors import ForbiddenOrigin, InvalidJson, Overloaded, Problem, TooLarge
 from service.http import error_format
 from service.http.complete import characters, complete
 from service.http.faults import problem_of
 from service.http.schema import LARGEST_EXACT_INTEGER, Characters, CompleteRequest, CompleteResponse
-from service.http.streaming import OnChars, Stream
+from service.http.streaming import Stream
 
 PATH = "/ws"
 # So many requests of one connection may be unanswered, or their answers unread.

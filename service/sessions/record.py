@@ -11,20 +11,15 @@ from hashlib import blake2b
 from service.sessions.digests import BLOCK, DIGEST_SIZE
 from service.sessions.rules import Record, Snapshot
 from service.sessions.tails import pack, unpack
+from service.stores.tokens import token_of
 
 MAGIC = b"nextchar"
 FORMAT = 3
-TOKEN_SIZE = 8
 CHECKSUM_SIZE = 8
 
 _ENVELOPE = struct.Struct(f">Q8sB{CHECKSUM_SIZE}s")
 _FIELDS = struct.Struct(f">B32sII{DIGEST_SIZE}sQIIBI")
 _SNAPSHOT = struct.Struct(f">I{DIGEST_SIZE}s")
-
-
-def token_of(version: int) -> bytes:
-    """What a store compares: the first bytes of a record with this version."""
-    return version.to_bytes(TOKEN_SIZE, "big")
 
 
 def encode(record: Record) -> bytes:

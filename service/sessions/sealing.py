@@ -16,7 +16,7 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from service.sessions.record import TOKEN_SIZE
+from service.stores.tokens import TOKEN_SIZE
 
 KEY_SIZE = 32
 MAGIC = b"sealed01"

@@ -13,9 +13,9 @@ from service.stores.protocol import (
     StoreError,
     Write,
     session_key,
-    token,
 )
 from service.stores.redis import RedisStore
+from service.stores.tokens import token
 
 __all__ = [
     "SCHEMES",

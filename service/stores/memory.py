@@ -5,7 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from service.stores.protocol import Found, Outcome, Read, StoreError, Write, token
+from service.stores.protocol import Found, Outcome, Read, StoreError, Write
+from service.stores.tokens import token
 
 
 @dataclass(frozen=True)

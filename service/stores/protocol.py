@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.sessions.record import TOKEN_SIZE
-
 NAMESPACE = "nextchar:session:"
 
 
@@ -84,8 +82,3 @@ def session_key(tenant: str, session: str) -> str:
     The braces keep all that is ever stored of one session on one node of a cluster.
     """
     return f"{NAMESPACE}{{{tenant}/{session}}}"
-
-
-def token(value: bytes | None) -> bytes:
-    """What a later write must name to take the place of this value."""
-    return (value or b"")[:TOKEN_SIZE]

@@ -9,9 +9,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
 
-from service.sessions.record import TOKEN_SIZE
 from service.stores.protocol import NAMESPACE, Found, Outcome, Read, StoreError, Write
 from service.stores.scripts import COMPARE_AND_SET, READ_UNLESS_KNOWN, Call, run
+from service.stores.tokens import TOKEN_SIZE
 
 # The error for a cluster that cannot be reached, or has no node for a key, is no RedisError.
 FAILURES = (RedisError, RedisClusterException, OSError)

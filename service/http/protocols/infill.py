@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from model.decoding.options import Completion, Options
-from service.completions import Answer, Question
+from service.completions import Answer, Chars, OnChars, Question
 from service.errors import NotReady
 from service.http import error_format
 from service.http.disconnect import unless_gone
@@ -18,7 +18,7 @@ from service.http.faults import problem_of
 from service.http.protocols.infill_schema import ANY_SEED, Health, InfillRequest, InfillResponse
 from service.http.protocols.infill_text import text_before
 from service.http.schema import MAX_CHARS, MAX_LINES
-from service.http.streaming import Chars, EventStream, OnChars, Stream, event, streams
+from service.http.streaming import EventStream, Stream, event, streams
 from service.resources import TENANT, Resources
 from service.sessions.rules import WholeText
 

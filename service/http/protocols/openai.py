@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 
 from model.decoding.options import Completion, Options
-from service.completions import Answer, Question
+from service.completions import Answer, Chars, OnChars, Question
 from service.http import error_format
 from service.http.disconnect import unless_gone
 from service.http.faults import problem_of
@@ -29,7 +29,7 @@ from service.http.protocols.openai_schema import (
     PromptTokensDetails,
 )
 from service.http.schema import MAX_CHARS, MAX_LINES
-from service.http.streaming import Chars, EventStream, OnChars, Stream, event, streams
+from service.http.streaming import EventStream, Stream, event, streams
 from service.resources import TENANT, Resources
 from service.sessions.rules import WholeText
 

@@ -14,9 +14,10 @@ from model.completing import complete
 from model.decoding.options import Options
 from model.served import Runtime
 from service.batching.batch import Batch
+from service.completions import OnChars
 from service.http.complete import events
 from service.http.schema import CompleteResponse
-from service.http.streaming import EventStream, OnChars, Stream
+from service.http.streaming import EventStream, Stream
 from tests.service.running import EAGER, Service, comparable, listening, reference, running, until
 from tests.tiny import save_tiny_checkpoint
 

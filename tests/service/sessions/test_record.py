@@ -3,8 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.sessions.record import TOKEN_SIZE, decode, encode, token_of
+from service.sessions.record import decode, encode
 from service.sessions.rules import WholeText
+from service.stores.tokens import TOKEN_SIZE, token_of
 from tests.service.recurrence import request
 
 TEXT = "def main():\n    return 'é😀'\n" * 100

@@ -7,9 +7,9 @@ import redis
 
 from model.served import Runtime
 from service.batching.continuations import Continuation, Continuations
-from service.sessions.record import token_of
 from service.sessions.record_cache import CachedRecord, RecordCache
 from service.sessions.rules import WholeText
+from service.stores.tokens import token_of
 from tests.service.clock import ManualClock
 from tests.service.recurrence import request
 from tests.service.running import comparable, reference, running
