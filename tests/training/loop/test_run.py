@@ -226,10 +226,10 @@ def test_a_run_ends_when_the_text_was_read_as_often_as_asked(tmp_path: Path) -> 
         tmp_path / "checkpoint",
         PRESET,
         Budget(epochs=2, minutes=5),
-        RunOptions(threads=1, minimum_count=1),
+        RunOptions(threads=1, minimum_count=1, resume=tmp_path / "run"),
         quiet(),
     )
-    assert load(tmp_path / "checkpoint").training["epochs"] == 2
+    assert stored_run(tmp_path / "run")[0]["history"]["epochs"] == 2
     assert history.measurements[-1].characters == pytest.approx(2 * CORPUS.characters, rel=0.02)
 
 
