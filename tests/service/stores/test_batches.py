@@ -132,7 +132,7 @@ async def test_nobody_waits_for_a_part_that_holds_none_of_his_sessions() -> None
     await store.close()
 
 
-async def test_the_calls_of_one_request_share_its_patience() -> None:
+async def test_the_calls_of_one_request_share_its_time_budget() -> None:
     class Slow(MemoryStore):
         async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
             clock.now += 0.35
@@ -144,12 +144,12 @@ async def test_the_calls_of_one_request_share_its_patience() -> None:
 
     clock, answering = ManualClock(), asyncio.Event()
     store = BatchedStore(Slow(10, 60), call_seconds=60, request_seconds=0.4, clock=clock)
-    patience = store.patience()
-    await store.read(Read(KEY), patience)
-    assert patience.left == pytest.approx(0.05)
-    # By the other request's patience this would take a minute.
+    budget = store.time_budget()
+    await store.read(Read(KEY), budget)
+    assert budget.seconds_left == pytest.approx(0.05)
+    # With a budget of its own this would take a minute.
     with pytest.raises(StoreError, match="in time"):
-        await store.write(Write(KEY, b"", value(1)), patience)
+        await store.write(Write(KEY, b"", value(1)), budget)
     answering.set()
     await store.close()
 
