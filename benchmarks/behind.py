@@ -27,7 +27,7 @@ from model.checkpoint import load
 from model.completing import run
 from model.decoding.branches import Branches
 from model.decoding.decoder import Decoder
-from model.decoding.options import BEFORE, Options
+from model.decoding.options import CHARACTERS_BEFORE, Options
 from model.served import Runtime
 from model.typist import press
 
@@ -134,7 +134,11 @@ class SuffixTypist:
     def _suggest(self, before: str, state: bytes, options: Options) -> str:
         runtime = self._runtime
         decoder = Decoder(
-            runtime.vocabulary, options, runtime.calibration, before[-BEFORE:], len(before)
+            runtime.vocabulary,
+            options,
+            runtime.calibration,
+            before[-CHARACTERS_BEFORE:],
+            len(before),
         )
         branches = Branches()
         branches.slots = self._slots[: decoder.width]

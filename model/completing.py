@@ -10,7 +10,7 @@ from model.adaptation import Adaptation, page_text, window_start
 from model.decoding.branches import Branches
 from model.decoding.decoder import Decoder
 from model.decoding.next_step import next_characters, predicted
-from model.decoding.options import BEFORE, Completion, Options
+from model.decoding.options import CHARACTERS_BEFORE, Completion, Options
 from model.runtime import Pool
 from model.served import Runtime
 
@@ -32,7 +32,7 @@ def complete(
     vocabulary, adaptation = runtime.vocabulary, runtime.adaptation
     ids = vocabulary.encode(prefix)
     decoder = Decoder(
-        vocabulary, options, runtime.calibration, prefix[-BEFORE:], len(prefix), top > 0
+        vocabulary, options, runtime.calibration, prefix[-CHARACTERS_BEFORE:], len(prefix), top > 0
     )
     pool = runtime.pool(decoder.width)
     slots = [pool.acquire() for _ in range(decoder.width)]

@@ -36,7 +36,7 @@ class Decoder:
         length: int,
         top: bool = False,
     ) -> None:
-        """`before` is the last BEFORE characters of a text of `length` characters, or all.
+        """`before` is the last CHARACTERS_BEFORE of a text's `length` characters, or all of them.
 
         With `top` the `next` distribution is wanted, too.
         """
@@ -168,7 +168,7 @@ class Decoder:
 
     def _draw(self) -> Queries[None]:
         options = self._options
-        sampling = Sampling(options.temperature, options.top_k, options.top_p, options.min_p)
+        sampling = Sampling.of(options)
         samplers = [
             Sampler(self._vocabulary, sampling, options.seed, self._length, stream)
             for stream in range(options.n)

@@ -14,7 +14,7 @@ from model.adaptation.page import common_length
 from model.decoding.branches import Branches
 from model.decoding.decoder import Decoder
 from model.decoding.next_step import NextStep, adapted
-from model.decoding.options import BEFORE, CharProbability, Completion, Options
+from model.decoding.options import CHARACTERS_BEFORE, CharProbability, Completion, Options
 from model.runtime import Pool
 from model.served import Runtime
 from service.batching.continuations import KEPT_STEPS, Continuation, KeptStep
@@ -92,7 +92,7 @@ class Sequence:
             job.runtime.vocabulary,
             job.options,
             job.runtime.calibration,
-            job.window[-BEFORE:],
+            job.window[-CHARACTERS_BEFORE:],
             job.length,
             job.top > 0,
         )

@@ -11,7 +11,7 @@ import pytest
 from model.checkpoint import load
 from model.completing import CompletedText, complete
 from model.decoding.decoder import Decoder
-from model.decoding.fitting import READ
+from model.decoding.fitting import COMPARED_CHARACTERS
 from model.decoding.next_step import NextStep
 from model.decoding.options import Completion, Options
 from model.served import Runtime
@@ -193,7 +193,7 @@ def test_of_the_candidates_that_end_the_one_that_fits_what_is_behind_comes_first
         pool.start(slot)
         pool.absorb([slot], [vocabulary.encode(text)])
         total = 0.0
-        for index in vocabulary.encode(suffix[:READ]).tolist():
+        for index in vocabulary.encode(suffix[:COMPARED_CHARACTERS]).tolist():
             total += float(np.log(pool.probabilities([slot])[0, index]))
             pool.step([slot], [index])
         return total
