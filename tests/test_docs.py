@@ -29,6 +29,8 @@ GUIDES = [
     for pattern in ("*.md", "docs/*.md", "[a-z]*/README.md", "[a-z]*/[a-z]*/README.md")
     for page in sorted(ROOT.glob(pattern))
 ]
+# The lines of the README that are seen without scrolling.
+FIRST_SCREEN = 38
 # Where the reader is led through the code.
 MAPS = [ROOT / name for name in ("CONTRIBUTING.md", "service/README.md", "model/README.md")]
 FENCE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -179,3 +181,20 @@ def test_the_readme_gives_the_three_commands_of_a_newcomer(root: Path) -> None:
     given = [program for program, *_ in commands_of(root / "README.md")]
     assert given[:2] == ["scripts/serve", "curl"]
     assert "scripts/test" in given[:3]
+
+
+@pytest.mark.parametrize(
+    ("figure", "command", "source", "stands_there"),
+    [
+        ("1.8 ms", "-m benchmarks.sessions", "benchmarks/sessions.md", "(median of 200) | 1.8 |"),
+        ("15 KB", "the same", "benchmarks/sessions.md", "15,136 bytes each"),
+        ("58.2 %", "nextchar evaluate", "checkpoints/python/README.md", "saved | 58.2 % |"),
+    ],
+)
+def test_the_readme_s_first_screen_says_what_it_costs_and_saves_and_how_that_is_measured(
+    root: Path, figure: str, command: str, source: str, stands_there: str
+) -> None:
+    first_screen = (root / "README.md").read_text(encoding="utf-8").splitlines()[:FIRST_SCREEN]
+    (row,) = (line for line in first_screen if f" {figure} " in line)
+    assert command in row
+    assert stands_there in (root / source).read_text(encoding="utf-8")

@@ -9,11 +9,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 README_BODY = re.compile(r"curl -s localhost:8000/complete .*? -d '(\{.*?\})'")
+README_ANSWER = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
 READY = re.compile(r"nextchar: ready on (http://127\.0\.0\.1:\d+) ")
 SECONDS_TO_THE_FIRST_COMPLETION = 15
 INSTALLED_BY = ["pyproject.toml", "setup.py", "requirements.lock"]
@@ -75,11 +77,18 @@ def installs(notes: Sequence[str]) -> list[str]:
     return [note.partition(" ")[2] for note in notes if " install " in note]
 
 
-def test_the_one_command_serves_and_the_readme_s_request_is_completed(
+def rounded(answer: Any) -> Any:
+    """An answer as the README shows it, with three decimals."""
+    return json.loads(json.dumps(answer), parse_float=lambda digits: round(float(digits), 3))
+
+
+def test_the_one_command_serves_and_the_readme_s_request_gets_the_readme_s_answer(
     root: Path, tmp_path: Path
 ) -> None:
-    body = README_BODY.search((root / "README.md").read_text(encoding="utf-8"))
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    body, shown = README_BODY.search(readme), README_ANSWER.search(readme)
     assert body is not None
+    assert shown is not None
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NEXTCHAR_")}
     with subprocess.Popen(
         [root / "scripts/serve", "--port", "0"],
@@ -106,7 +115,9 @@ def test_the_one_command_serves_and_the_readme_s_request_is_completed(
     answer = response.json()
     assert answer["length"] == len(json.loads(body[1])["prefix"])
     assert answer["model"] == "python"
-    assert answer["completion"]
+    expected = json.loads(shown[1].replace(", …", ""))
+    answer["chars"] = answer["chars"][: len(expected["chars"])]
+    assert rounded({name: answer[name] for name in expected}) == expected
 
 
 @pytest.mark.parametrize("what", [[], ["everything"], ["serving"]])
