@@ -133,7 +133,7 @@ async def test_nobody_waits_for_a_part_that_holds_none_of_his_sessions() -> None
 
 
 async def test_the_calls_of_one_request_share_its_patience() -> None:
-    class SlowToAnswer(MemoryStore):
+    class Slow(MemoryStore):
         async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
             clock.now += 0.35
             return await super().read_many(reads)
@@ -143,7 +143,7 @@ async def test_the_calls_of_one_request_share_its_patience() -> None:
             return await super().write_many(writes)
 
     clock, answering = ManualClock(), asyncio.Event()
-    store = BatchedStore(SlowToAnswer(10, 60), call_seconds=60, request_seconds=0.4, clock=clock)
+    store = BatchedStore(Slow(10, 60), call_seconds=60, request_seconds=0.4, clock=clock)
     patience = store.patience()
     await store.read(Read(KEY), patience)
     assert patience.left == pytest.approx(0.05)
