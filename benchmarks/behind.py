@@ -2,12 +2,13 @@
 
     python -m benchmarks.behind CHECKPOINT TEXT… [--gaps N] [--characters N] [--json FILE]
 
-A gap is part of a line that is missing, while all of the text before it and after it is there: the
-line from its indentation on, some words in its middle, or what stands in brackets, where an editor
-has put in the closing one. The typist is shown suggestions that know nothing of what follows, then
-those that know it, then the one of four alternatives that fits best. It takes what is exactly a
-beginning of the gap, whole or by the first word, and types a character else. What the table says is
-saved of the keys, shown at each key, and accepted of what is shown.
+A gap is a missing part of a line; all text before and after it is there. It is the line from its
+indentation on, some words in its middle, or what stands in brackets, where an editor has put in the
+closing one. The typist fills each gap three times: with suggestions that do not know what follows,
+with those that know it, and with the one of four alternatives that fits best. It takes a
+suggestion, or its first word, that is exactly how the gap goes on, and otherwise types a character.
+The table has the share of keys saved, of keys at which something is shown, and of shown suggestions
+accepted.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Gap:
 
 @dataclass
 class SuffixTally:
-    """What the typist did in the gaps of one kind, shown suggestions of one way."""
+    """What the typist did in the gaps of one kind with suggestions of one way."""
 
     gaps: int = 0
     characters: int = 0
@@ -71,7 +72,7 @@ def together(tallies: Iterable[SuffixTally]) -> SuffixTally:
 
 
 def gaps_of(text: str) -> Iterator[Gap]:
-    """The gaps of a text, a few kinds of a line, in order."""
+    """The gaps of a text in order, up to three kinds in each line."""
     begin = 0
     for line in text.splitlines(keepends=True):
         body = line.rstrip()
@@ -154,7 +155,7 @@ class SuffixTypist:
 def measure(
     runtime: Runtime, texts: Iterable[str], gaps: int
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """The figures by kind of gap and by way, over so many gaps of each text, evenly spread.
+    """The figures by kind of gap and by way, over `gaps` gaps of each text, evenly spread.
 
     The last kind is all gaps.
     """
