@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.decoding.expected_saving import best_length
-from training.evaluation.evaluation import Milliseconds
+from training.evaluation.timing import Milliseconds
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class Gate:
         return Cut(chain.text[:length], chain.right[length - 1] if length else 1.0, seconds)
 
 
+# All that a peer is tried with; the first shows whatever was decoded.
 GATES = (
     *(Gate(bound, inside=False) for bound in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)),
     *(Gate(bound) for bound in (0.1, 0.2, 0.3, 0.4, 0.5)),
     *(Gate(bound, by_value=True) for bound in (0.02, 0.1, 0.2, 0.3)),
 )
-"""All that a peer is tried with; the first shows whatever was decoded."""
 
 
 def milliseconds(cuts: Sequence[Cut]) -> Milliseconds:

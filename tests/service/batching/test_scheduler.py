@@ -18,7 +18,7 @@ from tests.service.batch import (
 from tests.service.running import until
 
 
-async def test_when_a_shared_call_fails_its_rows_end_and_the_next_are_served(
+async def test_when_a_shared_call_fails_its_sequences_end_and_the_next_are_served(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with scheduling(runtime) as scheduler:
@@ -45,7 +45,7 @@ async def test_a_full_queue_refuses(runtime: Runtime) -> None:
         await scheduler.compute(job(runtime, "x"))
 
 
-async def test_cancelled_rows_leave_at_the_next_step_and_free_their_slots(
+async def test_cancelled_sequences_leave_at_the_next_step_and_free_their_slots(
     runtime: Runtime,
 ) -> None:
     async with scheduling(runtime, batch_limit=4) as scheduler:
@@ -57,7 +57,7 @@ async def test_cancelled_rows_leave_at_the_next_step_and_free_their_slots(
             task.cancel()
         results = await asyncio.gather(*endless, return_exceptions=True)
         assert {type(result) for result in results} == {asyncio.CancelledError}
-        # With all slots taken, or waited for, by the rows above, these would never be served.
+        # With all slots taken, or waited for, by the sequences above, these would never be served.
         done = await asyncio.gather(
             *(scheduler.compute(job(runtime, text_of(i))) for i in range(8))
         )

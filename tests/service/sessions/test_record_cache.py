@@ -5,8 +5,9 @@ from typing import Any
 
 import redis
 
+from model.decoding.continuation import Continuation
 from model.served import Runtime
-from service.batching.continuations import Continuation, Continuations
+from service.expiring import ExpiringMap
 from service.sessions.record_cache import CachedRecord, RecordCache
 from service.sessions.rules import WholeText
 from service.stores.tokens import token_of
@@ -31,8 +32,8 @@ def test_the_least_recent_copies_go_first_and_all_after_their_time() -> None:
 
 def test_predictions_go_after_their_time() -> None:
     clock = ManualClock()
-    continuations = Continuations(2, 600, clock)
-    continuations.keep("a", Continuation("00", b"", ()))
+    continuations: ExpiringMap[str, Continuation] = ExpiringMap(2, 600, clock)
+    continuations.put("a", Continuation("00", b"", ()))
     clock.now = 599
     continuations.expire()
     assert continuations.get("a") is not None
