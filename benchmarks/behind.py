@@ -141,7 +141,7 @@ class SuffixTypist:
 def measure(
     runtime: Runtime, texts: Iterable[str], gaps: int
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """The figures by kind of gap and by way, over so many gaps of each text, evenly spread.
+    """The figures by kind of gap and by way, over some `gaps` of each text, evenly spread.
 
     The last kind is all gaps.
     """

@@ -52,7 +52,7 @@ def decoding_at(
 ) -> Decoding:
     """What decodes at a position of a text, from the `state` after its first `absorbed` characters.
 
-    It brings the `page` there, which must be there where the runtime adapts. For `top` and
+    The `page`, which is needed where the runtime adapts, is brought there. For `top` and
     `kept_steps` see Decoding.
     """
     decoding = Decoding(

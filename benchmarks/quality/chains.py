@@ -25,7 +25,7 @@ class ChainStep:
 class Chain:
     """A suggestion of at most `max_chars` characters, decoded to the end of its line.
 
-    `right` holds, for each length from 1 on, the probability that so many characters are right.
+    `right` holds, for each length from 1 on, the probability that the text is right up to there.
     """
 
     text: str

@@ -15,6 +15,9 @@ from model.runtime import Pool
 DecodingT = TypeVar("DecodingT", bound=Decoding)
 Result = TypeVar("Result")
 
+# Is told of a decoding that failed by itself.
+Failed = Callable[[DecodingT, Exception], None]
+
 # The fewest ids of each decoding for which one call that absorbs them all takes less time than a
 # call for each step.
 LEAST_IDS_ABSORBED = 4
@@ -30,7 +33,7 @@ def step_and_predict(
     adaptation: Adaptation | None,
     decodings: Sequence[DecodingT],
     most_steps: int = sys.maxsize,
-    failed: Callable[[DecodingT, Exception], None] = raise_error,
+    failed: Failed[DecodingT] = raise_error,
 ) -> None:
     """Takes each decoding one step further: by an id of its text, or by what its decoder chose.
 
@@ -52,7 +55,7 @@ def _step(
     pool: Pool,
     decodings: Sequence[DecodingT],
     most_steps: int,
-    failed: Callable[[DecodingT, Exception], None],
+    failed: Failed[DecodingT],
 ) -> list[DecodingT]:
     """Steps those that have something to be stepped by; returns all that have not failed."""
     moved = _each(decodings, lambda one: one.move(pool), failed)
@@ -76,7 +79,7 @@ def _predict(
     adaptation: Adaptation | None,
     decodings: Sequence[DecodingT],
     distributions: bool,
-    failed: Callable[[DecodingT, Exception], None],
+    failed: Failed[DecodingT],
 ) -> None:
     """Answers decodings that all want distributions, or that all want none."""
     wanted = [one.wanted for one in decodings]
@@ -95,7 +98,7 @@ def _predict(
 def _each(
     decodings: Sequence[DecodingT],
     call: Callable[[DecodingT], Result],
-    failed: Callable[[DecodingT, Exception], None],
+    failed: Failed[DecodingT],
 ) -> list[tuple[DecodingT, Result]]:
     """Each decoding with the result of its call, without those for which it failed."""
     results = []

@@ -53,7 +53,7 @@ def time_suggestions(
         for position in range(begin, min(begin + TIMED_KEYS, len(text))):
             started = perf_counter()
             # The steps of the suggestion before are not replayed: this is the time of a key that
-            # was not foreseen, which is the longest that a key takes.
+            # was not foreseen. One that was takes less.
             decoding = decoding_at(
                 runtime,
                 options,
