@@ -23,18 +23,19 @@ from pathlib import Path
 
 import numpy as np
 
-from model.adaptation import Page, page_text, window_start
+from model.adaptation import Page
 from model.checkpoint import load
-from model.completing import run
-from model.decoding.branches import Branches
-from model.decoding.decoder import Decoder
-from model.decoding.options import CHARACTERS_BEFORE, Options
+from model.completing import decode, decoding_at
+from model.decoding.options import Options
 from model.served import Runtime
 from model.typist import press
 
 WORD = re.compile(r"\w+|[^\w\s]+")
+# Brackets around neither too little nor too much to be a gap.
 BRACKETS = re.compile(r"\(([^()\n]{4,60})\)")
+# By name: whether suggestions know what follows the gap, and how many candidates there are.
 WAYS = {"nothing": (False, 1), "known": (True, 1), "best of 4": (True, 4)}
+# The characters, without indentation, that a line has at least in which there are gaps.
 SHORTEST_LINE = 12
 
 
@@ -66,7 +67,7 @@ class SuffixTally:
         }
 
 
-def together(tallies: Iterable[SuffixTally]) -> SuffixTally:
+def added_up(tallies: Iterable[SuffixTally]) -> SuffixTally:
     """The sum of some tallies."""
     return SuffixTally(*(sum(counts) for counts in zip(*map(astuple, tallies), strict=True)))
 
@@ -94,18 +95,17 @@ class SuffixTypist:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._pool = runtime.pool(1 + max(n for _, n in WAYS.values()))
-        self._slots = [self._pool.acquire() for _ in range(self._pool.capacity)]
+        self._head = self._pool.acquire()
         self._page: Page | None = runtime.adaptation.page() if runtime.adaptation else None
 
     def states(self, text: str) -> list[bytes]:
         """The state after each number of characters."""
-        head = self._slots[-1]
-        self._pool.start(head)
-        states = [self._pool.read(head)]
+        self._pool.start(self._head)
+        states = [self._pool.read(self._head)]
         for character in text:
             spelt = np.array(self._runtime.vocabulary.spell(character), np.int32)
-            self._pool.absorb([head], [spelt])
-            states.append(self._pool.read(head))
+            self._pool.absorb([self._head], [spelt])
+            states.append(self._pool.read(self._head))
         return states
 
     def fill(
@@ -133,23 +133,10 @@ class SuffixTypist:
             position += key.characters
 
     def _suggest(self, before: str, state: bytes, options: Options) -> str:
-        runtime = self._runtime
-        decoder = Decoder(
-            runtime.vocabulary,
-            options,
-            runtime.calibration,
-            before[-CHARACTERS_BEFORE:],
-            len(before),
-        )
-        branches = Branches()
-        branches.slots = self._slots[: decoder.width]
-        self._pool.write(branches.slots[0], state)
-        if self._page is not None:
-            window = before[window_start(len(before)) :]
-            self._page.follow(page_text(window, len(before), options.suffix))
-            branches.begin(self._page.cursor())
-        run(decoder, self._pool, branches, runtime.adaptation)
-        return decoder.completion.text
+        length = len(before)
+        decoding = decoding_at(self._runtime, options, before, length, self._page, state, length)
+        decode(self._pool, self._runtime.adaptation, decoding)
+        return decoding.decoder.completion.text
 
 
 def measure(
@@ -168,7 +155,7 @@ def measure(
             kinds = tallies.setdefault(gap.kind, {name: SuffixTally() for name in WAYS})
             for name, way in WAYS.items():
                 typist.fill(text, gap, states, way, kinds[name])
-    tallies["all"] = {name: together(ways[name] for ways in tallies.values()) for name in WAYS}
+    tallies["all"] = {name: added_up(ways[name] for ways in tallies.values()) for name in WAYS}
     return {
         kind: {name: tally.to_json() for name, tally in ways.items()}
         for kind, ways in tallies.items()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.decoding.expected_saving import best_length
-from training.evaluation.evaluation import Milliseconds
+from training.evaluation.timing import Milliseconds
 
 
 @dataclass(frozen=True)

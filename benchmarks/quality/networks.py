@@ -11,16 +11,20 @@ from benchmarks.quality.rows import Row, Typed, type_spans, typed
 from benchmarks.quality.texts import Span, TextSet
 from model.adaptation import is_primed
 from model.checkpoint import load
+from model.decoding.next_step import predicted
 from model.decoding.options import Options
 from model.served import Runtime
-from training.evaluation.evaluation import time_suggestions
 from training.evaluation.scoring import read, window
-from training.evaluation.suggestions import best, networks, suggest
+from training.evaluation.suggestions import suggest
+from training.evaluation.timing import time_suggestions
 
 # Called with a number of characters that are done.
 Progress = Callable[[int], None]
 
+# The least probabilities of a whole suggestion that are tried beside the served one.
 BOUNDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+# The steps of decoding that are timed at each position: as many as a suggestion has characters at
+# most.
 TIMED_STEPS = 24
 
 
@@ -126,14 +130,13 @@ class _Measured:
                 page.follow(window(text, position + 1))
             reading.append(process_time() - begun)
             pool.write(tail, pool.read(head))
-            cursor = page.cursor() if page is not None else None
+            cursors = [page.cursor()] if page is not None else []
             begun = process_time()
             for _ in range(TIMED_STEPS):
-                (next_step,) = networks(pool, [tail], runtime.adaptation)
-                index, _ = best(runtime.adaptation, cursor, next_step)
-                pool.step([tail], [index])
-                if cursor is not None:
-                    cursor.push(index)
+                (next_step,) = predicted(pool, runtime.adaptation, [tail], cursors, False, [None])
+                pool.step([tail], [next_step.id])
+                for cursor in cursors:
+                    cursor.push(next_step.id)
             stepping.append((process_time() - begun) / TIMED_STEPS)
         state = runtime.state_size + (page.nbytes if page is not None else 0)
         return float(np.median(reading)) * 1e6, float(np.median(stepping)) * 1e6, state

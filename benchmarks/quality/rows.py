@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.quality.texts import Span, TextSet
-from training.evaluation.evaluation import (
-    Milliseconds,
+from training.evaluation.figures import (
     Session,
     Suggested,
     TypistFigures,
     figures,
     type_with,
 )
+from training.evaluation.timing import Milliseconds
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def best_fit(
         asks = [n for n in going if at >= len(own[n])]
         writes = [] if at else [(n, cursor) for n in going]
         moves = [(n, ids[n][at - 1]) for n in going] if at else []
-        next_steps = yield Query(writes, moves, asks, whole=True)
+        next_steps = yield Query(writes, moves, asks, distributions=True)
         for n, next_step in zip(asks, next_steps, strict=True):
             assert next_step.distribution is not None
             scores[n] = _times(scores[n], float(next_step.distribution[ids[n][at]]))

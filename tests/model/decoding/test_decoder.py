@@ -120,7 +120,7 @@ def test_suggestions_are_drawn_as_often_as_the_model_says(runtime: Runtime) -> N
     for seed in range(DRAWS):
         seeded = replace(options, seed=seed)
         decoder = Decoder(vocabulary, seeded, runtime.calibration, "ab", len("ab"))
-        decoder.take([NextStep(0, 0.0, probabilities)])
+        decoder.answer([NextStep(0, 0.0, probabilities)])
         ((_, index),) = decoder.chain
         counts[index] += 1
     # A byte that begins no character is never drawn first.

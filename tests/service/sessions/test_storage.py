@@ -6,14 +6,12 @@ from typing import Any
 import redis
 
 from model.served import Runtime
-from service.batching.continuations import Continuation, Continuations
 from service.sessions.record import as_stored
 from service.sessions.rules import TextEdit, WholeText
 from service.sessions.sealing import Plain
 from service.sessions.storage import HeldSession, SessionStorage, WriteOutcome
 from service.stores import BatchedStore, MemoryStore, Store, session_key
 from tests.redis_server import RedisServer
-from tests.service.clock import ManualClock
 from tests.service.recurrence import request
 from tests.service.running import comparable, reference, running
 from tests.service.stores.test_stores import redis_store
@@ -74,18 +72,6 @@ async def test_what_was_read_without_the_store_is_not_written_to_it(own_redis: R
     # Redis has lost everything, and nothing was written since.
     assert await read(storage) == HeldSession(None, b"", stored=True)
     await store.close()
-
-
-def test_predictions_go_after_their_time() -> None:
-    clock = ManualClock()
-    continuations = Continuations(2, 600, clock)
-    continuations.keep("a", Continuation("00", b"", ()))
-    clock.now = 599
-    continuations.expire()
-    assert continuations.get("a") is not None
-    clock.now = 600
-    continuations.expire()
-    assert continuations.get("a") is None
 
 
 def sent_by(client: redis.Redis) -> int:
