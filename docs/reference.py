@@ -102,8 +102,10 @@ def _parameter(
         names = [*parameter.opts, *parameter.secondary_opts]
         takes = "" if parameter.is_flag else f" {metavar}"
         spelling = ", ".join(f"`{name}{takes}`" for name in names)
-    default = "required" if parameter.required else _value(parameter.default)
-    return spelling, default, parameter.help or ""
+    value = parameter.default
+    # Several values of one option are shown as they are typed.
+    shown = _value(" ".join(map(str, value)) if isinstance(value, tuple) else value)
+    return spelling, "required" if parameter.required else shown, parameter.help or ""
 
 
 def _setting(name: str, field: FieldInfo) -> tuple[str, str, str, str]:

@@ -10,27 +10,31 @@ from typing import Annotated
 import typer
 
 from model.errors import ModelError
+from nextchar.commands.average import average
 from nextchar.commands.calibrate import calibrate
 from nextchar.commands.complete import complete
+from nextchar.commands.corpus import corpus
 from nextchar.commands.evaluate import evaluate
 from nextchar.commands.generate import generate
 from nextchar.commands.gradients import gradients
 from nextchar.commands.lecture import lecture
 from nextchar.commands.next_character import next_character
+from nextchar.commands.prime import prime
 from nextchar.commands.score import score
 from nextchar.commands.serve import serve
+from nextchar.commands.texts import texts
 from nextchar.commands.train import train
 from nextchar.commands.units import units
 from nextchar.errors import UsageError
 from service.errors import StartupError
-from training.corpus import CorpusError
+from training.errors import TrainingError
 
-MISTAKES = (typer.TyperException, UsageError, ModelError, CorpusError, StartupError)
+MISTAKES = (typer.TyperException, UsageError, ModelError, TrainingError, StartupError)
 FAILURE = 1
 MISTAKE = 2
 INTERRUPTED = 130
 
-# In the order in which a newcomer meets them. Each verb imports what is heavy when it runs, so
+# In the order in which a newcomer meets them. A verb imports what is heavy only when it runs, so
 # that help and small jobs start at once.
 VERBS: dict[str, Callable[..., None]] = {
     "train": train,
@@ -44,6 +48,10 @@ VERBS: dict[str, Callable[..., None]] = {
     "lecture": lecture,
     "gradients": gradients,
     "units": units,
+    "corpus": corpus,
+    "texts": texts,
+    "prime": prime,
+    "average": average,
 }
 
 app = typer.Typer(
@@ -88,8 +96,8 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status: 0, 2 for a mistake, 130 for Ctrl-C."""
-    # The runtime's products are small: a second thread gains little, and where another process
-    # wants the cores it makes them many times slower. Read by numpy when a verb first imports it.
+    # The runtime's products are small. A second thread gains little, and makes them many times
+    # slower where another process wants the cores. numpy reads this when it is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     warnings.showwarning = _show_warning
     try:
@@ -102,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nextchar: {message}", file=sys.stderr)
         return MISTAKE
     except OSError as error:
-        # What is known to be a mistake says so above; this is a full disk, or a device that fails.
+        # A full disk, or a device that fails. A mistake such as a wrong folder is caught above.
         print(f"nextchar: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
         return FAILURE
     # Typer turns Ctrl-C into this status, without a word.

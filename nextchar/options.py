@@ -10,6 +10,7 @@ from nextchar.errors import UsageError
 if TYPE_CHECKING:
     from model.decoding.options import Options
 
+# What is read and written.
 CheckpointOption = Annotated[
     Path, typer.Option("--checkpoint", metavar="DIR", help="The checkpoint's folder.")
 ]
@@ -20,10 +21,55 @@ TextsArgument = Annotated[
     list[Path],
     typer.Argument(metavar="TEXT", help="UTF-8 files, or folders that hold them."),
 ]
+OutOption = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Where the checkpoint is written.")
+]
 JsonOption = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - is standard output."),
 ]
+
+# Which files of a folder are taken, and how much of each.
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include", metavar="PATTERN", help="In folders, take files named so; repeatable."
+    ),
+]
+SkipOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--skip", metavar="PATTERN", help="Pass over folders and files named so; repeatable."
+    ),
+]
+MinimumOption = Annotated[
+    int,
+    typer.Option("--minimum", min=1, metavar="N", help="Pass over shorter files (characters)."),
+]
+MaximumOption = Annotated[
+    int,
+    typer.Option("--maximum", min=1, metavar="N", help="Pass over longer files (characters)."),
+]
+MaxCharactersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-characters",
+        min=1,
+        metavar="N",
+        help="Take only the first N characters of each file.",
+    ),
+]
+
+# How something is trained.
+TrainingSeedOption = Annotated[
+    int, typer.Option("--seed", min=0, metavar="N", help="Where chance begins.")
+]
+DataOption = Annotated[
+    str,
+    typer.Option("--data", metavar="WORDS", help="What the text is and its licence, for the card."),
+]
+
+# What is suggested, and how text is drawn.
 MaxCharsOption = Annotated[
     int | None,
     typer.Option("--max-chars", metavar="N", help="The most characters that a suggestion has."),
@@ -58,7 +104,7 @@ BackendOption = Annotated[
 
 
 def completion_options(**given: Any) -> "Options":
-    """The model's options, with its own defaults for what is None.
+    """The model's options, with the model's own default for each that is None.
 
     Raises UsageError for a value that the model refuses.
     """

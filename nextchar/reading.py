@@ -1,4 +1,4 @@
-"""Texts in: standard input, files and folders, read as UTF-8 and otherwise as they are."""
+"""Texts in: standard input, files and folders, read as UTF-8 and otherwise unchanged."""
 
 import sys
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nextchar.errors import UsageError
 from training import corpus
+from training.corpus import Selection
 
 STANDARD_INPUT = "-"
 
@@ -29,16 +30,24 @@ def read_text(path: str) -> str:
     return read_standard_input() if path == STANDARD_INPUT else corpus.read_text(Path(path))
 
 
-def read_documents(paths: Sequence[Path], include: Sequence[str] = ("*",)) -> list[tuple[str, str]]:
-    """Names and texts: each file a document of its own, folders walked in the order of names.
+def selection(
+    include: Sequence[str] | None = None, skip: Sequence[str] | None = None, **lengths: int
+) -> Selection:
+    """The files that --include and --skip choose; all where they are not given."""
+    return Selection(tuple(include or ("*",)), tuple(skip or ()), **lengths)
 
-    A file that is named outright must be UTF-8; in a folder what is not is passed over, with a
-    line on standard error. Empty files are no documents. Raises CorpusError, and UsageError when
-    nothing remains.
+
+def read_documents(
+    paths: Sequence[Path], include: Sequence[str] | None = None
+) -> list[tuple[str, str]]:
+    """Names and texts: each file is a document, and folders are walked in the order of names.
+
+    A file that is named itself must be UTF-8. Files of a folder that are not are passed over, with
+    a line on standard error. Empty files are no documents. Raises CorpusError, and UsageError where
+    nothing is left.
     """
     passed_over: list[str] = []
-    selection = corpus.Selection(include=tuple(include))
-    found = corpus.documents(paths, selection, passed_over)
+    found = corpus.documents(paths, selection(include), passed_over)
     documents = [(str(document.file), document.text) for document in found if document.text]
     for line in passed_over:
         print(f"nextchar: passed over: {line}", file=sys.stderr)

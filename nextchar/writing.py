@@ -1,4 +1,7 @@
-"""Figures out: JSON to a file or to standard output, whole or not at all."""
+"""Output: text and JSON, whole or not at all, and checks of where it is to go.
+
+The checks raise UsageError before minutes of work, not after them.
+"""
 
 import json
 import os
@@ -23,7 +26,7 @@ def write_json(value: object, target: str) -> None:
     """Writes `value` as JSON to the file `target`, or to standard output for "-".
 
     A file is written under a temporary name beside it and renamed, so that a reader never meets
-    half of it. Raises UsageError when it cannot be written.
+    half of it. Raises UsageError where it cannot be written.
     """
     text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
     if target == STANDARD_OUTPUT:
@@ -40,13 +43,29 @@ def write_json(value: object, target: str) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises UsageError before minutes of work, not after them, where a folder is read-only."""
+    """Raises UsageError where a folder is read-only."""
     if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"{folder} cannot be written; copy it to a folder that can")
 
 
+def check_new_folder(out: Path) -> None:
+    """Raises UsageError where `--out` names a file."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out: {out} is a file; name a folder, which may be new")
+
+
+def check_checkpoint_folder(out: Path) -> None:
+    """Raises UsageError where `--out` is a file, or holds files and no checkpoint."""
+    check_new_folder(out)
+    if out.is_dir() and any(out.iterdir()) and not (out / "model.safetensors").is_file():
+        raise UsageError(
+            f"--out: {out} holds other files and no checkpoint; name a new folder, or a checkpoint "
+            "to be replaced"
+        )
+
+
 def check_target(target: str | None) -> None:
-    """Raises UsageError before minutes of work, not after them, when `target` is no place."""
+    """Raises UsageError where no JSON can be written to `target`."""
     if target is None or target == STANDARD_OUTPUT:
         return
     if Path(target).is_dir() or not Path(target).parent.is_dir():

@@ -1,30 +1,28 @@
-"""The corpus: files and folders of UTF-8 text to documents, and their split for validation.
-
-Run as a program it lists the files that a corpus has on one side of the split:
-
-    python -m training.corpus --split validation --include '*.py' FOLDER
-"""
+"""The corpus: files and folders of UTF-8 text to documents, and their split for validation."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
+from training.errors import CorpusError
 
-class CorpusError(Exception):
-    """A text that cannot be read, or a corpus that is too small; one line for a person."""
+# One document in twenty is held out for validation.
+HELD_OUT_ONE_IN = 20
+# With fewer characters there is nothing to learn from.
+LEAST_CHARACTERS = 100
+# Longer files of a folder are seldom what a person wrote.
+MOST_FILE_CHARACTERS = 10_000_000
 
 
 @dataclass(frozen=True)
 class Document:
     """One file: where it lies, its path relative to the folder that was named, and its text.
 
-    What is `late` is read late in each epoch: text of the kind that the network is for.
+    A `late` document is read late in each epoch: it is of the kind that the network is for.
     """
 
     file: Path
@@ -34,22 +32,26 @@ class Document:
 
     @property
     def held_out(self) -> bool:
-        """One document in twenty, chosen by its path alone, so that it stays the same."""
+        """Whether the document is for validation; its path alone decides, in every corpus."""
         digest = hashlib.md5(self.path.encode(), usedforsecurity=False)
-        return int(digest.hexdigest(), 16) % 20 == 0
+        return int(digest.hexdigest(), 16) % HELD_OUT_ONE_IN == 0
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which files of a folder belong to a corpus."""
+    """Which files of a folder belong to a corpus.
+
+    Files whose names match a pattern of `include`, without those that match one of `skip` or lie in
+    a folder that does, of `minimum` to `maximum` characters.
+    """
 
     include: tuple[str, ...] = ("*",)
     skip: tuple[str, ...] = ()
     minimum: int = 1
-    maximum: int = 10_000_000
+    maximum: int = MOST_FILE_CHARACTERS
 
     def admits(self, path: Path) -> bool:
-        """Whether a path relative to its folder is included: a name pattern, no skipped part."""
+        """Whether a path, relative to its folder, is included; hidden files never are."""
         hidden = any(part.startswith(".") for part in path.parts)
         skipped = any(fnmatch(part, pattern) for part in path.parts for pattern in self.skip)
         return not hidden and not skipped and any(fnmatch(path.name, p) for p in self.include)
@@ -57,7 +59,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents to train on, documents held out for validation, and files that were passed over."""
+    """Documents to train on, documents held out for validation, and files that were passed over.
+
+    Of each file that was passed over there is a line that says why.
+    """
 
     train: tuple[Document, ...]
     validation: tuple[Document, ...]
@@ -65,6 +70,7 @@ class Corpus:
 
     @property
     def characters(self) -> int:
+        """The characters to train on."""
         return sum(len(d.text) for d in self.train)
 
 
@@ -100,10 +106,10 @@ def read(
     validation: Sequence[Path] = (),
     late: Sequence[Path] = (),
 ) -> Corpus:
-    """Reads a corpus. A file named outright must be text; in a folder what is not is passed over.
+    """Reads a corpus. A file that is named must be text; a file in a folder may be passed over.
 
-    Where `validation` names no text of its own, one document in twenty is held out; where that
-    leaves nothing, the last tenth of the longest document is. Raises CorpusError.
+    Where `validation` names no text, one document in twenty is held out. Where that leaves nothing
+    to train on or to hold out, the last tenth of the longest document is. Raises CorpusError.
     """
     passed_over: list[str] = []
     found = list(documents(paths, selection, passed_over))
@@ -117,10 +123,11 @@ def read(
         if not held_out or not train:
             train, held_out = _cut_longest(found)
     corpus = Corpus(tuple(train), tuple(held_out), tuple(passed_over))
-    if corpus.characters < 100:
+    if corpus.characters < LEAST_CHARACTERS:
         named = ", ".join(str(p) for p in paths)
         raise CorpusError(
-            f"{named}: {corpus.characters} characters to train on; at least 100 are needed"
+            f"{named}: {corpus.characters} characters to train on; "
+            f"at least {LEAST_CHARACTERS} are needed"
         )
     return corpus
 
@@ -128,9 +135,10 @@ def read(
 def documents(
     paths: Sequence[Path], selection: Selection, passed_over: list[str]
 ) -> Iterator[Document]:
-    """The documents of files and folders; what in a folder is no text goes to `passed_over`.
+    """The documents of files and folders.
 
-    Raises CorpusError for a file that is named outright and cannot be read.
+    Files of a folder that are no text are passed over, with a line in `passed_over` for each. A
+    file that is named itself and cannot be read raises CorpusError.
     """
     for path in paths:
         for file, relative in files(path, selection):
@@ -146,6 +154,7 @@ def documents(
 
 
 def _cut_longest(found: list[Document]) -> tuple[list[Document], list[Document]]:
+    """What is to be trained on and held out, where the last tenth of the longest is held out."""
     if not found:
         return [], []
     longest = max(found, key=lambda d: len(d.text))
@@ -155,29 +164,3 @@ def _cut_longest(found: list[Document]) -> tuple[list[Document], list[Document]]
         [*others, Document(longest.file, longest.path, longest.text[:cut])],
         [Document(longest.file, longest.path, longest.text[cut:])],
     )
-
-
-def _main() -> int:
-    parser = argparse.ArgumentParser(description="List the files of one side of a corpus's split.")
-    parser.add_argument("text", nargs="+", type=Path)
-    parser.add_argument("--split", choices=("train", "validation"), required=True)
-    parser.add_argument("--include", action="append")
-    parser.add_argument("--skip", action="append", default=[])
-    parser.add_argument("--minimum", type=int, default=1)
-    parser.add_argument("--maximum", type=int, default=10_000_000)
-    options = parser.parse_args()
-    selection = Selection(
-        tuple(options.include or "*"), tuple(options.skip), options.minimum, options.maximum
-    )
-    try:
-        corpus = read(options.text, selection)
-    except CorpusError as error:
-        print(error, file=sys.stderr)
-        return 2
-    for document in corpus.train if options.split == "train" else corpus.validation:
-        print(document.file)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_main())

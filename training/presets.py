@@ -1,12 +1,13 @@
-"""Named settings of a training run: the network's shape and how it is optimised."""
+"""Named settings of a training run: the network's shape, and how it is optimised."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-LATE = (0.4, 0.9)
-"""Between these shares of a reading comes what is late."""
+# Late documents are read between these shares of an epoch: when the learning rate has fallen, and
+# before it is too low to learn from them.
+LATE_SHARES = (0.4, 0.9)
 
 
 @dataclass(frozen=True)
@@ -14,18 +15,18 @@ class Preset:
     """One run's settings.
 
     `streams` texts are read side by side, `window` steps at a time (truncated backpropagation:
-    the state goes on, the gradient ends at the window). `restart` is the mean number of characters
-    after which a text is cut and read on from an empty state, so that the network has also learnt
-    how to begin in the middle. `precision` is that of the products: bfloat16, float32 or auto,
-    whichever is faster.
+    the state goes on, the gradient ends at the window). A text is cut about every `restart`
+    characters and read on from an empty state, so that the network also learns to begin in the
+    middle. `precision` is that of the matrix products: bfloat16, float32, or auto for the faster.
 
-    `contexts` of the last characters and words reach the output layer as rows of `context_width`
-    numbers, of which at most `context_rows` are kept in a table of 2^`context_bits`; they learn at
-    `table_rate`, and take part in the last `table_readings` of the text, or in all where that is 0.
+    `contexts` are the hashed contexts that the output layer reads. Each is a row of `context_width`
+    numbers in a table of 2^`context_bits`, of which at most `context_rows` are kept. Rows learn at
+    `table_rate`, in the last `table_readings` epochs only, or in all where that is 0.
 
-    After the warm-up the rate falls to zero as `decay` says, by a cosine or linearly. What is
-    `late` is read between these shares of each reading. With `frozen` the recurrent layers stay as
-    they are, which is for a network that has learnt.
+    The learning rate rises over the share `warm_up` of the budget, and then falls to zero as
+    `decay` says: "cosine" or "linear". Gradients are clipped at the norm `clip`. Late documents are
+    read between the shares `late` of each epoch. With `frozen` the recurrent layers do not learn,
+    which is for a network that has learnt already.
     """
 
     cell: str
@@ -46,11 +47,11 @@ class Preset:
     table_rate: float = 0.1
     table_readings: int = 0
     decay: str = "cosine"
-    late: tuple[float, float] = LATE
+    late: tuple[float, float] = LATE_SHARES
     frozen: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as JSON has them: lists for tuples."""
+        """The settings as JSON has them, with lists for tuples."""
         return {n: list(v) if isinstance(v, tuple) else v for n, v in asdict(self).items()}
 
 
@@ -83,3 +84,10 @@ PRESETS = {
     "elman": Preset("elman", 1, 512, learning_rate=2e-3),
     "tiny": Preset("lstm", 1, 64, streams=8, window=32, precision="float32"),
 }
+
+
+def preset_named(name: str) -> Preset:
+    """The preset of this name; raises ValueError where there is none."""
+    if name not in PRESETS:
+        raise ValueError(f"preset: {name!r} is none of {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -39,7 +39,7 @@ from benchmarks.quality.texts import (
 )
 from model.decoding.options import Options
 from model.errors import ModelError
-from training.corpus import CorpusError
+from training.errors import CorpusError
 
 TEXTS = ROOT / "runs/texts"
 CHECKPOINTS = (
@@ -158,7 +158,7 @@ def _texts(
     if not folders[name].exists():
         _say(
             f"{name}: {folders[name]} is not there, so this set is left out; "
-            f"--{name} DIR names another folder, `python -m training.texts` makes this one"
+            f"--{name} DIR names another folder, `nextchar texts` makes this one"
         )
         return None
     return text_set(name, folder(folders[name]), settings.span, documents)

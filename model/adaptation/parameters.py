@@ -33,7 +33,7 @@ INT16: Final = 2**15 - 1
 INT32: Final = 2**31 - 1
 
 PREFIX: Final = "adaptation."
-HOW: Final = "python -m training.finishing.priming CHECKPOINT TEXT… does it"
+HOW: Final = "nextchar prime CHECKPOINT TEXT… does it"
 
 
 @dataclass(frozen=True)

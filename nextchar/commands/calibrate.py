@@ -1,11 +1,17 @@
 """The verb `calibrate`: makes the confidence of a checkpoint's suggestions the observed one."""
 
-from typing import Annotated
-
 import typer
 
 from nextchar.errors import UsageError
-from nextchar.options import BackendOption, CheckpointArgument, JsonOption, TextsArgument
+from nextchar.extras import training_extra
+from nextchar.options import (
+    BackendOption,
+    CheckpointArgument,
+    IncludeOption,
+    JsonOption,
+    MaxCharactersOption,
+    TextsArgument,
+)
 from nextchar.reading import read_documents
 from nextchar.writing import STANDARD_OUTPUT, check_folder, check_target, write_json
 
@@ -13,14 +19,8 @@ from nextchar.writing import STANDARD_OUTPUT, check_folder, check_target, write_
 def calibrate(
     checkpoint: CheckpointArgument,
     texts: TextsArgument,
-    max_characters: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Take only the first N characters of each file."),
-    ] = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="In folders, take files named so; repeatable."),
-    ] = None,
+    max_characters: MaxCharactersOption = None,
+    include: IncludeOption = None,
     json: JsonOption = None,
     backend: BackendOption = "auto",
 ) -> None:
@@ -35,18 +35,20 @@ def calibrate(
     from model.served import Runtime
     from nextchar.progress import progress_bar
     from training.evaluation.evaluation import PASSES
-    from training.finishing import calibration as fitting
+
+    with training_extra("calibrating needs"):
+        from training.finishing import calibration as fitting
 
     check_target(json)
     check_folder(checkpoint)
     runtime = Runtime(load(checkpoint), backend)
     runtime.calibration = Calibration()
-    documents = [text[:max_characters] for _, text in read_documents(texts, include or ["*"])]
+    documents = [text[:max_characters] for _, text in read_documents(texts, include)]
     with progress_bar("characters", PASSES * sum(map(len, documents))) as advance:
-        shown = fitting.shown(runtime, documents, advance)
+        shown = fitting.type_texts(runtime, documents, advance)
     try:
         found, report = fitting.calibrate(shown)
-        fitting.store(checkpoint, found, report, fitting.together(shown))
+        fitting.store(checkpoint, found, report, fitting.joined(shown))
     except ValueError as error:
         raise UsageError(str(error)) from None
     except OSError as error:

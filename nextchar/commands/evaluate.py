@@ -9,7 +9,9 @@ from nextchar.errors import UsageError
 from nextchar.options import (
     BackendOption,
     CheckpointArgument,
+    IncludeOption,
     JsonOption,
+    MaxCharactersOption,
     MaxCharsOption,
     MinConfidenceOption,
     TextsArgument,
@@ -24,21 +26,14 @@ if TYPE_CHECKING:
     from training.evaluation.evaluation import Evaluation
     from training.evaluation.figures import TypistFigures
 
-
 _TITLES = ("characters", "bits/char", "saved", "shown", "accepted", "cal. error")
 
 
 def evaluate(
     checkpoint: CheckpointArgument,
     texts: TextsArgument,
-    max_characters: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Take only the first N characters of each file."),
-    ] = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="In folders, take files named so; repeatable."),
-    ] = None,
+    max_characters: MaxCharactersOption = None,
+    include: IncludeOption = None,
     max_chars: MaxCharsOption = None,
     min_confidence: MinConfidenceOption = None,
     adapt: Annotated[
@@ -74,9 +69,7 @@ def evaluate(
     if record:
         check_folder(checkpoint)
     runtime = Runtime(load(checkpoint), backend, adapt)
-    documents = [
-        (name, text[:max_characters]) for name, text in read_documents(texts, include or ["*"])
-    ]
+    documents = [(name, text[:max_characters]) for name, text in read_documents(texts, include)]
     characters = sum(len(text) for _, text in documents)
     with progress_bar("characters", PASSES * characters) as advance:
         evaluation = evaluate_texts(runtime, documents, options, advance)

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from nextchar.errors import UsageError
+from nextchar.extras import training_extra
 from nextchar.options import JsonOption
 from nextchar.progress import progress_bar
 from nextchar.reading import read_documents
 from nextchar.writing import STANDARD_OUTPUT, check_target, write_json
 
-MODULE = "argparse.py"
+# The module of the standard library that is learnt from where no text is named.
+DEFAULT_MODULE = "argparse.py"
 
 
 def gradients(
@@ -51,16 +53,11 @@ def gradients(
     if report.suffix != ".md" or report.is_dir():
         raise UsageError(f"--report: {report} is no name for a report; name a file FILE.md")
     name, text = _text(texts or [])
-    try:
+    with training_extra("measuring gradients needs"):
         import torch
 
         from training.gradients import report as reports
         from training.gradients.experiment import Experiment, ExperimentSettings
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"measuring gradients needs {error.name}, which is not installed; "
-            "install nextchar with its extra: pip install 'nextchar[train]'"
-        ) from None
     torch.set_num_threads(threads)
     try:
         fewer = min(steps, ExperimentSettings.clipping_steps)
@@ -81,10 +78,11 @@ def gradients(
 
 
 def _text(paths: list[Path]) -> tuple[str, str]:
+    """What the text is called in the report, and the text."""
     if paths:
         documents = read_documents(paths)
         named = ", ".join(f"`{path}`" for path in paths)
         return named, "".join(text for _, text in documents)
-    module = Path(sysconfig.get_path("stdlib")) / MODULE
+    module = Path(sysconfig.get_path("stdlib")) / DEFAULT_MODULE
     ((_, text),) = read_documents([module])
-    return f"`{MODULE}` of the standard library of Python {python_version()}", text
+    return f"`{DEFAULT_MODULE}` of the standard library of Python {python_version()}", text

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nextchar.errors import UsageError
+from nextchar.extras import training_extra
 from nextchar.options import BackendOption, JsonOption
 from nextchar.reading import read_text
-from nextchar.writing import STANDARD_OUTPUT, check_target, write_json
+from nextchar.writing import STANDARD_OUTPUT, check_new_folder, check_target, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from model.served import Runtime
     from training.lecture.graph import Graph
 
-TEXT = "import "
-REPORTED = 10
-"""While `hello` is learnt, one line in so many steps."""
+DEFAULT_TEXT = "import "
+# While `hello` is learnt, in a hundred steps, a line is shown for every tenth of them.
+STEPS_BETWEEN_LINES = 10
 
 
 class Variant(StrEnum):
@@ -44,7 +45,9 @@ def lecture(
     ] = Variant.ALL,
     text: Annotated[
         str | None,
-        typer.Argument(metavar="[TEXT]", help=f"What is read; {TEXT!r} when nothing is given."),
+        typer.Argument(
+            metavar="[TEXT]", help=f"What is read; {DEFAULT_TEXT!r} when nothing is given."
+        ),
     ] = None,
     checkpoint: Annotated[
         Path | None,
@@ -83,7 +86,7 @@ def lecture(
         raise UsageError("--out: only hello leaves a checkpoint; leave the option out")
     if checkpoint is None:
         raise UsageError(f"{variant} needs a checkpoint: --checkpoint DIR; only hello has its own")
-    body = read_text(file) if file is not None else TEXT if text is None else text
+    body = read_text(file) if file is not None else DEFAULT_TEXT if text is None else text
     if not body and variant is not Variant.ONE_TO_MANY:
         raise UsageError("there is no text to read: at least one character was expected")
 
@@ -156,17 +159,12 @@ def _head(console: "Console", shape: Variant, statement: str, graph: "Graph") ->
 
 
 def _hello(out: Path | None, json: str | None) -> None:
-    if out is not None and out.exists() and not out.is_dir():
-        raise UsageError(f"--out: {out} is a file; name a folder, which may be new")
-    try:
+    if out is not None:
+        check_new_folder(out)
+    with training_extra("hello is trained, and that needs"):
         import torch
 
         from training.lecture import hello
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"hello is trained, and that needs {error.name}, which is not installed; "
-            "install nextchar with its extra: pip install 'nextchar[train]'"
-        ) from None
     from rich.console import Console
     from rich.text import Text
 
@@ -177,7 +175,7 @@ def _hello(out: Path | None, json: str | None) -> None:
     console.print("  step  bits a character  after start, h, e, l, l it says")
 
     def report(step: int, bits: float, said: str) -> None:
-        if step == 1 or step % REPORTED == 0:
+        if step == 1 or step % STEPS_BETWEEN_LINES == 0:
             console.print(f"  {step:4}  {bits:16.3f}  {said}")
 
     # A step of so small a network is over before a second thread has begun.

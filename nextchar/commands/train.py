@@ -1,21 +1,32 @@
 """The verb `train`: a checkpoint from text."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nextchar.errors import UsageError
-from nextchar.options import TextsArgument
-from training.presets import PRESETS
+from nextchar.extras import training_extra
+from nextchar.options import (
+    DataOption,
+    IncludeOption,
+    MaximumOption,
+    MinimumOption,
+    OutOption,
+    SkipOption,
+    TextsArgument,
+    TrainingSeedOption,
+)
+from nextchar.reading import selection
+from nextchar.writing import check_checkpoint_folder
+from training.corpus import MOST_FILE_CHARACTERS, read
+from training.loop.schedule import Budget
+from training.presets import PRESETS, preset_named
 
 
 def train(
     texts: TextsArgument,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where the checkpoint is written.")
-    ],
+    out: OutOption,
     minutes: Annotated[
         float | None,
         typer.Option(
@@ -39,20 +50,10 @@ def train(
     preset: Annotated[
         str, typer.Option(metavar="NAME", help=f"The network's shape: {', '.join(PRESETS)}.")
     ] = "default",
-    include: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="In folders, take files named so; repeatable."),
-    ] = None,
-    skip: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Pass over folders and files named so; repeatable."),
-    ] = None,
-    minimum: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Pass over shorter files (characters).")
-    ] = 1,
-    maximum: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Pass over longer files (characters).")
-    ] = 10_000_000,
+    include: IncludeOption = None,
+    skip: SkipOption = None,
+    minimum: MinimumOption = 1,
+    maximum: MaximumOption = MOST_FILE_CHARACTERS,
     validation: Annotated[
         list[Path] | None,
         typer.Option(
@@ -66,10 +67,8 @@ def train(
             min=1, metavar="N", help="Spell characters that are rarer than this in bytes."
         ),
     ] = 100,
-    data: Annotated[
-        str, typer.Option(metavar="WORDS", help="What the text is and its licence, for the card.")
-    ] = "",
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Where chance begins.")] = 1,
+    data: DataOption = "",
+    seed: TrainingSeedOption = 1,
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processor threads; all by default.")
     ] = None,
@@ -98,74 +97,35 @@ def train(
 
     Example: nextchar train src docs --out checkpoints/mine --minutes 20 --preset small
     """
-    if preset not in PRESETS:
-        raise UsageError(f"--preset: {preset!r} is none of {', '.join(PRESETS)}")
-    if minutes is not None and not minutes > 0:
-        raise UsageError(f"--minutes: {minutes} is not above 0")
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out: {out} is a file; name a folder, which may be new")
-    if out.is_dir() and any(out.iterdir()) and not (out / "model.safetensors").is_file():
-        raise UsageError(
-            f"--out: {out} holds other files and no checkpoint; name a new folder, or a checkpoint "
-            "to be replaced"
-        )
+    from model.checkpoint import load
+    from training.loop.options import RunOptions
 
-    if device not in ("cpu", "cuda"):
-        raise UsageError(f"--device: {device!r} is neither cpu nor cuda")
-    if device == "cuda" and not _finds_gpu():
-        raise UsageError(
-            "--device: torch finds no GPU here: train on the cpu, or install a torch built for CUDA"
-        )
-
+    check_checkpoint_folder(out)
     if again is not None and out.resolve() == again.resolve():
         raise UsageError(f"--out: {out} is what --again begins with; name another folder")
-
-    from model.checkpoint import load
-    from training.corpus import Selection, read
-
     base = None if again is None else load(again)
-    selection = Selection(tuple(include or ["*"]), tuple(skip or []), minimum, maximum)
-    corpus = read(texts, selection, validation or [], late or [])
     try:
-        import torch
-
-        from training.finishing.quantization import QuantizationError
-        from training.loop.run import ResumeError
-        from training.loop.schedule import Budget
-        from training.loop.train import train as run
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"training needs {error.name}, which is not installed; "
-            "install nextchar with its extra: pip install 'nextchar[train]'"
-        ) from None
-    if minutes is None and steps is None and epochs is None:
-        minutes = 10.0
-    try:
-        history = run(
-            corpus,
-            out,
-            PRESETS[preset],
-            Budget(minutes=minutes, steps=steps, epochs=epochs),
-            name=preset,
+        chosen = preset_named(preset)
+        budget = Budget.or_default(minutes, steps, epochs)
+        options = RunOptions(
+            preset_name=preset,
             data=data,
             seed=seed,
             minimum_count=minimum_count,
             threads=threads,
             resume=resume,
-            device=torch.device(device),
+            device=device,
             base=base,
         )
+    except ValueError as error:
+        raise UsageError(f"--{error}") from None
+    files = selection(include, skip, minimum=minimum, maximum=maximum)
+    corpus = read(texts, files, validation or [], late or [])
+    with training_extra("training needs"):
+        from training.loop.train import train as run
+    try:
+        history = run(corpus, out, chosen, budget, options)
     except OSError as error:
         raise UsageError(f"--out: {out} cannot be written: {error.strerror}") from None
-    except (QuantizationError, ResumeError) as error:
-        raise UsageError(str(error)) from None
     if history.interrupted:
         raise typer.Exit(130)
-
-
-def _finds_gpu() -> bool:
-    with suppress(ModuleNotFoundError):
-        import torch
-
-        return torch.cuda.is_available()
-    return True  # That torch is missing is said where it is needed.

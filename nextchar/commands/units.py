@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nextchar.errors import UsageError
-from nextchar.options import CheckpointArgument, JsonOption, TextsArgument
+from nextchar.extras import training_extra
+from nextchar.options import CheckpointArgument, IncludeOption, JsonOption, TextsArgument
 from nextchar.progress import progress_bar
 from nextchar.reading import read_documents
 from nextchar.writing import STANDARD_OUTPUT, check_target, write_json
@@ -26,10 +27,7 @@ UNIT = re.compile(r"(\d+)\.([hc])(\d+)")
 def units(
     checkpoint: CheckpointArgument,
     texts: TextsArgument,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="In folders, take files named so; repeatable."),
-    ] = None,
+    include: IncludeOption = None,
     feature: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,16 +70,11 @@ def units(
     for name in feature or ():
         if name not in FEATURES:
             raise UsageError(f"--feature: {name!r} is none of {', '.join(FEATURES)}")
-    bodies = [body[:max_characters] for _, body in read_documents(texts, include or ["*"])]
-    try:
+    bodies = [body[:max_characters] for _, body in read_documents(texts, include)]
+    with training_extra("reading single units needs"):
         import torch
 
         from training.units import activations
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"reading single units needs {error.name}, which is not installed; "
-            "install nextchar with its extra: pip install 'nextchar[train]'"
-        ) from None
     from rich.console import Console
     from rich.table import Table
 

@@ -14,6 +14,7 @@ from model.decoding.sampling import Sampling, draw
 from model.generating import generate
 from model.served import Runtime
 from training.corpus import Selection, read
+from training.loop.options import RunOptions
 from training.loop.schedule import Budget
 from training.loop.train import train
 from training.presets import PRESETS
@@ -46,8 +47,8 @@ def test_samples_are_printed_as_training_goes_on(tmp_path: Path) -> None:
         tmp_path / "out",
         PRESETS["tiny"],
         Budget(steps=30),
-        threads=1,
-        progress=progress,
+        RunOptions(threads=1),
+        progress,
     )
     # Each measurement is followed by what the network writes by then.
     reports = [n for n, line in enumerate(said.getvalue().splitlines()) if "validation" in line]

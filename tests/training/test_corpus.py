@@ -1,10 +1,9 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from training.corpus import CorpusError, Selection, read
+from training.corpus import Selection, read
+from training.errors import CorpusError
 
 TEXT = "some words of text\n" * 20
 
@@ -79,13 +78,3 @@ def test_too_little_text_and_no_text_are_refused(tmp_path: Path) -> None:
         read([tmp_path / "short.txt"], Selection())
     with pytest.raises(CorpusError, match="no such file or folder"):
         read([tmp_path / "nothing"], Selection())
-
-
-def test_the_split_can_be_listed_by_a_command(folder: Path) -> None:
-    listed = subprocess.run(
-        [sys.executable, "-m", "training.corpus", "--split", "validation", str(folder)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    assert listed == [str(d.file) for d in read([folder], Selection()).validation]

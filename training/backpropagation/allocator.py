@@ -1,21 +1,24 @@
-"""Keeps the memory of freed tensors in the process, which the C library would give back.
+"""Keeps the memory of freed tensors in the process.
 
-glibc returns blocks of over 128 KB to the system at once, and each new tensor of that size then
+glibc gives blocks of over 128 KB back to the system at once. Each new tensor of that size then
 costs page faults.
 """
 
 import ctypes
 import sys
 
+# Options of mallopt, and what they are set to.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
+_MMAP_BYTES = 1 << 30
+_TRIM_BYTES = (1 << 31) - 1
 
 
 def keep_freed_memory() -> None:
-    """Tells glibc's malloc to keep blocks of up to 1 GiB; elsewhere it does nothing."""
+    """Makes glibc's malloc keep blocks of up to 1 GiB; does nothing with another C library."""
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, 1 << 30)
-        mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+        mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _TRIM_BYTES)

@@ -1,4 +1,4 @@
-"""One step of training: the gradients of a window, and the optimisers' move along them."""
+"""One step of training: the gradients of a window, and the optimisers' step along them."""
 
 from __future__ import annotations
 
@@ -12,50 +12,53 @@ from training.backpropagation.unrolled import forward
 from training.loop.run import Run
 from training.loop.streams import IGNORED, Window
 
-WARM = 3
-"""Steps before a graph is captured, in which libraries choose their kernels."""
+# Steps that are taken before a graph is captured. Libraries choose their kernels in them.
+STEPS_BEFORE_CAPTURE = 3
 
 
 class TrainingStep:
-    """Takes one step of a run at a time; what it returns is the loss in bits, and the gradient."""
+    """Takes the steps of a run, one window at a time."""
 
     def __init__(self, run: Run, precision: torch.dtype) -> None:
         self._run = run
         self._precision = precision
 
     def __call__(self, window: Window, rate: float) -> tuple[float, float]:
-        """Bits a character of the window, and the norm of its gradient before clipping."""
+        """Takes one step; returns its loss in bits and its gradient's norm before clipping."""
         bits, norm = self._update(window.ids, window.targets, rate, self._run.table_rate)
         return float(bits), float(norm)
 
     def _update(
         self, ids: Tensor, targets: Tensor, rate: float | Tensor, table_rate: float | Tensor
     ) -> tuple[Tensor, Tensor]:
+        """One step; as __call__, but nothing here waits for the device."""
         run = self._run
-        tables = run.tables_learn
-        logits, state = forward(run.network, ids, run.state, self._precision, tables)
+        learn_tables = run.tables_learn
+        logits, state = forward(run.network, ids, run.state, self._precision, learn_tables)
         loss = functional.cross_entropy(
             logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED
         )
-        run.optimizer.zero_grad(set_to_none=True)
+        run.optimizers.adam.zero_grad(set_to_none=True)
         loss.backward()
-        norm = run.update(rate, table_rate)
+        norm = run.optimizers.update(rate, table_rate if learn_tables else None)
         run.carry(state)
         return loss.detach() / math.log(2), norm
 
 
 class GraphedStep(TrainingStep):
-    """The same on a GPU: captured once as a graph, then replayed, with no launches to wait for.
+    """The same on a GPU, captured once as a CUDA graph and then replayed.
 
-    It returns the figures of the step before, so that nobody waits for the step that runs.
+    A replay is a single launch. It returns the figures of the step before, because reading those of
+    its own step would wait for the GPU to finish it.
     """
 
     def __init__(self, run: Run, precision: torch.dtype) -> None:
         super().__init__(run, precision)
+        # One graph without and one with the tables, which take part in some epochs only.
         self._graphs: dict[bool, torch.cuda.CUDAGraph] = {}
-        self._warm: dict[bool, int] = {}
+        self._steps_taken: dict[bool, int] = {}
         device = run.device
-        shape = (run.preset.window, run.streams)
+        shape = (run.preset.window, run.reading.streams)
         self._ids = torch.zeros(shape, dtype=torch.int64, device=device)
         self._targets = torch.zeros_like(self._ids)
         self._rates = torch.zeros(2, device=device)
@@ -71,6 +74,7 @@ class GraphedStep(TrainingStep):
             self._targets.copy_(window.targets.pin_memory(), non_blocking=True)
             self._replay(self._run.tables_learn)
         else:
+            # The last window of an epoch is shorter than what the graph was captured for.
             self._take(window.ids.to(self._run.device), window.targets.to(self._run.device))
         now = self._figures.clone()
         bits, norm = (now if self._before is None else self._before).tolist()
@@ -78,8 +82,9 @@ class GraphedStep(TrainingStep):
         return bits, norm
 
     def _replay(self, tables: bool) -> None:
-        if self._warm.get(tables, 0) < WARM:
-            self._warm[tables] = self._warm.get(tables, 0) + 1
+        """A step on the ids and targets in the graph's memory; the first ones are not replayed."""
+        if self._steps_taken.get(tables, 0) < STEPS_BEFORE_CAPTURE:
+            self._steps_taken[tables] = self._steps_taken.get(tables, 0) + 1
             side = torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
@@ -93,10 +98,11 @@ class GraphedStep(TrainingStep):
         self._graphs[tables].replay()
 
     def _take(self, ids: Tensor, targets: Tensor) -> None:
+        """A step at the rates in the graph's memory; its figures are left there, too."""
         figures = self._update(ids, targets, self._rate, self._rates[1])
         self._figures.copy_(torch.stack(figures))
 
 
 def step_of(run: Run, precision: torch.dtype) -> TrainingStep:
-    """The step for where a run's network is."""
+    """The step for the device that the run's network is on."""
     return (GraphedStep if run.device.type == "cuda" else TrainingStep)(run, precision)

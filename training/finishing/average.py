@@ -1,20 +1,14 @@
 """Averages two finished networks of one shape, of which the second began with the first.
 
-    python -m training.finishing.average FIRST SECOND TEXT… --validation TEXT --out DIR
-
 Where a network learnt on from another one, the mean of both is better than either (Izmailov et al.,
-"Averaging weights leads to wider optima", 2018). The tables of both held the same texts; together
-they are trusted less than one that has read a text once, so that their shares need not add up to 1.
-TEXT is what they were trained on: by it weights are clipped, and adaptation is primed on beginnings
-of all of it; `python -m training.finishing.priming` does that again with other text.
+"Averaging weights leads to wider optima", 2018). The tables of both hold the same text. Their sum
+would count it twice, so the shares of the tables need not add up to 1.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,51 +21,80 @@ from model import checkpoint
 from model.checkpoint import Checkpoint, Weights
 from model.errors import CheckpointError, ModelError
 from model.network.network import Network
-from training.corpus import CorpusError, Selection, read
+from training.corpus import Corpus
 from training.evaluation.validation import Validation
-from training.finishing.quantization import VALIDATED, QuantizationError, finish
+from training.finishing.quantization import (
+    VALIDATION_CHARACTERS,
+    QuantizationCost,
+    finish_checkpoint,
+)
+from training.finishing.shares import AverageShares
 from training.reporting.card import model_card
 
-SHARE = 0.75
-"""How much of the mean is the second network."""
-TABLES = (0.40, 0.45)
-"""By what the rows of both are multiplied before they are added."""
+# What the summary of a training says about a checkpoint as it is served: the mean has its own.
+SERVED_FIGURES = ("quantization", "adaptation", "calibration", "metrics")
 
 
-def average(
-    first: Checkpoint,
-    second: Checkpoint,
-    share: float = SHARE,
-    tables: tuple[float, float] = TABLES,
-) -> Network:
-    """The mean, of which the second has the `share`, and the rows of the second.
+def average_networks(first: Checkpoint, second: Checkpoint, shares: AverageShares) -> Network:
+    """The mean of the networks, with the rows that the second one keeps.
 
-    A row that the first has not is multiplied with the shares of both tables. Raises ModelError
-    where the networks have not one shape.
+    A row that the first one does not keep counts for both tables. Raises ModelError where the
+    networks differ in shape or vocabulary.
     """
     if replace(first.config, opening="") != replace(second.config, opening=""):
         raise ModelError(f"{second.name} has another shape or vocabulary than {first.name}")
     one, other = Network(first.config), Network(second.config)
     one.load_weights(first.weights)
     other.load_weights(second.weights)
-    levels = [_level(network) for network in (one, other)]
+    levels = [_normalise_columns(network) for network in (one, other)]
+    of_first, of_second = shares.tables
     with torch.no_grad():
         for mean, old in zip(other.parameters(), one.parameters(), strict=True):
-            mean.lerp_(old, 1 - share)
+            mean.lerp_(old, 1 - shares.share)
         if one.contexts is not None and other.contexts is not None:
             kept = np.flatnonzero(np.unpackbits(other.contexts.kept.kept, bitorder="little"))
             slots = torch.from_numpy(one.contexts.kept.slots(kept))
             known = (slots < one.contexts.kept.count).float()[:, None]
             rows = other.contexts.rows[:-1]
-            rows.mul_(levels[1] * (tables[1] + tables[0] * (1 - known)))
-            rows.add_(one.contexts.rows[slots], alpha=levels[0] * tables[0])
+            rows.mul_(levels[1] * (of_second + of_first * (1 - known)))
+            rows.add_(one.contexts.rows[slots], alpha=levels[0] * of_first)
     return other
 
 
-def _level(network: Network) -> float:
-    """Divides the output layer's columns of the contexts by their root mean square, and returns it.
+def average_checkpoints(
+    first: Path, second: Path, corpus: Corpus, out: Path, shares: AverageShares
+) -> QuantizationCost:
+    """Leaves the mean of two checkpoints in `out`, fit to be served; `out` may be one of the two.
 
-    What they are multiplied with and what the rows are is then comparable between networks.
+    `corpus` is what they were trained on. Nothing in `out` is replaced before the mean is finished.
+    Raises ModelError for checkpoints that have no mean, QuantizationError where serving the mean in
+    integers would cost too much, and OSError where `out` cannot be written.
+    """
+    loaded = checkpoint.load(first), checkpoint.load(second)
+    mean = average_networks(*loaded, shares)
+    trained = loaded[1]
+    held_out = Validation(corpus.validation, trained.vocabulary, VALIDATION_CHARACTERS)
+    described = {
+        "average": {"share": shares.share, "tables": list(shares.tables)},
+        "validation_bits_per_character": round(held_out.bits_per_character(mean), 4),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out, prefix=".average-") as folder:
+        made = Path(folder) / out.resolve().name
+        _save(made, trained, mean.weights(), described)
+        cost = finish_checkpoint(made, corpus)
+        curve = second / "loss.png"
+        if curve.is_file():
+            shutil.copy(curve, made)
+        for file in sorted(made.iterdir()):
+            checkpoint.replace(out / file.name, file.read_bytes())
+    return cost
+
+
+def _normalise_columns(network: Network) -> float:
+    """Divides the output layer's columns for the contexts by their root mean square; returns it.
+
+    The rows that they are multiplied with can then be compared between networks.
     """
     with torch.no_grad():
         columns = network.output.weight[:, network.config.hidden :]
@@ -81,76 +104,14 @@ def _level(network: Network) -> float:
     return level
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Averages the checkpoints that are named into a new one; returns an exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.finishing.average", description=__doc__
-    )
-    parser.add_argument("first", type=Path)
-    parser.add_argument("second", type=Path)
-    parser.add_argument("text", nargs="+", type=Path, help="what they were trained on")
-    parser.add_argument("--validation", action="append", type=Path, required=True, metavar="TEXT")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--share", type=_share, default=SHARE, help="of the second, 0 to 1")
-    parser.add_argument(
-        "--tables",
-        type=_share,
-        nargs=2,
-        default=TABLES,
-        metavar=("FIRST", "SECOND"),
-        help="by what the rows of each are multiplied before they are added, 0 to 1",
-    )
-    options = parser.parse_args(arguments)
-    tables: tuple[float, float] = tuple(options.tables)
-    try:
-        corpus = read(options.text, Selection(), options.validation)
-        first, second = checkpoint.load(options.first), checkpoint.load(options.second)
-        mean = average(first, second, options.share, tables)
-        held_out = Validation(corpus.validation, second.vocabulary, VALIDATED)
-        described = {
-            "average": {"share": options.share, "tables": list(tables)},
-            "validation_bits_per_character": round(held_out.bits_per_character(mean), 4),
-        }
-        options.out.mkdir(parents=True, exist_ok=True)
-        # What is there, which may be one of the two, is replaced by nothing unfinished.
-        with TemporaryDirectory(dir=options.out, prefix=".average-") as folder:
-            made = Path(folder) / options.out.resolve().name
-            save(made, second, mean.weights(), described)
-            cost = finish(made, corpus)
-            curve = options.second / "loss.png"
-            if curve.is_file():
-                shutil.copy(curve, made)
-            for file in sorted(made.iterdir()):
-                checkpoint.replace(options.out / file.name, file.read_bytes())
-    except (CorpusError, ModelError, QuantizationError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{options.out}: {cost.served_bits:.4f} bits a character on held-out text, as served")
-    return 0
-
-
-def save(folder: Path, second: Checkpoint, weights: Weights, described: Mapping[str, Any]) -> None:
+def _save(folder: Path, second: Checkpoint, weights: Weights, described: Mapping[str, Any]) -> None:
     """Writes the mean as a network that is trained and not yet finished.
 
     Raises CheckpointError where the second network's training is not described.
     """
     if "settings" not in second.training:
         raise CheckpointError(f"{second.name} does not tell how it was trained")
-    known = ("quantization", "adaptation", "calibration", "metrics")
-    kept = {name: value for name, value in second.training.items() if name not in known}
+    kept = {name: v for name, v in second.training.items() if name not in SERVED_FIGURES}
     summary = {**kept, **described}
-    checkpoint.save(
-        folder, second.config, weights, summary, model_card(folder.name, second.config, summary)
-    )
-
-
-def _share(text: str) -> float:
-    share = float(text)
-    # Not a number compares as false.
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return share
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    card = model_card(folder.name, second.config, summary)
+    checkpoint.save(folder, second.config, weights, summary, card)

@@ -1,14 +1,13 @@
 """Calibration of a checkpoint: how often suggestions of each probability were right.
 
-The simulated typist types held-out texts; each suggestion that it is shown gives the probability
-that the network had for the whole of it, and whether that came. A monotone map from the one to the
-other is fitted (isotonic regression: the pool-adjacent-violators algorithm of Ayer et al., 1955,
-over groups of equal size) and becomes part of the checkpoint.
+The simulated typist types held-out texts. For each suggestion that it is shown, the network had a
+probability that all of it is right, and then it was right or not. A monotone map from the one to
+the other is fitted and becomes part of the checkpoint. The fit is an isotonic regression over
+groups of equal size, by the pool-adjacent-violators algorithm (Ayer et al., 1955).
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,19 +26,21 @@ from training.evaluation.figures import BINS, Session, calibration_error, equal_
 from training.evaluation.scoring import Progress, ignore, read
 from training.evaluation.suggestions import suggest
 from training.reporting.card import model_card
+from training.reporting.plots import write_png
 
-PICTURE = "calibration.png"
-GROUPS = 24
-"""Groups of suggestions that the map is fitted to, at most."""
-SMALLEST_GROUP = 50
+DIAGRAM_FILE = "calibration.png"
+# The map is fitted to at most this many groups of suggestions, of at least this many each: the
+# share of a smaller group that was right says little.
+MOST_GROUPS = 24
+LEAST_GROUP_SUGGESTIONS = 50
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Suggestions that were shown: the network's probability of each, and whether it came.
+class ShownSuggestions:
+    """Suggestions that were shown: the network's probability of each, and whether it was right.
 
     Both have the shape (suggestions,).
     """
@@ -52,8 +53,8 @@ class Shown:
 class CalibrationReport:
     """What a calibration is worth: expected calibration errors, from 0 to 1.
 
-    `error_before` is that of the network's own probabilities, `error_after` that on documents that
-    the map was not fitted to: the mean of both halves, each with the map of the other one.
+    `error_before` is the error of the network's own probabilities. For `error_after` a map is
+    fitted to each half of the documents and judged by the other half; it is the mean of both.
     """
 
     documents: int
@@ -62,11 +63,13 @@ class CalibrationReport:
     error_after: float
 
 
-def shown(runtime: Runtime, texts: Sequence[str], progress: Progress = ignore) -> list[Shown]:
-    """What the typist is shown in each text, whatever its confidence.
+def type_texts(
+    runtime: Runtime, texts: Sequence[str], progress: Progress = ignore
+) -> list[ShownSuggestions]:
+    """What the typist is shown in each text, however unsure.
 
-    `runtime` is not calibrated, so that this is the network's own. Raises ValueError without a
-    text, and for an empty one.
+    The runtime must not be calibrated: its confidence is then the network's own probability. Raises
+    ValueError without a text, and for an empty one.
     """
     if not texts or not all(texts):
         raise ValueError("texts to calibrate on: at least one, and none of them empty")
@@ -79,15 +82,15 @@ def shown(runtime: Runtime, texts: Sequence[str], progress: Progress = ignore) -
     ]
 
 
-def fit(found: Shown) -> Calibration:
-    """The map fitted to some suggestions; the identity where there are too few."""
-    count = min(GROUPS, len(found.raw) // SMALLEST_GROUP)
+def fit_map(found: ShownSuggestions) -> Calibration:
+    """The map fitted to some suggestions; the identity where they are too few."""
+    count = min(MOST_GROUPS, len(found.raw) // LEAST_GROUP_SUGGESTIONS)
     if count < 2:
         return Calibration()
     pools: list[tuple[float, float, int]] = []
     for group in equal_bins(found.raw, count):
         pools.append((found.raw[group].mean(), found.right[group].mean(), len(group)))
-        # Neighbours that fall become one, and so does what float32 cannot tell apart.
+        # Neighbours that fall are pooled, and so are those that float32 cannot tell apart.
         while len(pools) > 1 and not _rise(pools[-2], pools[-1]):
             (x, y, n), (u, v, m) = pools.pop(), pools.pop()
             pools.append(((x * n + u * m) / (n + m), (y * n + v * m) / (n + m), n + m))
@@ -97,22 +100,22 @@ def fit(found: Shown) -> Calibration:
     return Calibration(tuple(raw), tuple(right))
 
 
-def calibrate(documents: Sequence[Shown]) -> tuple[Calibration, CalibrationReport]:
-    """The map fitted to what was shown in all documents, and what maps of half of them are worth.
+def calibrate(documents: Sequence[ShownSuggestions]) -> tuple[Calibration, CalibrationReport]:
+    """The map fitted to what was shown in all documents, and a report of what it is worth.
 
     Raises ValueError where nothing was shown.
     """
-    everything = together(documents)
+    everything = joined(documents)
     count = len(everything.raw)
     if not count:
         raise ValueError("nothing was suggested in these texts, so there is nothing to go by")
-    halves = together(documents[::2]), together(documents[1::2])
+    halves = joined(documents[::2]), joined(documents[1::2])
     after = sum(
-        len(judged.raw) * calibration_error(applied(fit(fitted), judged.raw), judged.right)
+        len(judged.raw) * calibration_error(calibrated(fit_map(fitted), judged.raw), judged.right)
         for fitted, judged in (halves, halves[::-1])
         if len(judged.raw)
     )
-    return fit(everything), CalibrationReport(
+    return fit_map(everything), CalibrationReport(
         documents=len(documents),
         suggestions=count,
         error_before=calibration_error(everything.raw, everything.right),
@@ -120,34 +123,37 @@ def calibrate(documents: Sequence[Shown]) -> tuple[Calibration, CalibrationRepor
     )
 
 
-def applied(calibration: Calibration, raw: Floats) -> Floats:
+def calibrated(calibration: Calibration, raw: Floats) -> Floats:
     """The calibrated probabilities."""
     return np.array([calibration(float(probability)) for probability in raw])
 
 
 def store(
-    folder: Path, calibration: Calibration, report: CalibrationReport, everything: Shown
+    folder: Path, calibration: Calibration, report: CalibrationReport, everything: ShownSuggestions
 ) -> None:
-    """Writes the map into a checkpoint, its diagram and, where there is a card, what it says.
+    """Writes the map into a checkpoint, and the diagram and the report beside it.
 
-    Raises OSError where the folder cannot be written.
+    The report goes into the card, too, where there is one. Raises OSError where the folder cannot
+    be written.
     """
     loaded = checkpoint.load(folder)
     summary = {**loaded.training, "calibration": asdict(report)}
     card = model_card(loaded.name, loaded.config, summary) if "settings" in summary else None
     weights = {**loaded.weights, **calibration.arrays()}
-    plot(everything, calibration, report, folder / PICTURE)
+    plot(everything, calibration, report, folder / DIAGRAM_FILE)
     checkpoint.save(folder, loaded.config, weights, summary, card)
 
 
-def plot(found: Shown, calibration: Calibration, report: CalibrationReport, file: Path) -> None:
+def plot(
+    found: ShownSuggestions, calibration: Calibration, report: CalibrationReport, file: Path
+) -> None:
     """The reliability diagram: the share that was right by the probability, before and after."""
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot()
     axes.plot((0, 1), (0, 1), color="grey", lw=1, label="as it should be")
     curves: dict[str, tuple[Floats, float]] = {
         "network": (found.raw, report.error_before),
-        "calibrated": (applied(calibration, found.raw), report.error_after),
+        "calibrated": (calibrated(calibration, found.raw), report.error_after),
     }
     for name, (given, error) in curves.items():
         bins = equal_bins(given, 2 * BINS)
@@ -158,9 +164,7 @@ def plot(found: Shown, calibration: Calibration, report: CalibrationReport, file
     axes.set_title(f"{report.suggestions:,} suggestions in {report.documents:,} documents")
     axes.grid(alpha=0.3)
     axes.legend()
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=110, metadata={"Software": None})
-    checkpoint.replace(file, content.getvalue())
+    write_png(figure, file)
 
 
 def to_json(
@@ -171,15 +175,15 @@ def to_json(
     return {"fingerprint": fingerprint, **asdict(report), "knots": knots}
 
 
-def _shown(session: Session) -> Shown:
-    return Shown(np.array(session.confidences, float), np.array(session.right, bool))
+def _shown(session: Session) -> ShownSuggestions:
+    return ShownSuggestions(np.array(session.confidences, float), np.array(session.right, bool))
 
 
-def together(documents: Sequence[Shown]) -> Shown:
-    """What was shown in all of some documents."""
-    nothing = Shown(np.zeros(0), np.zeros(0, bool))
+def joined(documents: Sequence[ShownSuggestions]) -> ShownSuggestions:
+    """What was shown in several documents, as one."""
+    nothing = ShownSuggestions(np.zeros(0), np.zeros(0, bool))
     parts = [nothing, *documents]
-    return Shown(
+    return ShownSuggestions(
         np.concatenate([part.raw for part in parts]), np.concatenate([part.right for part in parts])
     )
 

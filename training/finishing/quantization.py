@@ -1,4 +1,4 @@
-"""From a float checkpoint to the one that is served: clipped, its cost measured, or refused."""
+"""From the float checkpoint to the one that is served: clipped, primed, and its cost measured."""
 
 from __future__ import annotations
 
@@ -12,27 +12,25 @@ from model.network.network import Network
 from model.runtime import Ids
 from model.served import Runtime
 from training.corpus import Corpus
+from training.errors import QuantizationError
 from training.evaluation.scoring import mean_bits, read
 from training.evaluation.validation import Validation
 from training.finishing.clipping import clipped
-from training.finishing.priming import choose, prime
+from training.finishing.priming import choose_beginnings, prime
 from training.reporting.card import model_card
 
-LARGEST_COST = 0.01
-"""Bits a character that serving in integers may cost. With a small network and few rows, each of
-which is read often, packing these takes up to 0.006 of it."""
-PASSAGES, PASSAGE = 32, 500
-"""How many passages of training text decide where weights are clipped, and their characters."""
-VALIDATED = 100_000
-"""Characters of held-out text on which the cost is measured, at the most."""
-
-
-class QuantizationError(Exception):
-    """A network that loses too much when it is served in integers; one line for a person."""
+# Bits a character that serving in integers may cost. Packing takes up to 0.006 of them where a
+# small network has few rows of contexts, each of which is read often.
+LARGEST_COST_BITS = 0.01
+# Weights are clipped by the activations on passages of training text: this many, this long.
+CLIPPING_PASSAGES = 32
+CLIPPING_PASSAGE_CHARACTERS = 500
+# Characters of held-out text on which bits are measured, at most: a run measures up to 20 times.
+VALIDATION_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
-class Cost:
+class QuantizationCost:
     """Bits a character on held-out text: of the float network, and as served.
 
     `packed_bits` are those of the float network with the contexts' rows packed.
@@ -43,53 +41,48 @@ class Cost:
     served_bits: float
 
     @property
-    def packing(self) -> float:
-        """What packing the contexts' rows costs."""
-        return self.packed_bits - self.float_bits
-
-    @property
     def bits(self) -> float:
-        """What serving in integers costs in all."""
+        """What serving in integers costs."""
         return self.served_bits - self.float_bits
 
 
-def quantize(
+def clip_and_measure(
     trained: Checkpoint, texts: Sequence[str], validation: Validation
-) -> tuple[Weights, Cost]:
-    """Weights clipped on training text, and what serving them costs on held-out text.
+) -> tuple[Weights, QuantizationCost]:
+    """Clips the weights by training text, and measures what serving them costs on held-out text.
 
-    Raises QuantizationError where it costs more than `LARGEST_COST`.
+    Raises QuantizationError where that is more than `LARGEST_COST_BITS`.
     """
     network = Network(trained.config)
     network.load_weights(trained.weights)
-    weights = clipped(trained, _passages(trained, texts))
+    weights = clipped(trained, _clipping_passages(trained, texts))
     served = Runtime(replace(trained, weights=weights), adapt=False)
-    bits = mean_bits(read(served, validation.texts))
-    packed = validation.bits_per_character(network)
-    # The rows have been packed since the checkpoint was written; before, this was measured.
+    served_bits = mean_bits(read(served, validation.texts))
+    packed_bits = validation.bits_per_character(network)
+    # A checkpoint's rows are packed. Training measured the network before they were.
     known = trained.training.get("validation_bits_per_character") if network.contexts else None
-    cost = Cost(packed if known is None else known, packed, bits)
-    if not cost.bits <= LARGEST_COST:
+    cost = QuantizationCost(packed_bits if known is None else known, packed_bits, served_bits)
+    # Not a number is refused, too.
+    if not cost.bits <= LARGEST_COST_BITS:
         raise QuantizationError(
             f"{trained.name}: served in integers it would cost {cost.bits:.4f} bits a character "
             f"({cost.served_bits:.4f}, in floating point {cost.float_bits:.4f}), more than "
-            f"{LARGEST_COST}: train it anew with more weight decay or a lower learning rate; the "
-            "folder keeps the network as it was trained"
+            f"{LARGEST_COST_BITS}: train it anew with more weight decay or a lower learning rate; "
+            "the folder keeps the network as it was trained"
         )
     return weights, cost
 
 
-def finish(folder: Path, corpus: Corpus) -> Cost:
+def finish_checkpoint(folder: Path, corpus: Corpus) -> QuantizationCost:
     """Makes the float checkpoint in a folder the one that is served, and records the cost in it.
 
-    What adapts it to the text at hand is trained here, too.
-
-    Raises QuantizationError, and leaves the folder as it was, where serving costs too much.
+    Its weights are clipped, and its adaptation is primed on the training text. Raises
+    QuantizationError, and leaves the folder as it was, where serving costs too much.
     """
     trained = checkpoint.load(folder)
-    validation = Validation(corpus.validation, trained.vocabulary, VALIDATED)
-    weights, cost = quantize(trained, [d.text for d in corpus.train], validation)
-    primed = prime(replace(trained, weights=weights), choose(corpus.train))
+    validation = Validation(corpus.validation, trained.vocabulary, VALIDATION_CHARACTERS)
+    weights, cost = clip_and_measure(trained, [d.text for d in corpus.train], validation)
+    primed = prime(replace(trained, weights=weights), choose_beginnings(corpus.train))
     weights = primed.added_to(weights)
     adapted = read(Runtime(replace(trained, weights=weights)), validation.texts)
     summary = {**trained.training, "quantization": asdict(cost) | {"cost": cost.bits}}
@@ -101,7 +94,7 @@ def finish(folder: Path, corpus: Corpus) -> Cost:
     return cost
 
 
-def _passages(trained: Checkpoint, texts: Sequence[str]) -> list[Ids]:
-    """Beginnings of documents spread over all of them, as ids."""
-    every = max(1, len(texts) // PASSAGES)
-    return [trained.vocabulary.encode(text[:PASSAGE]) for text in texts[::every][:PASSAGES]]
+def _clipping_passages(trained: Checkpoint, texts: Sequence[str]) -> list[Ids]:
+    """Beginnings of documents as ids, spread over all documents."""
+    chosen = texts[:: max(1, len(texts) // CLIPPING_PASSAGES)][:CLIPPING_PASSAGES]
+    return [trained.vocabulary.encode(text[:CLIPPING_PASSAGE_CHARACTERS]) for text in chosen]

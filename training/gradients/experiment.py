@@ -24,7 +24,7 @@ from training.backpropagation.unrolled import forward
 from training.corpus import Document
 from training.evaluation.validation import Validation
 from training.gradients.measure import Flow, measure, set_spectral_radius
-from training.loop.streams import IGNORED, Window, windows
+from training.loop.streams import IGNORED, EncodedDocuments, StreamLayout, Window, windows
 
 HELD_OUT = 0.1
 """The last part of the text, on which gradients are measured and nothing is learnt."""
@@ -233,13 +233,9 @@ class Experiment:
     def _windows(self) -> Iterator[Window]:
         """Epoch after epoch, the same for every network."""
         random = np.random.default_rng(self.settings.seed)
-        settings = self.settings
+        settings, documents = self.settings, EncodedDocuments([self.learnt])
+        layout = StreamLayout(
+            self.vocabulary.start, settings.streams, settings.window, restart=documents.total
+        )
         while True:
-            yield from windows(
-                [self.learnt],
-                self.vocabulary.start,
-                settings.streams,
-                settings.window,
-                len(self.learnt),
-                random,
-            )
+            yield from windows(documents, layout, random)

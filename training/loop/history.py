@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
+
+# The weight of a step in the exponential means of loss and gradient norm: they follow about the
+# last 50 steps.
+MEAN_WEIGHT = 0.02
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One look at the held-out documents; bits are bits a character."""
+    """One measurement on the held-out documents.
+
+    Bits are bits a character; `train_bits` and `gradient_norm` are means over recent steps.
+    """
 
     step: int
     characters: int
@@ -20,27 +28,31 @@ class Measurement:
 
 @dataclass
 class History:
-    """The measurements of a run in order, and exponential means of what happens between them."""
+    """The measurements of a run in order, and exponential means over its recent steps.
+
+    `stopped_early` and `interrupted` tell how this attempt at the run ended. They are not saved
+    with it.
+    """
 
     measurements: list[Measurement] = field(default_factory=list)
-    epochs: int = 0
-    recent_bits: float = float("nan")
-    recent_norm: float = float("nan")
+    recent_bits: float = math.nan
+    recent_norm: float = math.nan
     stopped_early: bool = False
     interrupted: bool = False
 
     def observe(self, bits: float, norm: float) -> None:
-        """Takes one step's loss in bits and gradient norm before clipping into the means."""
-        if self.recent_bits != self.recent_bits:
+        """Takes one step's loss in bits, and its gradient norm before clipping, into the means."""
+        if math.isnan(self.recent_bits):
             self.recent_bits, self.recent_norm = bits, norm
-        self.recent_bits += 0.02 * (bits - self.recent_bits)
-        self.recent_norm += 0.02 * (norm - self.recent_norm)
+        self.recent_bits += MEAN_WEIGHT * (bits - self.recent_bits)
+        self.recent_norm += MEAN_WEIGHT * (norm - self.recent_norm)
 
     def add(self, measurement: Measurement) -> None:
         self.measurements.append(measurement)
 
     @property
     def best(self) -> Measurement:
+        """The measurement with the fewest bits on the held-out documents, the first of equals."""
         return min(self.measurements, key=lambda m: m.validation_bits)
 
     @property
@@ -50,13 +62,13 @@ class History:
 
     @property
     def since_best(self) -> int:
+        """How many measurements have followed the best one."""
         return len(self.measurements) - 1 - self.measurements.index(self.best)
 
     def summary(self) -> dict[str, Any]:
         """The figures that a checkpoint keeps of its training."""
         best = self.best
         return {
-            "epochs": self.epochs,
             "steps": best.step,
             "characters_read": best.characters,
             "minutes": round(best.seconds / 60, 1),

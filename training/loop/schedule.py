@@ -1,4 +1,4 @@
-"""The budget of a run, in minutes or in steps, and the learning rate along it."""
+"""The budget of a run in minutes, steps or epochs, and the learning rate along it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+# The budget of a person who names none: long enough for a first useful network.
+DEFAULT_MINUTES = 10.0
+# The share of its peak at which the learning rate begins; a first step of 0 would be lost.
+FIRST_RATE_SHARE = 0.01
+
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a run may take: minutes, steps, readings of the text, whichever ends first."""
+    """How long a run may take: minutes, steps or epochs, whichever ends first.
+
+    Raises ValueError where none is given, and for one that is not above 0.
+    """
 
     minutes: float | None = None
     steps: int | None = None
@@ -24,11 +32,19 @@ class Budget:
             if amount is not None and not amount > 0:
                 raise ValueError(f"{name}: {amount} is not above 0")
 
+    @classmethod
+    def or_default(
+        cls, minutes: float | None = None, steps: int | None = None, epochs: int | None = None
+    ) -> Budget:
+        """The budget of these amounts; `DEFAULT_MINUTES` where none is given."""
+        unlimited = minutes is None and steps is None and epochs is None
+        return cls(DEFAULT_MINUTES if unlimited else minutes, steps, epochs)
+
 
 class Clock:
     """How much of a budget is spent, as a share from 0 to 1.
 
-    `already` seconds are from before; an epoch has about `epoch` steps.
+    `already` are the seconds that the run took before it was resumed.
     """
 
     def __init__(
@@ -37,34 +53,37 @@ class Clock:
         now: Callable[[], float] = time.monotonic,
         *,
         already: float = 0.0,
-        epoch: float = math.inf,
+        steps_per_epoch: float = math.inf,
     ) -> None:
         self._budget = budget
         self._now = now
         self._begin = now() - already
-        self._epoch = epoch
+        self._steps_per_epoch = steps_per_epoch
 
     @property
     def seconds(self) -> float:
+        """How long the run has taken, including the time before it was resumed."""
         return self._now() - self._begin
 
     def spent(self, step: int) -> float:
+        """The share that is spent when `step` steps have been taken."""
         shares = [0.0]
         if self._budget.minutes is not None:
             shares.append(self.seconds / (60 * self._budget.minutes))
         if self._budget.steps is not None:
             shares.append(step / self._budget.steps)
         if self._budget.epochs is not None:
-            shares.append(step / (self._budget.epochs * self._epoch))
+            shares.append(step / (self._budget.epochs * self._steps_per_epoch))
         return min(1.0, max(shares))
 
 
 def learning_rate(spent: float, peak: float, warm_up: float, decay: str = "cosine") -> float:
-    """Linear warm-up over the first share `warm_up` of the budget, then down to zero.
+    """The rate when a share of the budget is spent: it rises linearly to `peak`, then falls to 0.
 
-    It falls by half a cosine or, where `decay` is "linear", in a straight line.
+    It rises over the share `warm_up`, and falls as half a cosine or, where `decay` is "linear", in
+    a straight line.
     """
     if spent < warm_up:
-        return peak * max(spent / warm_up, 0.01)
+        return peak * max(spent / warm_up, FIRST_RATE_SHARE)
     fallen = (spent - warm_up) / (1 - warm_up)
     return peak * (1 - fallen if decay == "linear" else 0.5 * (1 + math.cos(math.pi * fallen)))

@@ -1,4 +1,4 @@
-"""Batches: documents cut into texts, laid end to end, and read as parallel streams."""
+"""Batches: documents cut into texts, dealt to parallel streams, and read a window at a time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,41 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.presets import LATE
+from training.presets import LATE_SHARES
 
-# What cross entropy is told of a step whose next character belongs to another text.
+# The target at a step whose next character belongs to another text; cross entropy leaves it out.
 IGNORED = -100
+
+
+@dataclass(frozen=True)
+class EncodedDocuments:
+    """Documents as ids, and for each whether it is read late in every epoch (None: none is)."""
+
+    ids: Sequence[NDArray[np.int32]]
+    late: NDArray[np.bool_] | None = None
+
+    @property
+    def total(self) -> int:
+        """The ids of all documents together."""
+        return sum(len(document) for document in self.ids)
+
+
+@dataclass(frozen=True)
+class StreamLayout:
+    """How documents are laid out for one epoch.
+
+    `streams` texts are read side by side, `window` ids at a time. Documents are cut at random, on
+    average every `restart` ids, and the id `start` stands before each piece. Where `line_end` is
+    given, cuts fall behind that id: a text that a user wants completed begins with a line, too.
+    Late documents are read between the shares `late_shares` of the epoch.
+    """
+
+    start: int
+    streams: int
+    window: int
+    restart: int
+    line_end: int | None = None
+    late_shares: tuple[float, float] = LATE_SHARES
 
 
 @dataclass(frozen=True)
@@ -27,37 +58,26 @@ class Window:
 
 
 def windows(
-    documents: Sequence[NDArray[np.int32]],
-    start: int,
-    streams: int,
-    window: int,
-    restart: int,
-    rng: np.random.Generator,
-    late: NDArray[np.bool_] | None = None,
-    line_end: int | None = None,
-    between: tuple[float, float] = LATE,
+    documents: EncodedDocuments, layout: StreamLayout, rng: np.random.Generator
 ) -> Iterator[Window]:
-    """One epoch: every document once, in a new order, cut at new places.
+    """One epoch: every document once, in a random order, cut at random places.
 
-    Where `line_end` is named cuts are behind it, for so a text begins that is given to complete.
-
-    The start symbol stands before each document and each cut. A last part that does not fill
-    all streams is read in the next epoch's order, hence seldom the same. Documents that are
-    `late` are read `between` these shares of the text.
+    The end of the text is left out where it does not fill all streams. The order differs between
+    epochs, so that it is seldom the same text.
     """
-    moments = rng.random(len(documents))
-    if late is not None:
-        moments[late] = between[0] + moments[late] * (between[1] - between[0])
-    ordered = [documents[index] for index in np.argsort(moments)]
-    pieces = _cut(ordered, start, restart, rng, line_end)
-    text = np.concatenate(_deal(pieces, streams))
-    length = (len(text) - 1) // streams
-    rows = text[: length * streams].reshape(streams, length)
-    following = text[1 : length * streams + 1].reshape(streams, length)
-    for begin in range(0, length, window):
-        ids = np.ascontiguousarray(rows[:, begin : begin + window].T)
-        targets = np.ascontiguousarray(following[:, begin : begin + window].T)
-        targets = np.where(targets == start, IGNORED, targets)
+    moments = rng.random(len(documents.ids))
+    if documents.late is not None:
+        begin, end = layout.late_shares
+        moments[documents.late] = begin + moments[documents.late] * (end - begin)
+    ordered = [documents.ids[index] for index in np.argsort(moments)]
+    text = np.concatenate(_deal(_cut(ordered, layout, rng), layout.streams))
+    length = (len(text) - 1) // layout.streams
+    rows = text[: length * layout.streams].reshape(layout.streams, length)
+    following = text[1 : length * layout.streams + 1].reshape(layout.streams, length)
+    for first in range(0, length, layout.window):
+        ids = np.ascontiguousarray(rows[:, first : first + layout.window].T)
+        targets = np.ascontiguousarray(following[:, first : first + layout.window].T)
+        targets = np.where(targets == layout.start, IGNORED, targets)
         yield Window(
             torch.from_numpy(ids).long(),
             torch.from_numpy(targets).long(),
@@ -66,27 +86,25 @@ def windows(
 
 
 def _cut(
-    documents: Sequence[NDArray[np.int32]],
-    start: int,
-    restart: int,
-    rng: np.random.Generator,
-    line_end: int | None,
+    documents: Sequence[NDArray[np.int32]], layout: StreamLayout, rng: np.random.Generator
 ) -> list[NDArray[np.int32]]:
     """The documents in pieces, each with the start symbol before it."""
     pieces: list[NDArray[np.int32]] = []
     for document in documents:
-        cuts = np.flatnonzero(rng.random(len(document)) < 1 / restart)
-        if line_end is not None:
-            lines = np.append(np.flatnonzero(document == line_end) + 1, len(document))
+        cuts = np.flatnonzero(rng.random(len(document)) < 1 / layout.restart)
+        if layout.line_end is not None:
+            lines = np.append(np.flatnonzero(document == layout.line_end) + 1, len(document))
             cuts = np.unique(lines[np.searchsorted(lines, cuts)])
-        pieces += [np.insert(piece, 0, start) for piece in np.split(document, cuts) if len(piece)]
+        parts = [part for part in np.split(document, cuts) if len(part)]
+        pieces += [np.insert(part, 0, layout.start) for part in parts]
     return pieces
 
 
 def _deal(pieces: Sequence[NDArray[np.int32]], streams: int) -> list[NDArray[np.int32]]:
-    """The pieces stream after stream; each goes to the stream that has least so far.
+    """The pieces, stream after stream.
 
-    So what comes early among the pieces is read early, in whichever stream.
+    Each piece goes to the stream that is shortest so far. The first pieces are therefore read
+    first, whichever stream they are in.
     """
     dealt: list[list[NDArray[np.int32]]] = [[] for _ in range(streams)]
     lengths = [(0, stream) for stream in range(streams)]

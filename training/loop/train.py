@@ -10,35 +10,38 @@ import numpy as np
 import torch
 
 from model import checkpoint
-from model.checkpoint import Checkpoint
 from model.network.config import NetworkConfig
 from model.vocabulary import Vocabulary
 from training.backpropagation.allocator import keep_freed_memory
 from training.backpropagation.precision import choose_precision
 from training.backpropagation.steps import step_of
 from training.corpus import Corpus
+from training.errors import ResumeError
 from training.evaluation.validation import Validation
-from training.finishing.quantization import finish
+from training.finishing.quantization import VALIDATION_CHARACTERS, finish_checkpoint
+from training.loop import saved_run
 from training.loop.history import History, Measurement
-from training.loop.run import CPU, ResumeError, Run, check_place
+from training.loop.options import RunOptions
+from training.loop.run import Run
 from training.loop.schedule import Budget, Clock, learning_rate
+from training.loop.streams import EncodedDocuments
 from training.presets import Preset
 from training.reporting.card import model_card
 from training.reporting.plots import plot_loss
 from training.reporting.progress import Progress
 from training.reporting.samples import sample
 
-VALIDATIONS = 20
-"""How many times a run is measured on the held-out documents, at the most."""
-MEASURING = 0.1
-"""The share of the time that measuring may take: a short run is measured less often."""
-PATIENCE = 10
-"""After so many measurements without a better one, training stops; not with tables, which forget
-what they hold where a reading of the text begins."""
-PLANNED = 0.02
-"""The share of the budget after which it shows how often the text can be read."""
-SAVING = 15 * 60
-"""After so many seconds a run that can go on later is saved."""
+# A run is measured on the held-out documents at most this many times.
+MOST_MEASUREMENTS = 20
+# Measuring takes at most this share of the time, so that a short run is measured less often.
+MEASURING_SHARE = 0.1
+# Training stops after this many measurements in a row that are no better than the best. With tables
+# it goes on: they are emptied where an epoch begins, and measurements are worse until they fill.
+PATIENCE_MEASUREMENTS = 10
+# After this share of the budget the speed is known well enough to plan how often the text is read.
+PLANNING_SHARE = 0.02
+# A quarter of an hour is what a run that is cut off loses at most.
+SECONDS_BETWEEN_SAVES = 15 * 60
 
 
 def train(
@@ -46,48 +49,118 @@ def train(
     out: Path,
     preset: Preset,
     budget: Budget,
-    *,
-    name: str = "default",
-    data: str = "",
-    seed: int = 1,
-    minimum_count: int = 100,
-    threads: int | None = None,
-    resume: Path | None = None,
-    device: torch.device = CPU,
-    base: Checkpoint | None = None,
+    options: RunOptions | None = None,
     progress: Progress | None = None,
 ) -> History:
-    """Trains a network on a corpus and leaves the best by validation in `out`.
+    """Trains a network on a corpus and leaves the best by validation in `out`, fit to be served.
 
-    A checkpoint is written at every measurement that is better than all before, so that a run
-    that is cut off leaves the best so far. Ctrl-C ends the run early in the same way.
-    With a `base` its network and vocabulary are the beginning; the tables are learnt anew, and its
-    `opening` is not taken over. What is left is fit to be served in integers. Where `resume` is a
-    file, the run goes on from it; it is written every quarter of an hour and at the end. Raises
-    QuantizationError where integers would cost too much, ResumeError for a file of another run or
-    one that cannot be written, a base of another shape, or none for a preset that needs one, and
-    OSError where `out` cannot be written.
+    A checkpoint is written at every measurement that is better than all before, so that a run that
+    is cut off leaves the best so far. Ctrl-C ends the run early in the same way.
+
+    Raises ResumeError for a base that does not fit the preset, and for a file of a saved run that
+    does not fit or cannot be written; QuantizationError where serving in integers would cost too
+    much; OSError where `out` cannot be written.
     """
-    if base is not None and not _has_shape(base.config, preset):
-        raise ResumeError(
-            f"{base.name} has another shape than preset {name}: begin with one that has it, or "
-            "choose the preset that it was trained with"
-        )
-    if base is None and preset.frozen:
-        raise ResumeError(
-            f"preset {name} leaves the recurrent layers as they are: name a network that has "
-            "learnt with --again"
-        )
+    options = options or RunOptions()
+    _check_base(preset, options)
     out.mkdir(parents=True, exist_ok=True)
-    if resume is not None:
-        check_place(resume)
+    if options.resume is not None:
+        saved_run.check_place(options.resume)
     keep_freed_memory()
-    if threads is not None:
-        torch.set_num_threads(threads)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
     progress = progress or Progress()
 
+    run = _new_run(corpus, preset, options)
+    if options.resume is not None and options.resume.exists():
+        saved_run.load(run, options.resume)
+    network, reading, history = run.network, run.reading, run.history
+    vocabulary = network.config.vocabulary()
+    validation = Validation(corpus.validation, vocabulary, VALIDATION_CHARACTERS)
+    precision = choose_precision(preset.precision, reading.streams, preset.hidden, run.device)
+
+    step = step_of(run, precision)
+
+    clock = Clock(budget, already=run.seconds, steps_per_epoch=reading.steps_per_epoch)
+    spent = clock.spent(run.step)
+    next_measurement = 0.0
+    next_save = clock.seconds + SECONDS_BETWEEN_SAVES
+    try:
+        progress.begin(corpus, network.config, network.size, budget, out)
+        while spent < 1 and reading.completed < (reading.planned_epochs or math.inf):
+            for window in run.windows():
+                spent = clock.spent(run.step)
+                if spent >= 1:
+                    break
+                if reading.planned_epochs is None and spent >= PLANNING_SHARE:
+                    reading.plan(budget.epochs or run.step / spent / reading.steps_per_epoch)
+                rate = learning_rate(spent, preset.learning_rate, preset.warm_up, preset.decay)
+                bits, norm = step(window, rate)
+                run.step += 1
+                run.characters += window.characters
+                run.seconds = clock.seconds
+                progress.step(run.step, run.characters, bits, norm, spent, run.seconds)
+                history.observe(bits, norm)
+
+                if spent >= 1 / MOST_MEASUREMENTS and run.seconds >= next_measurement:
+                    _measure(run, validation)
+                    measuring = clock.seconds - run.seconds
+                    next_measurement = max(
+                        clock.seconds + measuring / MEASURING_SHARE,
+                        run.seconds / spent * (spent + 1 / MOST_MEASUREMENTS),
+                    )
+                    progress.measured(history, sample(network, vocabulary, seed=run.step))
+                    if history.improved:
+                        _save_checkpoint(out, run, corpus, options)
+                    elif (
+                        run.optimizers.tables is None
+                        and history.since_best >= PATIENCE_MEASUREMENTS
+                    ):
+                        spent = 1.0
+                        history.stopped_early = True
+                        break
+                if options.resume is not None and clock.seconds >= next_save:
+                    saved_run.save(run, options.resume)
+                    next_save = clock.seconds + SECONDS_BETWEEN_SAVES
+    except KeyboardInterrupt:
+        history.interrupted = True
+    run.seconds = clock.seconds
+    if not history.measurements or history.measurements[-1].step < run.step:
+        _measure(run, validation)
+        if history.improved:
+            _save_checkpoint(out, run, corpus, options)
+    if options.resume is not None:
+        saved_run.save(run, options.resume)
+    plot_loss(history, out / "loss.png")
+    progress.finishing()
+    progress.end(history, finish_checkpoint(out, corpus), out)
+    return history
+
+
+def _check_base(preset: Preset, options: RunOptions) -> None:
+    """Raises ResumeError for a base of another shape, or for none where the preset needs one."""
+    base = options.base
+    names = ("cell", "layers", "hidden", "contexts", "context_width", "context_bits")
     if base is None:
-        vocabulary = Vocabulary.learn((d.text for d in corpus.train), minimum_count)
+        if preset.frozen:
+            raise ResumeError(
+                f"preset {options.preset_name} leaves the recurrent layers as they are: name a "
+                "network that has learnt with --again"
+            )
+    elif any(getattr(base.config, name) != getattr(preset, name) for name in names):
+        raise ResumeError(
+            f"{base.name} has another shape than preset {options.preset_name}: begin with one that "
+            "has it, or choose the preset that it was trained with"
+        )
+
+
+def _new_run(corpus: Corpus, preset: Preset, options: RunOptions) -> Run:
+    """A run that has not begun; its vocabulary is that of the base, or learnt from the corpus.
+
+    The base's `opening` is not taken over.
+    """
+    if options.base is None:
+        vocabulary = Vocabulary.learn((d.text for d in corpus.train), options.minimum_count)
         config = NetworkConfig(
             preset.cell,
             preset.layers,
@@ -98,77 +171,17 @@ def train(
             context_bits=preset.context_bits,
         )
     else:
-        vocabulary, config = base.vocabulary, replace(base.config, opening="")
-    documents = [vocabulary.encode(d.text) for d in corpus.train]
-    late = np.array([d.late for d in corpus.train])
-    run = Run(config, preset, documents, seed, late, device, base)
-    if resume is not None and resume.exists():
-        run.load(resume)
-    validation = Validation(corpus.validation, vocabulary, characters=100_000)
-    precision = choose_precision(preset.precision, run.streams, preset.hidden, device)
-
-    step = step_of(run, precision)
-
-    network, history = run.network, run.history
-    clock = Clock(budget, already=run.seconds, epoch=run.epoch)
-    spent = clock.spent(run.step)
-    next_measurement = 0.0
-    next_save = clock.seconds + SAVING
-    try:
-        progress.begin(corpus, config, network.size, budget, out)
-        while spent < 1 and run.completed < (run.readings or math.inf):
-            for window in run.windows():
-                spent = clock.spent(run.step)
-                if spent >= 1:
-                    break
-                if run.readings is None and spent >= PLANNED:
-                    run.plan(budget.epochs or run.step / spent / run.epoch)
-                rate = learning_rate(spent, preset.learning_rate, preset.warm_up, preset.decay)
-                bits, norm = step(window, rate)
-                run.step += 1
-                run.characters += window.characters
-                run.seconds = clock.seconds
-                progress.step(run.step, run.characters, bits, norm, spent, run.seconds)
-                history.observe(bits, norm)
-
-                if spent >= 1 / VALIDATIONS and run.seconds >= next_measurement:
-                    _measure(run, validation)
-                    measuring = clock.seconds - run.seconds
-                    next_measurement = max(
-                        clock.seconds + measuring / MEASURING,
-                        run.seconds / spent * (spent + 1 / VALIDATIONS),
-                    )
-                    progress.measured(history, sample(network, vocabulary, seed=run.step))
-                    if history.improved:
-                        _save(out, run, corpus, name, data)
-                    elif run.table is None and history.since_best >= PATIENCE:
-                        spent = 1.0
-                        history.stopped_early = True
-                        break
-                if resume is not None and clock.seconds >= next_save:
-                    run.save(resume)
-                    next_save = clock.seconds + SAVING
-    except KeyboardInterrupt:
-        history.interrupted = True
-    run.seconds = clock.seconds
-    if not history.measurements or history.measurements[-1].step < run.step:
-        _measure(run, validation)
-        if history.improved:
-            _save(out, run, corpus, name, data)
-    if resume is not None:
-        run.save(resume)
-    plot_loss(history, out / "loss.png")
-    progress.finishing()
-    progress.end(history, finish(out, corpus), out)
-    return history
-
-
-def _has_shape(config: NetworkConfig, preset: Preset) -> bool:
-    names = ("cell", "layers", "hidden", "contexts", "context_width", "context_bits")
-    return all(getattr(config, name) == getattr(preset, name) for name in names)
+        vocabulary = options.base.vocabulary
+        config = replace(options.base.config, opening="")
+    documents = EncodedDocuments(
+        [vocabulary.encode(d.text) for d in corpus.train], np.array([d.late for d in corpus.train])
+    )
+    device = torch.device(options.device)
+    return Run(config, preset, documents, options.seed, device, options.base)
 
 
 def _measure(run: Run, validation: Validation) -> None:
+    """Adds a measurement on the held-out documents to the run's history."""
     history = run.history
     history.add(
         Measurement(
@@ -182,21 +195,25 @@ def _measure(run: Run, validation: Validation) -> None:
     )
 
 
-def _save(out: Path, run: Run, corpus: Corpus, name: str, data: str) -> None:
+def _save_checkpoint(out: Path, run: Run, corpus: Corpus, options: RunOptions) -> None:
+    """Writes the network as it is now, with its card and the curve so far."""
     config, base = run.network.config, run.base
+    on_gpu = run.device.type == "cuda"
     summary = {
-        "preset": name,
+        "preset": options.preset_name,
         "settings": run.preset.to_json(),
-        "data": data,
-        **({"device": torch.cuda.get_device_name(run.device)} if run.device.type == "cuda" else {}),
+        "data": options.data,
+        **({"device": torch.cuda.get_device_name(run.device)} if on_gpu else {}),
         "train_documents": len(corpus.train),
         "train_characters": corpus.characters,
         "validation_documents": len(corpus.validation),
         "vocabulary": config.vocabulary().size,
+        "epochs": run.reading.epochs,
         **run.history.summary(),
         **({"before": base.training} if base and "settings" in base.training else {}),
     }
     plot_loss(run.history, out / "loss.png")
     card = model_card(out.resolve().name, config, summary)
-    importance = None if run.table is None else run.table.importance()
+    tables = run.optimizers.tables
+    importance = None if tables is None else tables.importance()
     checkpoint.save(out, config, run.network.weights(importance), summary, card)

@@ -20,13 +20,13 @@ word for word. It must not be asked for facts."""
 
 def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> str:
     """The card as Markdown, from the network's shape and the summary of its training."""
-    metrics = summary.get("metrics")
+    cell = config.cell.upper() if config.cell != "elman" else "Elman"
     lines = [
         f"# {name}",
         "",
-        f"A character-level {config.cell.upper() if config.cell != 'elman' else 'Elman'} network "
-        f"of nextchar: {config.layers} layer{'s' if config.layers > 1 else ''} of "
-        f"{config.hidden} units, {summary['vocabulary']} symbols.",
+        f"A character-level {cell} network of nextchar: {config.layers} "
+        f"layer{'s' if config.layers > 1 else ''} of {config.hidden} units, "
+        f"{summary['vocabulary']} symbols.",
         *_contexts(config, summary),
         "",
         "## Data",
@@ -40,50 +40,61 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
         "## Training",
         "",
         *_trainings(summary),
-        f"Held-out text: {summary['validation_bits_per_character']} bits a character by the float "
-        + (
-            "network that is the mean (loss.png shows the curve of the training before)."
-            if "average" in summary
-            else "network while training (loss.png shows the curve)."
-        ),
+        _validation(summary),
         "",
     ]
-    if quantization := summary.get("quantization"):
-        lines += [
-            f"As served, in integers: {quantization['served_bits']:.4f} bits a character on the "
-            f"same text, {_change(quantization['served_bits'], quantization['float_bits'])} "
-            "against floating point"
-            + (
-                f"; of this, {_change(quantization['packed_bits'], quantization['float_bits'])} by "
-                "packing the contexts' rows. Rows are chosen before training, so that leaving "
-                "others out costs a trained network nothing."
-                if "packed_bits" in quantization and config.contexts
-                else "."
-            ),
-            "",
-        ]
-    if adaptation := summary.get("adaptation"):
-        lines += [
-            f"Adaptation to the text at hand was primed on {adaptation['ids']:,} ids of "
-            f"{adaptation.get('data', 'training text')}: {adaptation['network_bits']:.3f} bits an "
-            f"id by the network, {adaptation['adapted_bits']:.3f} adapted."
-            + (
-                f" On the held-out text: {adaptation['held_out_bits']:.4f} bits a character."
-                if "held_out_bits" in adaptation
-                else ""
-            ),
-            "",
-        ]
-    if metrics:
-        lines += ["## Figures", "", *_figures(metrics), ""]
-    if calibration := summary.get("calibration"):
-        lines += ["## Calibration", "", *_calibration(calibration), ""]
+    if "quantization" in summary:
+        lines += [_quantization(config, summary["quantization"]), ""]
+    if "adaptation" in summary:
+        lines += [_adaptation(summary["adaptation"]), ""]
+    if "metrics" in summary:
+        lines += ["## Figures", "", *_figures(summary["metrics"]), ""]
+    if "calibration" in summary:
+        lines += ["## Calibration", "", *_calibration(summary["calibration"]), ""]
     lines += ["## Limits", "", LIMITS, ""]
     return "\n".join(lines)
 
 
-def _read(summary: Mapping[str, Any]) -> str:
-    """What one training took, in a sentence."""
+def _validation(summary: Mapping[str, Any]) -> str:
+    """What the float network gave on held-out text."""
+    network = (
+        "network that is the mean (loss.png shows the curve of the training before)."
+        if "average" in summary
+        else "network while training (loss.png shows the curve)."
+    )
+    bits = summary["validation_bits_per_character"]
+    return f"Held-out text: {bits} bits a character by the float {network}"
+
+
+def _quantization(config: NetworkConfig, found: Mapping[str, Any]) -> str:
+    """What serving in integers costs."""
+    served = (
+        f"As served, in integers: {found['served_bits']:.4f} bits a character on the same text, "
+        f"{_change(found['served_bits'], found['float_bits'])} against floating point"
+    )
+    if "packed_bits" not in found or not config.contexts:
+        return f"{served}."
+    return (
+        f"{served}; of this, {_change(found['packed_bits'], found['float_bits'])} by packing the "
+        "contexts' rows. Rows are chosen before training, so that leaving others out costs a "
+        "trained network nothing."
+    )
+
+
+def _adaptation(found: Mapping[str, Any]) -> str:
+    """What adaptation was primed on, and what it is worth."""
+    primed = (
+        f"Adaptation to the text at hand was primed on {found['ids']:,} ids of "
+        f"{found.get('data', 'training text')}: {found['network_bits']:.3f} bits an id by the "
+        f"network, {found['adapted_bits']:.3f} adapted."
+    )
+    if "held_out_bits" not in found:
+        return primed
+    return f"{primed} On the held-out text: {found['held_out_bits']:.4f} bits a character."
+
+
+def _training(summary: Mapping[str, Any]) -> str:
+    """What one training took, in one sentence."""
     settings = summary["settings"]
     return (
         f"Preset `{summary['preset']}`: {summary['minutes']} minutes"
@@ -96,10 +107,10 @@ def _read(summary: Mapping[str, Any]) -> str:
 
 
 def _trainings(summary: Mapping[str, Any]) -> list[str]:
-    """What each training took, the first one first, and where a mean was taken."""
+    """What each training took, in their order, and what was averaged."""
     before = summary.get("before")
     lines = _trainings(before) if before else []
-    lines += [f"{'Then, with empty tables: ' if before else ''}{_read(summary)}", ""]
+    lines += [f"{'Then, with empty tables: ' if before else ''}{_training(summary)}", ""]
     if average := summary.get("average"):
         old, new = average["tables"]
         lines += [
@@ -112,7 +123,7 @@ def _trainings(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _contexts(config: NetworkConfig, summary: Mapping[str, Any]) -> list[str]:
-    """What the card says of hashed contexts, where the network has them."""
+    """The hashed contexts, where the network has them."""
     if not config.contexts:
         return []
     orders = [name for name in config.contexts if name.isdecimal()]
@@ -133,8 +144,8 @@ def _contexts(config: NetworkConfig, summary: Mapping[str, Any]) -> list[str]:
 def record(folder: Path, evaluation: Evaluation) -> None:
     """Writes the figures of an evaluation into a checkpoint's config.json and card.
 
-    Raises CheckpointError for one that no training of ours describes, OSError where the folder
-    cannot be written.
+    Raises CheckpointError for a checkpoint whose training is not described, and OSError where the
+    folder cannot be written.
     """
     loaded = checkpoint.load(folder)
     if "settings" not in loaded.training:
@@ -189,7 +200,7 @@ def _calibration(found: Mapping[str, Any]) -> list[str]:
 
 
 def _change(bits: float, before: float) -> str:
-    """With its sign, and none where it rounds to nothing."""
+    """The difference with its sign; +0.0000, not -0.0000, where it rounds to zero."""
     return f"{round(bits - before, 4) + 0.0:+.4f}"
 
 

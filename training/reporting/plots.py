@@ -1,4 +1,4 @@
-"""Plots of a training run, as PNG files."""
+"""The loss curve of a training run, and how figures are written as PNG files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from model.checkpoint import replace
 from training.loop.history import History
+
+DPI = 110
 
 
 def plot_loss(history: History, file: Path) -> None:
@@ -32,6 +34,11 @@ def plot_loss(history: History, file: Path) -> None:
     axes.set_ylabel("bits a character")
     axes.grid(alpha=0.3)
     axes.legend()
+    write_png(figure, file)
+
+
+def write_png(figure: Figure, file: Path) -> None:
+    """Writes a figure whole or not at all; the same figure gives the same bytes."""
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=110, metadata={"Software": None})
+    figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
     replace(file, content.getvalue())

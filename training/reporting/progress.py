@@ -1,7 +1,8 @@
-"""What a person sees while a network is trained: a live line, and a report now and then."""
+"""What a person sees while a network is trained: a live line, and a report at each measurement."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from rich.console import Console
@@ -11,15 +12,23 @@ from rich.progress import Progress as Bar
 
 from model.network.config import NetworkConfig
 from training.corpus import Corpus
-from training.finishing.quantization import Cost
+from training.finishing.quantization import QuantizationCost
 from training.loop.history import History
 from training.loop.schedule import Budget
 
+# The live line shows an exponential mean of the loss, in which a step has this weight: it follows
+# about the last twenty steps.
+MEAN_WEIGHT = 0.05
+# The time that is left is shown once this share of the budget is spent; before, it is a guess.
+LEAST_SPENT = 0.005
+# Of the files that were passed over, this many are named.
+MOST_NAMED_FILES = 10
+
 
 class Progress:
-    """A progress bar with rate, time left, loss and gradient norm; reports with a sample of text.
+    """A progress bar with loss, gradient norm, speed and time left, and reports with a sample.
 
-    Where standard error is no terminal, the reports alone are printed, a line or two each.
+    Where standard error is no terminal only the reports are printed, a line or two each.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -33,15 +42,17 @@ class Progress:
             disable=not self.console.is_terminal,
         )
         self._task = self._bar.add_task("", total=1.0)
-        self._bits = float("nan")
+        self._bits = math.nan
 
     def begin(
         self, corpus: Corpus, config: NetworkConfig, parameters: int, budget: Budget, out: Path
     ) -> None:
-        for line in corpus.passed_over[:10]:
+        """Says which files were passed over, and what is trained on what, for how long."""
+        for line in corpus.passed_over[:MOST_NAMED_FILES]:
             self.console.print(f"passed over {escape(line)}", highlight=False)
-        if len(corpus.passed_over) > 10:
-            self.console.print(f"… and {len(corpus.passed_over) - 10} more files passed over")
+        unnamed = len(corpus.passed_over) - MOST_NAMED_FILES
+        if unnamed > 0:
+            self.console.print(f"… and {unnamed} more files passed over")
         limits = [f"{budget.minutes:g} minutes"] if budget.minutes else []
         limits += [f"{budget.steps:,} steps"] if budget.steps else []
         limits += [f"{budget.epochs:,} epochs"] if budget.epochs else []
@@ -56,9 +67,13 @@ class Progress:
     def step(
         self, step: int, characters: int, bits: float, norm: float, spent: float, seconds: float
     ) -> None:
-        self._bits = bits if self._bits != self._bits else 0.95 * self._bits + 0.05 * bits
-        left = seconds / spent - seconds if spent > 0.005 else float("nan")
-        eta = f"{left / 60:.0f} min left" if left == left else "…"
+        """Shows a step: loss in bits, norm of the gradient, share of the budget that is spent."""
+        if math.isnan(self._bits):
+            self._bits = bits
+        self._bits += MEAN_WEIGHT * (bits - self._bits)
+        eta = "…"
+        if spent > LEAST_SPENT:
+            eta = f"{(seconds / spent - seconds) / 60:.0f} min left"
         self._bar.update(
             self._task,
             completed=spent,
@@ -67,6 +82,7 @@ class Progress:
         )
 
     def measured(self, history: History, sample: str) -> None:
+        """Reports the last measurement, and what the network writes by then."""
         m = history.measurements[-1]
         mark = (
             " (best so far)" if history.improved else f" (best {history.best.validation_bits:.3f})"
@@ -80,14 +96,15 @@ class Progress:
         self.console.print(escape(sample), style="dim", highlight=False)
 
     def finishing(self) -> None:
-        """The budget is spent; what follows takes minutes, too, and must not look like a hang."""
+        """Says that the rest takes minutes, too, so that it does not look like a hang."""
         self._bar.stop()
         self.console.print(
             "making it fit to be served, and priming adaptation: a minute or two more",
             highlight=False,
         )
 
-    def end(self, history: History, cost: Cost, out: Path) -> None:
+    def end(self, history: History, cost: QuantizationCost, out: Path) -> None:
+        """Says why the run ended, and what came of it."""
         why = "interrupted" if history.interrupted else "done"
         if history.stopped_early:
             why = "stopped early, since the held-out text got no better"

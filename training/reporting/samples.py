@@ -1,4 +1,7 @@
-"""Samples printed as training goes on: one to many, each character fed back (Karpathy, 2015)."""
+"""Samples of what a network writes while it is trained (Karpathy, 2015).
+
+Each character that is drawn is the next input: the shape one to many.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ def sample(
     temperature: float = 0.7,
     seed: int = 0,
 ) -> str:
-    """A text drawn from the float network, a character at a time, from the start symbol on."""
+    """A text of `length` ids, drawn one by one from the float network after the start symbol."""
     generator = torch.Generator().manual_seed(seed)
     state = network.initial(1)
     device = network.output.weight.device

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The checkpoint `python`, on the texts that `python -m training.texts` makes (training/README.md).
+# The checkpoint `python`, on the texts that `nextchar texts` makes (training/README.md).
 #
 #     training/runs/python.sh train --out checkpoints/python --minutes 45 --epochs 1
 #     training/runs/python.sh validation       lists the standard library's files that are held out
@@ -11,7 +11,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 texts=${TEXTS:-$here/runs/texts}
 made() {
     [ -d "$texts/$1" ] || {
-        echo "$0: $texts/$1: no such folder; .venv/bin/python -m training.texts $texts --only python makes it" >&2
+        echo "$0: $texts/$1: no such folder; .venv/bin/nextchar texts $texts --only python makes it" >&2
         exit 2
     }
 }
@@ -20,7 +20,7 @@ case ${1:-} in
     train)
         shift
         made python
-        data=$("$here/.venv/bin/python" -m training.texts "$texts" --describe python)
+        data=$("$here/.venv/bin/nextchar" texts "$texts" --describe python)
         for folder in "$texts"/python/train/*; do
             case ${folder##*/} in
                 cpython) set -- "$@" --late "$folder" ;;
@@ -31,7 +31,7 @@ case ${1:-} in
             --validation "$texts/python/validation" --data "$data"
         ;;
     validation)
-        exec "$here/.venv/bin/python" -m training.texts.library
+        exec "$here/.venv/bin/nextchar" texts --held-out
         ;;
     packages)
         made packages

@@ -1,1 +1,1 @@
-"""The recipe of the texts that the shipped checkpoints learn from; `python -m training.texts`."""
+"""The recipe of the texts that the shipped checkpoints learn from; `nextchar texts` runs it."""

@@ -15,14 +15,15 @@ from urllib.parse import urljoin
 
 from pydantic import BaseModel
 
-from training.corpus import CorpusError
+from training.errors import CorpusError
 from training.texts.sources import Source
 
-INDEX = "https://pypi.org/simple"
+INDEX_URL = "https://pypi.org/simple"
 _JSON = "application/vnd.pypi.simple.v1+json"
-_TIMEOUT = 60.0
-_BLOCK = 1 << 20
-_LARGEST = 1 << 20
+_TIMEOUT_SECONDS = 60.0
+_BLOCK_BYTES = 1 << 20
+# Larger files are data, or written by a program.
+_LARGEST_FILE_BYTES = 1 << 20
 
 
 class _File(BaseModel):
@@ -31,16 +32,16 @@ class _File(BaseModel):
 
 
 class _Page(BaseModel):
-    """What a package index lists of a package, as far as it is needed here."""
+    """What a package index lists of a package; the fields that are needed here."""
 
     files: tuple[_File, ...]
 
 
 def fetch(source: Source, folder: Path, index: str, advance: Callable[[int, int], None]) -> Path:
-    """The archive of a source in a folder: fetched if it is not there, its SHA-256 checked.
+    """The archive of a source in a folder: fetched where it is missing, its SHA-256 checked.
 
-    A download that broke off goes on where it ended. `advance` is told bytes done and in all.
-    Raises CorpusError.
+    A download that was cut off goes on where it ended. `advance` is given the bytes that have come
+    and those in all. Raises CorpusError.
     """
     file = folder / source.file
     if file.is_file():
@@ -65,6 +66,7 @@ def fetch(source: Source, folder: Path, index: str, advance: Callable[[int, int]
 
 
 def _check(source: Source, file: Path) -> None:
+    """Raises CorpusError where a file is not the archive of the source."""
     with file.open("rb") as opened:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if found != source.sha256:
@@ -75,7 +77,7 @@ def _check(source: Source, file: Path) -> None:
 
 
 def _address(source: Source, index: str) -> str:
-    """Where the index keeps the archive (PEP 691)."""
+    """The archive's address, from the index's page on the package (PEP 691)."""
     page = f"{index.rstrip('/')}/{source.name}/"
     with _open(page, {"Accept": _JSON}) as answer:
         listed = _Page.model_validate_json(answer.read())
@@ -87,19 +89,22 @@ def _address(source: Source, index: str) -> str:
 
 
 def _download(address: str, part: Path, advance: Callable[[int, int], None]) -> None:
+    """Fetches what is missing of a file."""
     done = part.stat().st_size if part.exists() else 0
     try:
         answer = _open(address, {"Range": f"bytes={done}-"} if done else {})
     except urllib.error.HTTPError as error:
         if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
+        # Nothing is missing: the range would begin behind the end.
         return
     with answer:
         if answer.status != HTTPStatus.PARTIAL_CONTENT:
+            # The server sends the whole file.
             done = 0
         total = done + int(answer.headers.get("Content-Length", 0))
         with part.open("ab" if done else "wb") as file:
-            while block := answer.read(_BLOCK):
+            while block := answer.read(_BLOCK_BYTES):
                 file.write(block)
                 done += len(block)
                 advance(done, total)
@@ -108,25 +113,27 @@ def _download(address: str, part: Path, advance: Callable[[int, int], None]) -> 
 
 
 def _open(address: str, headers: dict[str, str]) -> Any:
+    """Opens an address; raises ValueError for one that is no web server's, such as file:."""
     if not address.startswith(("https://", "http://")):
         raise ValueError(f"{address} is no address of a web server")
     return urllib.request.urlopen(
-        urllib.request.Request(address, headers=headers), timeout=_TIMEOUT
+        urllib.request.Request(address, headers=headers), timeout=_TIMEOUT_SECONDS
     )
 
 
 def members(source: Source, archive: Path) -> Iterator[tuple[str, bytes]]:
-    """The files of an archive by their path below its one folder, in the archive's order.
+    """The files of an archive, each with its path below the archive's one folder.
 
-    Links, devices and files of more than a megabyte are passed over; nothing is unpacked to disk.
+    Links, devices and files of more than a megabyte are passed over. Nothing is unpacked to disk.
     Raises CorpusError for an archive that is damaged, or that names a place outside itself.
     """
     try:
         with tarfile.open(archive) as opened:
             for member in opened:
+                # Raises TarError for a path that leads out of the folder, whatever its name.
                 tarfile.data_filter(member, "/archive")
                 parts = PurePosixPath(member.name).parts
-                if member.isfile() and len(parts) > 1 and member.size <= _LARGEST:
+                if member.isfile() and len(parts) > 1 and member.size <= _LARGEST_FILE_BYTES:
                     file = opened.extractfile(member)
                     assert file is not None
                     yield "/".join(parts[1:]), file.read()

@@ -1,21 +1,22 @@
-"""Near-duplicates: documents most of whose lines were read before."""
+"""Near-duplicates: documents of which most lines were read before."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
-LINE = 20
-"""A line counts from so many characters on; shorter ones are alike everywhere."""
+# Lines of fewer characters do not count: they are alike everywhere.
+LEAST_LINE_CHARACTERS = 20
 
+# A document is a near-duplicate where this share of its lines was read before.
 KNOWN_SHARE = 0.6
-"""A document is a near-duplicate when this share of its lines was read before."""
 
+# A document is too near to the held-out texts where this share of its lines is in them. The share
+# is lower than the other one because what is held out must be new to the network.
 HELD_OUT_SHARE = 0.15
-"""And too near to the held-out texts when this share of its lines is in them."""
 
 
 class Duplicates:
-    """The lines of the documents that were kept, and of those that are held out."""
+    """Knows the lines of the documents that were kept, and of those that are held out."""
 
     def __init__(self) -> None:
         self._known: set[bytes] = set()
@@ -24,17 +25,17 @@ class Duplicates:
         self._headers: set[bytes] = set()
 
     def hold_out(self, text: str) -> None:
-        """Nothing like this document may be kept."""
+        """Holds a document out: no other one that resembles it is admitted."""
         self._held_out |= _lines(text)
         self._texts.add(_digest(text))
 
     def keep(self, text: str) -> None:
-        """Keeps a document whatever it holds, and remembers its lines."""
+        """Remembers a document that is kept in any case."""
         self._known |= _lines(text)
         self._texts.add(_digest(text))
 
     def admits(self, text: str) -> bool:
-        """Whether a document says something new; if so it is remembered."""
+        """Whether a document is new; if so it is remembered."""
         digest = _digest(text)
         if digest in self._texts:
             return False
@@ -48,7 +49,7 @@ class Duplicates:
         return True
 
     def without_header(self, text: str) -> str:
-        """The text without the comment that it begins with, where that was read before."""
+        """The text without its first comment, a licence mostly, where that was read before."""
         lines = text.split("\n")
         end = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
         digest = _digest("\n".join(lines[:end]))
@@ -64,4 +65,4 @@ def _digest(text: str) -> bytes:
 
 def _lines(text: str) -> set[bytes]:
     stripped = {line.strip() for line in text.split("\n")}
-    return {_digest(line) for line in stripped if len(line) >= LINE}
+    return {_digest(line) for line in stripped if len(line) >= LEAST_LINE_CHARACTERS}

@@ -1,38 +1,31 @@
-"""The standard library of the Python in use; as a program it lists the files that are held out.
-
-python -m training.texts.library
-"""
+"""The standard library of the Python in use, as a corpus."""
 
 from __future__ import annotations
 
-import sys
 import sysconfig
 from pathlib import Path
 
 from training import corpus
 from training.corpus import Corpus, Selection
-from training.texts.selection import MAXIMUM, MINIMUM
+from training.texts.selection import LEAST_CHARACTERS, MOST_CHARACTERS
 
 FOLDER = Path(sysconfig.get_path("stdlib"))
 
+# Tests, and what is mostly tables or the code of an old tool, are left out.
 _SELECTION = Selection(
     include=("*.py",),
     skip=(
         *("test", "tests", "idle_test", "site-packages"),
         *("idlelib", "lib2to3", "encodings", "pydoc_data"),
     ),
-    minimum=MINIMUM,
-    maximum=MAXIMUM,
+    minimum=LEAST_CHARACTERS,
+    maximum=MOST_CHARACTERS,
 )
 
 
 def read_library(folder: Path = FOLDER) -> Corpus:
-    """The library's code without its tests and tables, one file in twenty held out by its path.
+    """The library's code; one file in twenty is held out, chosen by its path.
 
     Raises CorpusError.
     """
     return corpus.read([folder], _SELECTION)
-
-
-if __name__ == "__main__":
-    sys.stdout.writelines(f"{document.file}\n" for document in read_library().validation)

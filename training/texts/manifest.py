@@ -8,26 +8,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from model.checkpoint import replace
-from training.corpus import CorpusError
+from training.errors import CorpusError
 
 
 @dataclass(frozen=True)
 class Share:
-    """What one source gave to one corpus."""
+    """What one source gave to one corpus.
+
+    `corpus` is the corpus's folder below OUT, such as `python/train`. `part` is how much of the
+    files that the source has for it was taken, at random.
+    """
 
     corpus: str
-    """The folder below OUT, such as `python/train`."""
     source: str
     version: str
     licence: str
     files: int
     characters: int
     part: float = 1.0
-    """How much of the files that the source has for this corpus was taken, at random."""
 
 
 def write(out: Path, shares: Iterable[Share]) -> None:
-    """Writes OUT/manifest.json; the shares of corpora that are not among these are kept."""
+    """Writes OUT/manifest.json, in which the shares of other corpora than these are kept."""
     new = list(shares)
     corpora = {s.corpus for s in new}
     old = [s for s in read(out) if s.corpus not in corpora] if _file(out).exists() else []
@@ -41,14 +43,14 @@ def read(out: Path) -> list[Share]:
         return [Share(**row) for row in json.loads(_file(out).read_text(encoding="utf-8"))]
     except OSError as error:
         raise CorpusError(
-            f"{_file(out)}: {error.strerror}; python -m training.texts {out} makes it"
+            f"{_file(out)}: {error.strerror}; nextchar texts {out} makes it"
         ) from None
     except (ValueError, TypeError) as error:
         raise CorpusError(f"{_file(out)}: {error}") from None
 
 
 def describe(out: Path, corpus: str) -> str:
-    """A corpus's training text in a sentence for the card: sources, licences, characters.
+    """A sentence for the card about a corpus's training text: sources, licences, characters.
 
     `corpus` is `python` or `prose`. Raises CorpusError.
     """
@@ -70,7 +72,7 @@ def describe(out: Path, corpus: str) -> str:
     return (
         f"{sum(s.characters for s in shares) / 1e6:.1f} million characters of {kind}, without "
         "tests, vendored copies, generated files, tables and near-duplicates, by "
-        f"`python -m training.texts`: {'; '.join(listed)}."
+        f"`nextchar texts`: {'; '.join(listed)}."
     )
 
 

@@ -1,4 +1,4 @@
-"""The recipe: the sources' texts, chosen, rid of repetitions, written as folders of documents.
+"""The recipe: texts of the sources are chosen, rid of repetitions, and written as documents.
 
 OUT/python/{train,validation}     the standard library's two sides; the sources' code
 OUT/python/priming                code of packages that the network does not read
@@ -15,39 +15,57 @@ import platform
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from pydoc_data.topics import topics
 from random import Random
 
 from training import corpus
-from training.corpus import CorpusError, Selection
+from training.corpus import HELD_OUT_ONE_IN, Selection
+from training.errors import CorpusError
 from training.texts import manifest
-from training.texts.archives import INDEX, fetch, members
+from training.texts.archives import INDEX_URL, fetch, members
 from training.texts.duplicates import Duplicates
 from training.texts.library import FOLDER, read_library
 from training.texts.manifest import Share
-from training.texts.selection import MINIMUM, is_code, is_prose, own
+from training.texts.selection import LEAST_CHARACTERS, is_code, is_prose, own
 from training.texts.sources import LICENCES, Source
 
-PROSE = {
+# The parts of the folder of prose corpora (training/README.md), and their licences.
+PROSE_LICENCES = {
     "rust-book": "MIT OR Apache-2.0",
     "nodejs.org": "MIT",
     "prometheus-docs": "Apache-2.0",
     "peps": "public domain OR CC0-1.0",
 }
-"""The parts of the folder of prose corpora (training/README.md), and their licences."""
 
+# The part of the sources that --share takes is drawn from this seed, so that it is always the same.
+SHARE_SEED = 2026
+
+# A document: its path in its source, and its text.
 Text = tuple[str, str]
-"""A document: its path in its source, and its text."""
 
-Wide = list[tuple[str, str, str, list[Text]]]
-"""Sources that widen a corpus: name, version, licence, and documents."""
+
+@dataclass(frozen=True)
+class SourceTexts:
+    """What one source has for one corpus."""
+
+    source: str
+    version: str
+    licence: str
+    texts: list[Text]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Where the inputs lie, and what a person is told while it runs."""
+    """Where the inputs lie, what is made of them, and what a person is told meanwhile.
+
+    `share` is the part of the sources' files that is taken, at random, for a training without the
+    time for all; the standard library and the prose corpora are always taken whole. `say` is given
+    lines for a person, `advance` a download's name, the bytes that have come and those in all.
+
+    Raises ValueError for a share that is not above 0 and at most 1.
+    """
 
     out: Path
     sources: tuple[Source, ...]
@@ -55,98 +73,101 @@ class Recipe:
     prose: Path | None = None
     library: Path = FOLDER
     share: float = 1.0
-    """The part of the sources' files that is taken, at random, for a training without the time
-    for all; the standard library and the prose corpora are always taken whole."""
-    index: str = INDEX
+    index: str = INDEX_URL
     say: Callable[[str], None] = lambda line: None
     advance: Callable[[str, int, int], None] = lambda name, done, total: None
 
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share: {self.share} is not above 0 and at most 1")
+
     def make_python(self) -> None:
-        """Makes OUT/python and OUT/packages anew; raises CorpusError, and then leaves the old."""
+        """Makes OUT/python and OUT/packages; raises CorpusError, and then leaves the old ones."""
         duplicates = Duplicates()
-        shares = self._held_out_packages(duplicates)
+        shares = self._write_held_out_packages(duplicates)
         library = read_library(self.library)
         for document in library.validation:
             duplicates.hold_out(document.text)
         for document in library.train:
             duplicates.keep(document.text)
-        version = platform.python_version()
         for side, documents in (("validation", library.validation), ("train", library.train)):
             texts = [(d.path, d.text) for d in documents]
-            shares.append(self._write(f"python/{side}", "cpython", version, "PSF-2.0", texts))
-        shares += self._write_share("python/train", self._wide_code("train", duplicates))
-        for read in self._wide_code("priming", duplicates):
-            shares.append(self._write("python/priming", *read))
+            shares.append(self._write(f"python/{side}", _cpython(texts)))
+        shares += self._write_share("python/train", self._code_of("train", duplicates))
+        for part in self._code_of("priming", duplicates):
+            shares.append(self._write("python/priming", part))
         self._publish(shares, "python", "packages")
 
     def make_prose(self) -> None:
-        """Makes OUT/prose anew; raises CorpusError, and then leaves the old."""
+        """Makes OUT/prose; raises CorpusError, and then leaves the old one."""
         duplicates = Duplicates()
         shares = []
         for side, remember in (("validation", duplicates.hold_out), ("train", duplicates.keep)):
-            for part, texts in self._prose_parts(side).items():
-                for _, text in texts:
+            for part in self._prose_corpora(side):
+                for _, text in part.texts:
                     remember(text)
-                shares.append(self._write(f"prose/{side}", part, "", PROSE[part], texts))
+                shares.append(self._write(f"prose/{side}", part))
         reference = sorted((f"{name}.txt", text) for name, text in topics.items())
-        texts = [t for t in reference if is_prose(*t) and duplicates.admits(t[1])]
-        wide: Wide = [("cpython", platform.python_version(), "PSF-2.0", texts)]
+        parts = [_cpython([t for t in reference if is_prose(*t) and duplicates.admits(t[1])])]
         for source in (s for s in self.sources if s.role == "train" and s.prose):
             found = [t for t in self._texts(source, source.prose) if is_prose(*t)]
-            texts = [t for t in found if duplicates.admits(t[1])]
-            wide.append((source.name, source.version, source.licence, texts))
-        shares += self._write_share("prose/train", wide)
+            parts.append(_of(source, [t for t in found if duplicates.admits(t[1])]))
+        shares += self._write_share("prose/train", parts)
         self._publish(shares, "prose")
 
-    def _wide_code(self, role: str, duplicates: Duplicates) -> Wide:
+    def clear(self) -> None:
+        """Removes what an interrupted run had written."""
+        shutil.rmtree(self._unfinished, ignore_errors=True)
+
+    def _code_of(self, role: str, duplicates: Duplicates) -> list[SourceTexts]:
         """The code of the sources of a role, without what repeats other code."""
-        wide: Wide = []
+        parts = []
         for source in self.sources:
             if source.role == role and source.code:
                 found = [(p, duplicates.without_header(text)) for p, text in self._code(source)]
-                new = [t for t in found if len(t[1]) >= MINIMUM and duplicates.admits(t[1])]
-                texts = sorted(_at_most(new, source.most))
-                wide.append((source.name, source.version, source.licence, texts))
-        return wide
+                new = [
+                    t for t in found if len(t[1]) >= LEAST_CHARACTERS and duplicates.admits(t[1])
+                ]
+                parts.append(_of(source, sorted(_at_most(new, source.most))))
+        return parts
 
-    def _held_out_packages(self, duplicates: Duplicates) -> list[Share]:
-        """Of each package one file in twenty, by its path; nothing like any other is trained on."""
+    def _write_held_out_packages(self, duplicates: Duplicates) -> list[Share]:
+        """Writes one file in twenty of each package that is held out, chosen by its path.
+
+        The other files are held out, too: nothing that resembles them is trained on.
+        """
         shares = []
-        for source in self.sources:
-            if source.role == "validation":
-                texts = self._code(source)
-                for _, text in texts:
-                    duplicates.hold_out(text)
-                chosen = [t for t in texts if _digest(t[0]) % 20 == 0]
-                shares.append(
-                    self._write(
-                        "packages/validation", source.name, source.version, source.licence, chosen
-                    )
-                )
+        for source in (s for s in self.sources if s.role == "validation"):
+            texts = self._code(source)
+            for _, text in texts:
+                duplicates.hold_out(text)
+            chosen = [t for t in texts if _digest(t[0]) % HELD_OUT_ONE_IN == 0]
+            shares.append(self._write("packages/validation", _of(source, chosen)))
         return shares
 
-    def _prose_parts(self, side: str) -> dict[str, list[Text]]:
+    def _prose_corpora(self, side: str) -> list[SourceTexts]:
+        """The prose corpora of one side, `train` or `validation`, in the order of the licences."""
         if self.prose is None:
             raise CorpusError("--prose: name the folder of prose corpora")
         passed_over: list[str] = []
-        parts: dict[str, list[Text]] = {part: [] for part in PROSE}
+        parts: dict[str, list[Text]] = {part: [] for part in PROSE_LICENCES}
         for document in corpus.documents([self.prose / side], Selection(), passed_over):
             part, _, path = document.path.partition("/")
             if part not in parts:
-                raise CorpusError(f"{document.file}: {part} is none of {', '.join(PROSE)}")
+                raise CorpusError(f"{document.file}: {part} is none of {', '.join(PROSE_LICENCES)}")
             parts[part].append((path, document.text))
         if passed_over:
             raise CorpusError(passed_over[0])
         for part, texts in parts.items():
             if not texts:
                 raise CorpusError(f"{self.prose / side / part}: no documents")
-        return parts
+        return [SourceTexts(part, "", PROSE_LICENCES[part], texts) for part, texts in parts.items()]
 
     def _code(self, source: Source) -> list[Text]:
         return [t for t in self._texts(source, source.code) if is_code(*t)]
 
     def _texts(self, source: Source, folders: Iterable[str]) -> list[Text]:
-        """The own text files of a source below some folders, by path."""
+        """The text files below some folders of a source that are its own, in the order of paths."""
         texts = []
         for path, content in self._files(source):
             if any(path.startswith(f"{f}/") for f in folders) and own(path, source.skip):
@@ -159,7 +180,7 @@ class Recipe:
         return sorted(texts)
 
     def _files(self, source: Source) -> Iterator[tuple[str, bytes]]:
-        """The files of a source; raises CorpusError in the end if its licence is another."""
+        """The files of a source; raises CorpusError, after the last one, for another licence."""
         if source.installed:
             files = _installed(source)
         else:
@@ -180,43 +201,29 @@ class Recipe:
         if not re.search(LICENCES[source.licence], " ".join(licence.split())):
             raise CorpusError(f"{source.name}: {source.licence_file} is not {source.licence}")
 
-    def _write_share(self, name: str, wide: Wide) -> list[Share]:
-        """Writes what sources give to a corpus, or a random part of it that is always the same."""
-        paths = [PurePosixPath(source, path) for source, *_, texts in wide for path, _ in texts]
-        chance = Random(2026)
+    def _write_share(self, corpus_name: str, parts: list[SourceTexts]) -> list[Share]:
+        """Writes what sources give to a corpus: all of it, or the random part that is asked for."""
+        paths = [PurePosixPath(part.source, path) for part in parts for path, _ in part.texts]
+        chance = Random(SHARE_SEED)
         taken = {path for path in sorted(paths) if chance.random() < self.share}
-        return [
-            self._write(
-                name,
-                source,
-                version,
-                licence,
-                [t for t in texts if PurePosixPath(source, t[0]) in taken],
-                self.share,
-            )
-            for source, version, licence, texts in wide
-        ]
+        shares = []
+        for part in parts:
+            texts = [t for t in part.texts if PurePosixPath(part.source, t[0]) in taken]
+            shares.append(self._write(corpus_name, replace(part, texts=texts), self.share))
+        return shares
 
-    def _write(
-        self,
-        name: str,
-        source: str,
-        version: str,
-        licence: str,
-        texts: list[Text],
-        part: float = 1.0,
-    ) -> Share:
+    def _write(self, corpus_name: str, part: SourceTexts, share: float = 1.0) -> Share:
         """Writes what a source gives to a corpus, beside the corpora that are there."""
-        for path, text in texts:
-            file = self._unfinished / name / source / path
+        for path, text in part.texts:
+            file = self._unfinished / corpus_name / part.source / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(text.encode("utf-8"))
-        characters = sum(len(text) for _, text in texts)
-        self.say(f"{name}/{source}: {characters:,} characters in {len(texts):,} files")
-        return Share(name, source, version, licence, len(texts), characters, part)
+        files, characters = len(part.texts), sum(len(text) for _, text in part.texts)
+        self.say(f"{corpus_name}/{part.source}: {characters:,} characters in {files:,} files")
+        return Share(corpus_name, part.source, part.version, part.licence, files, characters, share)
 
     def _publish(self, shares: list[Share], *corpora: str) -> None:
-        """Puts whole corpora in the place of those that are there."""
+        """Replaces corpora by those that have just been written, and adds them to the manifest."""
         for name in corpora:
             shutil.rmtree(self.out / name, ignore_errors=True)
             if (self._unfinished / name).exists():
@@ -227,13 +234,18 @@ class Recipe:
     def _unfinished(self) -> Path:
         return self.out / ".unfinished"
 
-    def clear(self) -> None:
-        """Removes what a run that was broken off had written."""
-        shutil.rmtree(self._unfinished, ignore_errors=True)
+
+def _cpython(texts: list[Text]) -> SourceTexts:
+    """Texts of the Python that runs this."""
+    return SourceTexts("cpython", platform.python_version(), "PSF-2.0", texts)
+
+
+def _of(source: Source, texts: list[Text]) -> SourceTexts:
+    return SourceTexts(source.name, source.version, source.licence, texts)
 
 
 def _installed(source: Source) -> Iterator[tuple[str, bytes]]:
-    """The Python and the licence of an installed package; raises CorpusError."""
+    """The Python files and the licence of an installed package; raises CorpusError."""
     try:
         distribution = importlib.metadata.distribution(source.name)
     except importlib.metadata.PackageNotFoundError:
@@ -255,7 +267,7 @@ def _installed(source: Source) -> Iterator[tuple[str, bytes]]:
 
 
 def _at_most(texts: list[Text], most: int) -> Iterator[Text]:
-    """As many texts as `most` characters hold, in the order of their paths' MD5."""
+    """Texts in the order of their paths' MD5, until they have more than `most` characters."""
     for path, text in sorted(texts, key=lambda t: _digest(t[0])):
         most -= len(text)
         if most < 0:

@@ -1,4 +1,4 @@
-"""Which files of a source are worth reading: own code or prose, no tests, nothing generated."""
+"""Which files of a source are worth reading: its own code or prose, no tests, nothing generated."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
+# Packages that are kept for a comparison. Neither they nor vendored copies of them are trained or
+# tuned on.
 NEVER = frozenset(
     {
         *("flask", "click", "jinja2", "networkx", "hypothesis"),
         *("attr", "attrs", "cffi", "boto3", "moto", "jedi", "parso"),
     }
 )
-"""Packages kept for a comparison: neither trained nor tuned on, nor are vendored copies of them."""
 
+# Names of folders that hold copies of other packages.
 VENDORED = frozenset(
     {
         *("_vendor", "vendor", "_vendored", "vendored", "third_party", "extern", "_extern"),
@@ -24,8 +26,19 @@ VENDORED = frozenset(
 _TESTS = ("test", "tests", "testing", "test-data", "conftest", "testdata", "_test*", "*_tests")
 _TEST_FILES = ("test_*.py", "*_test.py", "conftest.py", "tests.py")
 
-MINIMUM, MAXIMUM = 200, 200_000
-"""Characters that a document has at least and at most."""
+# A shorter document says little by itself; a longer one is seldom what a person wrote.
+LEAST_CHARACTERS, MOST_CHARACTERS = 200, 200_000
+
+# Where a file says that a program wrote it, it does so in its first lines.
+_NOTICE_CHARACTERS = 1000
+# Longer lines are data.
+_LONGEST_LINE = 1000
+# A table of numbers or of literals: the share of digits in what is not white space, and of lines
+# that begin with a literal.
+_MOST_DIGITS = 0.15
+_MOST_ENTRIES = 0.6
+# The share of the characters that stand in sentences.
+_LEAST_PROSE = 0.5
 
 PROSE_SUFFIXES = (".rst", ".md", ".txt")
 _GENERATED = re.compile(
@@ -40,7 +53,7 @@ _MARKUP_LINE = re.compile(r"^(\.\. |\s*:[\w\- ]+:|[=\-~^\"'#*+`]{3,}$|\|.*\||[-=
 def own(path: str, skip: Iterable[str] = ()) -> bool:
     """Whether a path names a source's own text: no copy of another's, no test, no hidden folder.
 
-    `skip` are patterns of paths, or of any one part of a path, that are passed over as well.
+    `skip` are patterns of whole paths, or of one part of a path, that are passed over, too.
     """
     parts = PurePosixPath(path).parts
     folders = [p.lower() for p in parts[:-1]]
@@ -54,32 +67,34 @@ def own(path: str, skip: Iterable[str] = ()) -> bool:
 
 
 def is_code(path: str, text: str) -> bool:
-    """Whether a file is Python that somebody wrote, neither very short nor long, and no table."""
-    if not path.endswith(".py") or not MINIMUM <= len(text) <= MAXIMUM:
+    """Whether a file is Python that a person wrote, neither short nor very long, and no table."""
+    if not path.endswith(".py") or not LEAST_CHARACTERS <= len(text) <= MOST_CHARACTERS:
         return False
-    if _GENERATED.search(text[:1000]):
+    if _GENERATED.search(text[:_NOTICE_CHARACTERS]):
         return False
     lines = text.split("\n")
-    if max(map(len, lines)) > 1000:
+    if max(map(len, lines)) > _LONGEST_LINE:
         return False
     written = sum(map(len, text.split()))
     digits = sum(map(text.count, "0123456789"))
     entries = sum(map(bool, map(_ENTRY_LINE.match, lines)))
-    return digits <= 0.15 * written and entries <= 0.6 * len(lines)
+    return digits <= _MOST_DIGITS * written and entries <= _MOST_ENTRIES * len(lines)
 
 
 def is_prose(path: str, text: str) -> bool:
-    """Whether a file is mostly sentences: no table, no dump of an API, no list of changes."""
+    """Whether a file is mostly sentences: no table, no list of an API, no list of changes."""
     name = PurePosixPath(path).name.lower()
-    if not name.endswith(PROSE_SUFFIXES) or not MINIMUM <= len(text) <= MAXIMUM:
+    if not name.endswith(PROSE_SUFFIXES) or not LEAST_CHARACTERS <= len(text) <= MOST_CHARACTERS:
         return False
-    if any(fnmatch(name, pattern) for pattern in _LISTS) or _GENERATED.search(text[:1000]):
+    if any(fnmatch(name, pattern) for pattern in _LISTS) or _GENERATED.search(
+        text[:_NOTICE_CHARACTERS]
+    ):
         return False
-    return prose_share(text) >= 0.5
+    return prose_share(text) >= _LEAST_PROSE
 
 
 def prose_share(text: str) -> float:
-    """Characters in lines that read like a sentence, over the characters of all lines."""
+    """The share of the characters that stand in lines that read like a sentence."""
     lines = [line for line in text.split("\n") if line.strip()]
     total = sum(map(len, lines))
     sentences = sum(

@@ -1,4 +1,4 @@
-"""The list of sources, `sources.toml`: what is pinned, under which licence, what is taken."""
+"""The list of sources, `sources.toml`: what is pinned, its licence, and what is taken of it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from training.corpus import CorpusError
+from training.errors import CorpusError
 from training.texts.selection import NEVER
 
 LIST = Path(__file__).with_name("sources.toml")
 
+# The permissive licences that a source may have, and what the text of each must say.
 LICENCES = {
     "Apache-2.0": "Apache License,? Version 2\\.0",
     "BSD-2-Clause": "Redistributions? in binary form",
@@ -21,11 +22,19 @@ LICENCES = {
     "MIT": "Permission is hereby granted, free of charge",
     "PSF-2.0": "PYTHON SOFTWARE FOUNDATION LICENSE",
 }
-"""The permissive licences that a source may have, and what the text of each must say."""
 
 
 class Source(BaseModel):
-    """One distribution: an archive from the package index, or a package that is installed."""
+    """One distribution: an archive from the package index, or a package that is installed.
+
+    `holders` have the copyright, for NOTICE. By its `role` a source is trained on, held out whole
+    for validation, or read for priming alone, so that adaptation is primed on what is new to the
+    network. `file` is the archive's name in the package index, empty for an installed package.
+
+    `code` and `prose` are the folders whose Python and whose documentation is taken, relative to
+    the archive's root or to `site-packages`. `skip` are patterns of paths that are passed over. Of
+    code at most `most` characters are taken; which files, the MD5 of their paths decides.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,25 +42,18 @@ class Source(BaseModel):
     version: str
     licence: str
     holders: str
-    """Who holds the copyright, for NOTICE."""
     role: Literal["train", "validation", "priming"] = "train"
-    """`validation` for packages that are held out whole, `priming` for those that the network does
-    not read, so that adaptation is primed on what is new to it."""
     file: str = Field("", pattern=r"^([\w.-]+\.tar\.gz)?$")
-    """The archive's name in the package index; empty for an installed package."""
     sha256: str = Field("", pattern="^([0-9a-f]{64})?$")
     licence_file: str = "LICENSE"
     code: tuple[str, ...] = ()
-    """Folders whose Python is taken, relative to the archive's root or to `site-packages`."""
     prose: tuple[str, ...] = ()
-    """Folders whose documentation is taken."""
     skip: tuple[str, ...] = ()
-    """Patterns of paths that are passed over in this source."""
     most: int = Field(1_000_000_000, gt=0)
-    """Characters of code taken at most; which files, their paths' MD5 decides."""
 
     @property
     def installed(self) -> bool:
+        """Whether it is read as it is installed, and not from an archive."""
         return not self.file
 
     @field_validator("name")

@@ -1,5 +1,6 @@
 """The mean of two networks: what it is made of, and that its checkpoint is a finished one."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,37 +18,27 @@ from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 from tests.training.quiet import quiet
 from tests.training.small import SMALL
 from training.corpus import Corpus, Document
+from training.errors import QuantizationError
 from training.evaluation.validation import Validation
 from training.finishing import quantization
-from training.finishing.average import average, main
+from training.finishing.average import average_checkpoints, average_networks
+from training.finishing.shares import AverageShares
+from training.loop.options import RunOptions
 from training.loop.schedule import Budget
 from training.loop.train import train
 
 TEXT = "the quick brown fox jumps over the lazy dog\n"
+DOCUMENTS = tuple(Document(Path("t"), str(n), TEXT * (20 + n)) for n in range(9))
+CORPUS = Corpus(DOCUMENTS, DOCUMENTS[:1])
 
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
     """A small network with contexts that has learnt a line."""
-    preset = replace(SMALL, contexts=("2", "3", "word"))
-    documents = tuple(Document(Path("t"), str(n), TEXT * (20 + n)) for n in range(9))
     folder = tmp_path / "trained"
-    train(
-        Corpus(documents, documents[:1]),
-        folder,
-        preset,
-        Budget(steps=60),
-        threads=1,
-        progress=quiet(),
-    )
+    preset = replace(SMALL, contexts=("2", "3", "word"))
+    train(CORPUS, folder, preset, Budget(steps=60), RunOptions(threads=1), quiet())
     return folder
-
-
-@pytest.fixture
-def text(tmp_path: Path) -> Path:
-    file = tmp_path / "text.txt"
-    file.write_text(TEXT * 100)
-    return file
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -79,13 +70,13 @@ def test_a_network_with_all_of_the_share_is_itself() -> None:
     first, second = two()
     ids = torch.tensor([first.vocabulary.encode("for x in y(z):").tolist()])
     for share, tables, of in ((1.0, (0.0, 1.0), second), (0.0, (1.0, 0.0), first)):
-        mean = average(first, second, share, tables)
+        mean = average_networks(first, second, AverageShares(share, tables))
         assert torch.allclose(logits(mean, ids), logits(network_of(of), ids), atol=1e-4)
 
 
 def test_weights_are_the_mean_and_tables_have_their_own_shares() -> None:
     first, second = two()
-    mean = average(first, second, 0.75, (0.4, 0.5))
+    mean = average_networks(first, second, AverageShares(0.75, (0.4, 0.5)))
     mixed = 0.25 * first.weights["cells.0.W"] + 0.75 * second.weights["cells.0.W"]
     assert mean.layers()[0].W.detach().numpy() == pytest.approx(mixed, abs=1e-6)
     columns = [c.weights["output.weight"][:, first.config.hidden :] for c in (first, second)]
@@ -102,12 +93,13 @@ def test_weights_are_the_mean_and_tables_have_their_own_shares() -> None:
 
 def test_networks_that_do_not_go_together_are_refused() -> None:
     with pytest.raises(ModelError, match="another shape"):
-        average(two()[0], random_checkpoint(hidden=48, contexts=CONTEXTS))
+        average_networks(two()[0], random_checkpoint(hidden=48, contexts=CONTEXTS), AverageShares())
 
 
 def test_a_row_that_only_the_second_has_counts_for_both() -> None:
     (first, same), second = two(), random_checkpoint(contexts=CONTEXTS, seed=2)
-    (one, other), mean = map(network_of, (same, second)), average(same, second, 0.5, (0.4, 0.5))
+    one, other = map(network_of, (same, second))
+    mean = average_networks(same, second, AverageShares(0.5, (0.4, 0.5)))
     assert one.contexts is not None
     assert other.contexts is not None
     assert mean.contexts is not None
@@ -128,15 +120,13 @@ def test_a_row_that_only_the_second_has_counts_for_both() -> None:
     assert mean.contexts.kept.count == other.contexts.kept.count
 
 
-def test_the_program_leaves_a_finished_checkpoint(
-    tmp_path: Path, trained: Path, text: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_mean_is_left_as_a_finished_checkpoint(tmp_path: Path, trained: Path) -> None:
     out = tmp_path / "mean"
-    arguments = [trained, trained, text, "--validation", text, "--out", out]
-    assert main([*map(str, arguments), "--share", "0.5", "--tables", "0.5", "0.5"]) == 0
-    assert "bits a character" in capsys.readouterr().out
+    shares = AverageShares(0.5, (0.5, 0.5))
+    cost = average_checkpoints(trained, trained, CORPUS, out, shares)
     made, before = load(out), load(trained)
     assert made.training["average"] == {"share": 0.5, "tables": [0.5, 0.5]}
+    assert made.training["quantization"]["served_bits"] == cost.served_bits
     assert (out / "loss.png").read_bytes() == (trained / "loss.png").read_bytes()
     assert (
         "mean with the network that it began with, 50 % of it this one"
@@ -144,7 +134,7 @@ def test_the_program_leaves_a_finished_checkpoint(
     )
     assert Runtime(made).adaptation is not None
     # The mean of a network with itself is itself.
-    held_out = Validation([Document(text, "text.txt", TEXT * 20)], before.vocabulary, 10_000)
+    held_out = Validation(CORPUS.validation, before.vocabulary, 10_000)
     bits = [held_out.bits_per_character(network_of(each)) for each in (made, before)]
     assert bits[0] == pytest.approx(bits[1], abs=0.02)
 
@@ -154,35 +144,23 @@ def test_networks_without_anything_in_their_tables_have_a_mean() -> None:
         replace(each, weights={**each.weights, "output.weight": each.weights["output.weight"] * 0})
         for each in two()
     ]
-    weights = average(empty[0], empty[1]).weights()
+    weights = average_networks(empty[0], empty[1], AverageShares()).weights()
     assert all(np.isfinite(array).all() for array in weights.values())
 
 
-@pytest.mark.parametrize("share", ["nan", "-3", "1.5", "half"])
-def test_a_share_that_is_none_changes_nothing(share: str, trained: Path, text: Path) -> None:
-    before = content(trained)
-    arguments = [trained, trained, text, "--validation", text, "--out", trained]
-    for option in (["--share", share], ["--tables", "0.4", share]):
-        with pytest.raises(SystemExit) as ended:
-            main([*map(str, arguments), *option])
-        assert ended.value.code == 2
-    assert content(trained) == before
+@pytest.mark.parametrize("share", [math.nan, -3, 1.5])
+def test_a_number_that_is_no_share_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match=f"share: {share} is not between 0 and 1"):
+        AverageShares(share)
+    with pytest.raises(ValueError, match=f"tables: {share} is not between 0 and 1"):
+        AverageShares(tables=(0.4, share))
 
 
 def test_what_cannot_be_finished_replaces_nothing(
-    trained: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = content(trained)
-    monkeypatch.setattr(quantization, "LARGEST_COST", -1)
-    arguments = [trained, trained, text, "--validation", text, "--out", trained]
-    assert main([*map(str, arguments)]) == 2
+    monkeypatch.setattr(quantization, "LARGEST_COST_BITS", -1)
+    with pytest.raises(QuantizationError):
+        average_checkpoints(trained, trained, CORPUS, trained, AverageShares())
     assert content(trained) == before
-
-
-def test_a_mistake_is_one_line(
-    tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    missing = str(tmp_path / "missing")
-    arguments = [missing, missing, str(text), "--validation", str(text), "--out", missing]
-    assert main(arguments) == 2
-    assert capsys.readouterr().err.count("\n") == 1

@@ -13,7 +13,8 @@ from tests.tiny import save_tiny_checkpoint
 from training.corpus import Document
 from training.evaluation.scoring import mean_bits, read
 from training.finishing import priming
-from training.finishing.priming import choose, collect, main, prime
+from training.finishing.examples import read_examples
+from training.finishing.priming import choose_beginnings, prime, save
 
 
 def repetitive(seed: int, lines: int = 60) -> str:
@@ -33,19 +34,13 @@ def checkpoint(folder: Path) -> Checkpoint:
     return load(folder)
 
 
-def test_a_primed_checkpoint_is_less_surprised_by_texts_that_repeat(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_primed_checkpoint_is_less_surprised_by_texts_that_repeat(folder: Path) -> None:
     before = load(folder)
-    texts = tmp_path / "texts"
-    texts.mkdir()
-    for number in range(12):
-        (texts / f"{number}.txt").write_text(repetitive(number))
-    assert main([str(folder), str(texts), "--include", "*.txt"]) == 0
+    primed = prime(before, [repetitive(number) for number in range(12)])
+    save(folder, before, primed, "names that repeat")
     after = load(folder)
-    assert "adapted" in capsys.readouterr().out
     assert after.fingerprint != before.fingerprint
-    assert after.training["adaptation"]["ids"] > 5000
+    assert after.training["adaptation"] == primed.summary() | {"data": "names that repeat"}
     for name, array in before.weights.items():
         assert (after.weights[name] == array).all()
 
@@ -53,9 +48,6 @@ def test_a_primed_checkpoint_is_less_surprised_by_texts_that_repeat(
     network = mean_bits(read(Runtime(after, adapt=False), unseen))
     adapted = mean_bits(read(Runtime(after), unseen))
     assert adapted < network - 1
-    # It can be done again: the earlier parameters make room.
-    assert main([str(folder), str(texts)]) == 0
-    assert load(folder).fingerprint == after.fingerprint
 
 
 def test_texts_without_repetitions_leave_the_network_as_it_is(checkpoint: Checkpoint) -> None:
@@ -69,7 +61,7 @@ def test_texts_without_repetitions_leave_the_network_as_it_is(checkpoint: Checkp
 
 def test_examples_are_what_a_session_would_meet(checkpoint: Checkpoint) -> None:
     texts = [repetitive(1, 8), repetitive(2, 5), "é€"]
-    examples = collect(Runtime(checkpoint), texts)
+    examples = read_examples(Runtime(checkpoint), texts)
     assert len(examples) == sum(len(checkpoint.vocabulary.encode(text)) for text in texts)
     units = checkpoint.config.hidden
     neutral = Parameters.neutral(units).to_arrays()
@@ -100,20 +92,8 @@ def row(runtime: Runtime, text: str, position: int) -> np.ndarray:
 
 
 def test_half_of_what_is_read_is_of_the_kind_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(priming, "CHARACTERS", 3)
+    monkeypatch.setattr(priming, "DOCUMENT_CHARACTERS", 3)
     documents = [Document(Path(f"{n}"), f"{n}", f"{n:02}...", late=n >= 8) for n in range(10)]
-    assert choose(documents, 4) == ["08.", "09.", "00.", "04."]
-    assert choose(documents[:8], 4) == ["00.", "02.", "04.", "06."]
-    assert choose(documents[8:], 4) == ["08.", "09."]
-
-
-@pytest.mark.parametrize("damage", ["no text", "no checkpoint"])
-def test_a_users_mistake_is_one_line(
-    damage: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = tmp_path / "text.txt"
-    if damage != "no text":
-        text.write_text(repetitive(1))
-    missing = folder if damage == "no text" else tmp_path / "missing"
-    assert main([str(missing), str(text)]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    assert choose_beginnings(documents, 4) == ["08.", "09.", "00.", "04."]
+    assert choose_beginnings(documents[:8], 4) == ["00.", "02.", "04.", "06."]
+    assert choose_beginnings(documents[8:], 4) == ["08.", "09."]

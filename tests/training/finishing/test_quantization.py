@@ -11,7 +11,9 @@ from model.served import Runtime
 from tests.training.quiet import quiet
 from tests.training.small import SMALL
 from training.corpus import Corpus, Document
-from training.finishing.quantization import LARGEST_COST, QuantizationError, finish
+from training.errors import QuantizationError
+from training.finishing.quantization import LARGEST_COST_BITS, finish_checkpoint
+from training.loop.options import RunOptions
 from training.loop.schedule import Budget
 from training.loop.train import train
 from training.presets import PRESETS
@@ -28,14 +30,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint that has learnt the line."""
     folder = tmp_path_factory.mktemp("trained") / "line"
     preset = replace(PRESETS["tiny"], hidden=32, learning_rate=2e-2, streams=4)
-    train(CORPUS, folder, preset, Budget(steps=150), minimum_count=1, threads=1, progress=quiet())
+    train(
+        CORPUS, folder, preset, Budget(steps=150), RunOptions(minimum_count=1, threads=1), quiet()
+    )
     return folder
 
 
 def test_a_finished_checkpoint_says_what_serving_it_costs(trained: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(trained, tmp_path / "line"))
-    cost = finish(folder, CORPUS)
-    assert abs(cost.bits) <= LARGEST_COST
+    cost = finish_checkpoint(folder, CORPUS)
+    assert abs(cost.bits) <= LARGEST_COST_BITS
     finished = checkpoint.load(folder)
     assert finished.training["quantization"] == {
         "float_bits": cost.float_bits,
@@ -50,12 +54,12 @@ def test_rows_of_contexts_are_rounded_and_their_share_of_the_cost_is_known(tmp_p
     folder = tmp_path / "contexts"
     preset = replace(SMALL, contexts=("2", "4", "word"), context_rows=300)
     history = train(
-        CORPUS, folder, preset, Budget(steps=60), minimum_count=1, threads=1, progress=quiet()
+        CORPUS, folder, preset, Budget(steps=60), RunOptions(minimum_count=1, threads=1), quiet()
     )
     finished = checkpoint.load(folder)
     stored = finished.training["quantization"]
     assert stored["float_bits"] == pytest.approx(history.best.validation_bits, abs=1e-4)
-    assert abs(stored["packed_bits"] - stored["float_bits"]) <= LARGEST_COST
+    assert abs(stored["packed_bits"] - stored["float_bits"]) <= LARGEST_COST_BITS
     assert stored["cost"] == stored["served_bits"] - stored["float_bits"]
     card = (folder / "README.md").read_text()
     assert "the last 2, 4 characters, the word so far" in card
@@ -80,6 +84,6 @@ def test_one_that_would_lose_much_is_refused_and_left_as_it_was(
     checkpoint.save(folder, whole.config, weights, {})
     spoiled = checkpoint.load(folder)
     with pytest.raises(QuantizationError, match="served in integers it would cost") as refused:
-        finish(folder, CORPUS)
+        finish_checkpoint(folder, CORPUS)
     assert "\n" not in str(refused.value)
     assert checkpoint.load(folder).fingerprint == spoiled.fingerprint

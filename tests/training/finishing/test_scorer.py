@@ -11,7 +11,9 @@ from model.adaptation.index import Symbols
 from model.adaptation.parameters import OWN, SHARED
 from model.adaptation.plain import PlainEngine
 from training.finishing import scorer
-from training.finishing.scorer import Examples, Scorer
+from training.finishing.examples import Examples
+from training.finishing.scorer import Scorer
+from training.finishing.scorer_quantization import quantized
 
 
 def examples(places: int, seed: int = 0) -> Examples:
@@ -38,7 +40,7 @@ def test_the_gradient_is_that_of_the_surprise() -> None:
     values = network.values
     random = np.random.default_rng(2)
     values[:] = random.normal(0, 0.2, len(values))
-    places = some.useful()
+    places = some.with_candidates()
     gradient = network.gradient(some, places)
 
     def surprise() -> float:
@@ -88,7 +90,7 @@ def test_it_begins_as_the_network_alone() -> None:
 
 
 def test_it_learns_and_its_integers_lose_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scorer, "PASSES_MOST", 4)
+    monkeypatch.setattr(scorer, "MOST_PASSES", 4)
     some, others = examples(4000), examples(1000, seed=1)
     network = Scorer(some, 1)
     before = network.bits(others)
@@ -97,18 +99,18 @@ def test_it_learns_and_its_integers_lose_little(monkeypatch: pytest.MonkeyPatch)
     assert after < before - 0.5
 
     symbols = Symbols(np.zeros(50, np.uint8), 0, 1)
-    engine = PlainEngine(network.quantized(some), symbols)
+    engine = PlainEngine(quantized(network, some), symbols)
     assert served_bits(engine, others) == pytest.approx(after, abs=0.01)
 
 
 def served_bits(engine: PlainEngine, some: Examples) -> float:
     bits = -np.log2(some.given.astype(np.float64))
-    for place in some.useful():
+    for place in some.with_candidates():
         at = np.arange(some.begins[place], some.begins[place + 1])
         weights: Floats = np.exp(
             engine.scores(some.shared[place], some.hidden[place], some.own[at]) / 64
         )
-        raised = np.maximum(some.probabilities[at], scorer.FLOOR) * weights
+        raised = np.maximum(some.probabilities[at], scorer.LEAST_PROBABILITY) * weights
         total = 1 + (raised - some.probabilities[at]).sum()
         right = some.right[at]
         bits[place] = -np.log2((raised[right].sum() if right.any() else some.given[place]) / total)

@@ -37,3 +37,8 @@ def test_a_budget_of_minutes_is_spent_by_the_clock_and_one_of_steps_by_the_steps
 def test_a_budget_that_is_none_is_refused(budget: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Budget(**budget)
+
+
+def test_a_budget_that_nobody_names_is_one_of_minutes() -> None:
+    assert Budget.or_default() == Budget(minutes=10)
+    assert Budget.or_default(epochs=2) == Budget(epochs=2)

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from training.loop.streams import IGNORED, windows
+from training.loop.streams import IGNORED, EncodedDocuments, StreamLayout, windows
 
 START = 99
 
@@ -11,11 +11,8 @@ def read_all(
 ) -> tuple[torch.Tensor, torch.Tensor, int]:
     batches = list(
         windows(
-            [np.array(d, np.int32) for d in documents],
-            START,
-            streams,
-            window,
-            restart,
+            EncodedDocuments([np.array(d, np.int32) for d in documents]),
+            StreamLayout(START, streams, window, restart),
             np.random.default_rng(seed),
         )
     )
@@ -55,7 +52,8 @@ def test_texts_are_cut_at_new_places_each_epoch() -> None:
 
 def test_texts_are_cut_where_lines_begin() -> None:
     document = np.array(([1] * 9 + [7]) * 400 + [1] * 50, np.int32)
-    batches = windows([document], START, 1, 64, 40, np.random.default_rng(0), line_end=7)
+    layout = StreamLayout(START, 1, 64, 40, line_end=7)
+    batches = windows(EncodedDocuments([document]), layout, np.random.default_rng(0))
     ids = torch.cat([b.ids for b in batches])[:, 0].tolist()
     begins = [place for place, index in enumerate(ids) if index == START]
     assert len(begins) > 40
@@ -69,9 +67,9 @@ def test_every_character_is_counted_once() -> None:
 
 
 def test_late_documents_are_read_in_the_second_half() -> None:
-    documents = [np.full(100, i, np.int32) for i in range(60)]
-    late = np.arange(60) < 10
-    batches = list(windows(documents, START, 4, 32, 10, np.random.default_rng(0), late))
+    documents = EncodedDocuments([np.full(100, i, np.int32) for i in range(60)], np.arange(60) < 10)
+    layout = StreamLayout(START, 4, 32, 10)
+    batches = list(windows(documents, layout, np.random.default_rng(0)))
     ids = torch.cat([b.ids for b in batches])
     assert set(ids.unique().tolist()) == {*range(60), START}
     first, last = ids[: int(len(ids) * 0.35)], ids[int(len(ids) * 0.95) :]
@@ -81,10 +79,9 @@ def test_late_documents_are_read_in_the_second_half() -> None:
 
 
 def test_what_is_late_is_read_where_it_is_asked_for() -> None:
-    documents = [np.full(100, i, np.int32) for i in range(60)]
-    late, between = np.arange(60) < 10, (0.1, 0.3)
-    rng = np.random.default_rng(0)
-    batches = list(windows(documents, START, 4, 32, 10, rng, late, None, between))
+    documents = EncodedDocuments([np.full(100, i, np.int32) for i in range(60)], np.arange(60) < 10)
+    layout = StreamLayout(START, 4, 32, 10, late_shares=(0.1, 0.3))
+    batches = list(windows(documents, layout, np.random.default_rng(0)))
     ids = torch.cat([b.ids for b in batches])
     begin, end = int(len(ids) * 0.05), int(len(ids) * 0.4)
     assert (ids[:begin] < 10).float().mean() < 0.02

@@ -16,6 +16,7 @@ from model.decoding.options import Options
 from model.served import Runtime
 from tests.training.quiet import quiet
 from training.corpus import Corpus, Selection, read
+from training.loop.options import RunOptions
 from training.loop.schedule import Budget
 from training.loop.train import train
 from training.presets import PRESETS, Preset
@@ -36,7 +37,7 @@ def corpus(tmp_path: Path) -> Corpus:
 def test_a_network_learns_a_line_that_repeats(cell: str, corpus: Corpus, tmp_path: Path) -> None:
     out = tmp_path / "checkpoint"
     preset: Preset = replace(PRESET, cell=cell)
-    history = train(corpus, out, preset, Budget(steps=250), threads=1, progress=quiet())
+    history = train(corpus, out, preset, Budget(steps=250), RunOptions(threads=1), quiet())
     assert history.best.validation_bits < 0.5
     runtime = Runtime(load(out))
     answer = complete(runtime, LINE + "the quick br", Options(max_chars=10, min_confidence=0.1))
@@ -53,9 +54,8 @@ def test_a_run_leaves_a_checkpoint_with_its_card_its_summary_and_its_curve(
         out,
         PRESET,
         Budget(steps=30),
-        name="tiny",
-        data="A line, again and again (public domain).",
-        progress=Progress(Console(file=said, width=200)),
+        RunOptions(preset_name="tiny", data="A line, again and again (public domain)."),
+        Progress(Console(file=said, width=200)),
     )
     names = ["README.md", "config.json", "loss.png", "model.safetensors"]
     assert sorted(f.name for f in out.iterdir()) == names
@@ -73,7 +73,7 @@ def test_a_run_leaves_a_checkpoint_with_its_card_its_summary_and_its_curve(
 def test_the_same_seed_gives_the_same_network(corpus: Corpus, tmp_path: Path) -> None:
     fingerprints = set()
     for name in ("first", "second"):
-        train(corpus, tmp_path / name, PRESET, Budget(steps=20), threads=1, progress=quiet())
+        train(corpus, tmp_path / name, PRESET, Budget(steps=20), RunOptions(threads=1), quiet())
         fingerprints.add(load(tmp_path / name).fingerprint)
     assert len(fingerprints) == 1
 

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from tests.training.texts.made import Archive, code
-from training.corpus import CorpusError
+from training.errors import CorpusError
 from training.texts.archives import fetch, members
 from training.texts.sources import Source
 

@@ -1,14 +1,14 @@
 import json
+import math
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.training.texts.made import Archive, code, prose
-from training.corpus import CorpusError, Selection, read
+from training.corpus import Selection, read
+from training.errors import CorpusError
 from training.texts.manifest import describe
 from training.texts.recipe import Recipe
 from training.texts.sources import Source
@@ -210,31 +210,7 @@ def test_a_part_of_the_prose_corpora_without_a_licence_is_refused(
         recipe.make_prose()
 
 
-@pytest.mark.parametrize(
-    ("options", "error"),
-    [
-        (["--only", "prose"], "--prose: name the folder of prose corpora"),
-        ([], "--prose: name the folder of prose corpora, or say --only python"),
-        (["--only", "prose", "--prose", "nowhere"], "nowhere/validation: no such file or folder"),
-        (["--prose", "nowhere"], "nowhere/validation: no such file or folder"),
-        (["--describe", "python"], "manifest.json: No such file or directory; python -m"),
-        (
-            ["--only", "python", "--sources", "nowhere.toml"],
-            "nowhere.toml: No such file or directory",
-        ),
-    ],
-)
-def test_the_command_says_what_is_wrong_and_exits_2(
-    root: Path, tmp_path: Path, options: list[str], error: str
-) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "training.texts", str(tmp_path / "out"), *options],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert error in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "out").exists()
+@pytest.mark.parametrize("share", [0.0, -1.0, 2.0, math.nan])
+def test_a_share_is_above_0_and_at_most_1(recipe: Recipe, share: float) -> None:
+    with pytest.raises(ValueError, match=f"share: {share} is not above 0 and at most 1"):
+        replace(recipe, share=share)

@@ -86,4 +86,4 @@ def test_missing_texts_are_named(root: Path, tmp_path: Path, words: tuple[str, s
     done = run(root, tmp_path / "none", *words)
     assert done.returncode == 2
     assert "none/" in done.stderr
-    assert "-m training.texts" in done.stderr
+    assert "nextchar texts" in done.stderr

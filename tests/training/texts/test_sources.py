@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from training.corpus import CorpusError
+from training.errors import CorpusError
 from training.texts.selection import NEVER
 from training.texts.sources import LICENCES, LIST, read_sources
 

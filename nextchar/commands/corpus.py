@@ -1,0 +1,44 @@
+"""The verb `corpus`: which files of a corpus are trained on, and which are held out."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from nextchar.options import (
+    IncludeOption,
+    MaximumOption,
+    MinimumOption,
+    SkipOption,
+    TextsArgument,
+)
+from nextchar.reading import selection
+from training.corpus import MOST_FILE_CHARACTERS, read
+
+
+class Split(StrEnum):
+    """The two sides of a corpus's split."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+
+
+def corpus(
+    texts: TextsArgument,
+    split: Annotated[
+        Split, typer.Option("--split", metavar="SIDE", help="The side: train or validation.")
+    ],
+    include: IncludeOption = None,
+    skip: SkipOption = None,
+    minimum: MinimumOption = 1,
+    maximum: MaximumOption = MOST_FILE_CHARACTERS,
+) -> None:
+    """List the files that `train` learns from, or those that it holds out, one a line.
+
+    One file in twenty is held out, chosen by its path alone, so that it is the same in every run.
+
+    Example: nextchar corpus src --split validation --include '*.py'
+    """
+    found = read(texts, selection(include, skip, minimum=minimum, maximum=maximum))
+    for document in found.train if split is Split.TRAIN else found.validation:
+        typer.echo(document.file)

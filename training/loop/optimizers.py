@@ -1,0 +1,62 @@
+"""What moves the weights: AdamW for the network's parameters, Adagrad for the contexts' rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.network.network import Network
+from training.contexts.hashing import TensorContexts
+from training.contexts.tables import RowAdagrad
+from training.presets import Preset
+
+
+class Optimizers:
+    """The optimisers of one network, which is on its device already.
+
+    Parameters that need no gradient when this is made stay as they are.
+    """
+
+    def __init__(self, network: Network, preset: Preset) -> None:
+        self.network = network
+        self.clip = preset.clip
+        self.learning = [p for p in network.parameters() if p.requires_grad]
+        self.adam = torch.optim.AdamW(
+            self.learning,
+            betas=(0.9, 0.99),
+            weight_decay=preset.weight_decay,
+            capturable=network.output.weight.device.type == "cuda",
+        )
+        self.tables: RowAdagrad | None = None
+
+    def keep_rows(self, kept: NDArray[np.uint8]) -> None:
+        """Gives the network's contexts the rows of a bitmap (2^bits / 8), all of them zeros."""
+        contexts = self.network.contexts
+        assert contexts is not None
+        device = self.network.output.weight.device
+        contexts.keep(kept)
+        contexts.to(device)
+        if device.type == "cuda":
+            contexts.find = TensorContexts(contexts).slots
+        self.tables = RowAdagrad(contexts)
+
+    def update(self, rate: float | Tensor, table_rate: float | Tensor | None) -> Tensor:
+        """One step along the gradients; returns the norm that they had before clipping.
+
+        The contexts' rows stay as they are where `table_rate` is None.
+        """
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
+        self.adam.step()
+        if self.tables is not None and table_rate is not None:
+            self.tables.step(table_rate)
+        return norm
+
+    def make_moments(self) -> None:
+        """Makes AdamW's moments, which it has only after a step. The weights change meanwhile."""
+        for parameter in self.learning:
+            parameter.grad = torch.zeros_like(parameter)
+        self.adam.step()
