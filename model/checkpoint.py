@@ -17,11 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
 from model.errors import CheckpointError
-from model.network.config import NetworkConfig
+from model.network.config import NetworkConfig, Weights
 from model.network.contexts import LEVELS, are_levels
 from model.vocabulary import Vocabulary
-
-Weights = dict[str, NDArray[Any]]
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"

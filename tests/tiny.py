@@ -6,8 +6,8 @@ import numpy as np
 
 from model.adaptation.parameters import OWN, SHARED, VIEW, Parameters
 from model.calibration import Calibration
-from model.checkpoint import Weights, expected_shapes, save
-from model.network.config import NetworkConfig
+from model.checkpoint import expected_shapes, save
+from model.network.config import NetworkConfig, Weights
 
 LEVELS = np.arange(-120, 120, 15).astype(np.int8)
 """For rows of contexts; all at equal distances."""

@@ -3,7 +3,12 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from numpy.typing import NDArray
+
 from model.vocabulary import Vocabulary
+
+# All parameters of a network by name, as a checkpoint keeps them.
+Weights = dict[str, NDArray[Any]]
 
 # For each kind of cell: how many gates its weights hold, and which arrays its state has.
 GATES = {"elman": 1, "gru": 3, "lstm": 4}

@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.checkpoint import Weights
 from model.network.cells import CELLS, Cell, State
-from model.network.config import NetworkConfig
+from model.network.config import NetworkConfig, Weights
 from model.network.embedding import ContextEmbedding
 
 

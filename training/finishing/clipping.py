@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.checkpoint import Checkpoint, Weights
+from model.checkpoint import Checkpoint
+from model.network.config import Weights
 from model.network.contexts import ContextState
 from model.runtime.arithmetic import ACTIVATION, Floats, quantize
 from model.runtime.pool import Ids

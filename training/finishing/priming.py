@@ -22,8 +22,9 @@ from model import adaptation, checkpoint
 from model.adaptation.engine import Collected
 from model.adaptation.index import LIMIT
 from model.adaptation.parameters import PREFIX, Parameters
-from model.checkpoint import Checkpoint, Weights
+from model.checkpoint import Checkpoint
 from model.errors import ModelError
+from model.network.config import Weights
 from model.runtime import Ids
 from model.runtime.network_output import NetworkOutput
 from model.served import Runtime
