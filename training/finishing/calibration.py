@@ -8,7 +8,6 @@ over groups of equal size) and becomes part of the checkpoint.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from training.evaluation.evaluation import (
 from training.evaluation.scoring import Progress, ignore, read
 from training.evaluation.suggestions import suggest
 from training.reporting.card import model_card
+from training.reporting.plots import save_png
 
 PICTURE = "calibration.png"
 GROUPS = 24
@@ -164,9 +164,7 @@ def plot(found: Shown, calibration: Calibration, report: CalibrationReport, file
     axes.set_title(f"{report.suggestions:,} suggestions in {report.documents:,} documents")
     axes.grid(alpha=0.3)
     axes.legend()
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=110, metadata={"Software": None})
-    checkpoint.replace(file, content.getvalue())
+    save_png(figure, file)
 
 
 def to_json(

@@ -1,4 +1,4 @@
-"""Plots of a training run, as PNG files."""
+"""Pictures as PNG files, and the plot of a training run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ from matplotlib.figure import Figure
 
 from model.checkpoint import replace
 from training.loop.history import History
+
+
+def save_png(figure: Figure, file: Path, dpi: int = 110, tight: bool = False) -> None:
+    """Writes a figure whole or not at all; `tight` cuts off the empty margins.
+
+    Without matplotlib's name and version in it, a file is the same wherever it was drawn.
+    """
+    content = io.BytesIO()
+    box = "tight" if tight else None
+    figure.savefig(content, format="png", dpi=dpi, metadata={"Software": None}, bbox_inches=box)
+    replace(file, content.getvalue())
 
 
 def plot_loss(history: History, file: Path) -> None:
@@ -32,6 +43,4 @@ def plot_loss(history: History, file: Path) -> None:
     axes.set_ylabel("bits a character")
     axes.grid(alpha=0.3)
     axes.legend()
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=110, metadata={"Software": None})
-    replace(file, content.getvalue())
+    save_png(figure, file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from model.checkpoint import replace
+from training.reporting.plots import save_png
 from training.units.layout import rows
 
 COLUMNS = 88
@@ -40,9 +39,7 @@ def draw(panels: Sequence[Panel], file: Path) -> None:
     )  # fmt: skip
     for number, (panel, lines) in enumerate(zip(panels, laid_out, strict=True)):
         _panel(figure.add_subplot(grid[number]), panel, lines)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=90, metadata={"Software": None})
-    replace(file, content.getvalue())
+    save_png(figure, file, dpi=90)
 
 
 def _panel(axes: Axes, panel: Panel, lines: Sequence[Sequence[tuple[int, str]]]) -> None:
