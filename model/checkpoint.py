@@ -58,15 +58,15 @@ class Checkpoint:
 def expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     """The name and shape of each float32 array that a network of this shape has."""
     hidden, size = config.hidden, config.vocabulary().size
-    rows = config.gates * hidden
+    rows = config.kind.gates * hidden
     shapes: dict[str, tuple[int, ...]] = {}
     for layer in range(config.layers):
         inputs = size + 1 if layer == 0 else hidden
         shapes[f"cells.{layer}.U"] = (rows, inputs)
         shapes[f"cells.{layer}.W"] = (rows, hidden)
         shapes[f"cells.{layer}.b"] = (rows,)
-        if config.cell == "gru":
-            shapes[f"cells.{layer}.c"] = (hidden,)
+        for name in config.kind.biases:
+            shapes[f"cells.{layer}.{name}"] = (hidden,)
     shapes["output.weight"] = (size, config.output_inputs)
     shapes["output.bias"] = (size,)
     return shapes

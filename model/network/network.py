@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from model.network.cells import CELLS, Cell, State
-from model.network.config import NetworkConfig, Weights
+from model.network.config import NetworkConfig, Weights, for_cell
 from model.network.embedding import ContextEmbedding
 
 
@@ -26,9 +26,9 @@ class Network(nn.Module):
         super().__init__()
         self.config = config
         size = config.vocabulary().size
-        kind = CELLS[config.cell]
+        cell = for_cell(CELLS, config.cell)
         inputs = [size + 1] + [config.hidden] * (config.layers - 1)
-        self.cells = nn.ModuleList(kind(n, config.hidden) for n in inputs)
+        self.cells = nn.ModuleList(cell(n, config.hidden) for n in inputs)
         # Of a one-hot input a single column of U reaches the gates; it must weigh by itself what a
         # dense input's sum does. With columns as small as W's, training lags far behind at first.
         nn.init.normal_(self.layers()[0].U)

@@ -125,6 +125,11 @@ def refuse_id(number: int, size: int) -> NoReturn:
     raise ValueError(f"id {number} is not in the vocabulary; the network reads 0 to {size}")
 
 
+def refuse_cell(cell: str) -> NoReturn:
+    """A kind of cell that the compiled library does not compute."""
+    raise ValueError(f"cell: {cell!r} is none that the compiled backends compute")
+
+
 def refuse_state() -> NoReturn:
     """A state that no text leads to."""
     raise ModelError("the state is damaged: it holds values that no text leads to")

@@ -132,7 +132,7 @@ INLINE void NAME(store_quantized)(uint8_t *at, vf h) {
 
 INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
                        int64_t stride, int64_t groups, const int32_t *start,
-                       int32_t (*sums)[GATES_MAX][PANEL]) {
+                       int32_t (*sums)[VECTORS_MAX][PANEL]) {
     const __m512i start0 = _mm512_loadu_si512(start), start1 = _mm512_loadu_si512(start + 16);
     const __m512i start2 = _mm512_loadu_si512(start + 32);
     const __m512i start3 = vectors > 3 ? _mm512_loadu_si512(start + 48) : start2;
@@ -173,7 +173,7 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
    (Products of int8 would need a change of signs for each, for their pairs saturate.) */
 INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
                        int64_t stride, int64_t groups, const int32_t *start,
-                       int32_t (*sums)[GATES_MAX][PANEL]) {
+                       int32_t (*sums)[VECTORS_MAX][PANEL]) {
     (void)start;
     const __m256i zero = _mm256_setzero_si256();
     for (int half = 0; half < 2 * vectors; half++) {
@@ -207,7 +207,7 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
 /* Two groups' products are added in int16 (below 2^15), then in pairs to int32. */
 INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
                        int64_t stride, int64_t groups, const int32_t *start,
-                       int32_t (*sums)[GATES_MAX][PANEL]) {
+                       int32_t (*sums)[VECTORS_MAX][PANEL]) {
     (void)start;
     for (int vector = 0; vector < vectors; vector++, w += 64 * groups)
         for (int s = 0; s < sessions; s++) {
@@ -252,7 +252,7 @@ static inline shorts8 twice(const uint8_t *four) {
 
 INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
                        int64_t stride, int64_t groups, const int32_t *start,
-                       int32_t (*sums)[GATES_MAX][PANEL]) {
+                       int32_t (*sums)[VECTORS_MAX][PANEL]) {
     (void)start;
     for (int s = 0; s < sessions; s++)
         for (int vector = 0; vector < vectors; vector++) {
@@ -280,7 +280,7 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
 #define SUMS(name, size, vectors)                                                                  \
     static __attribute__((noinline)) TARGET void NAME(name)(                                       \
         const int8_t *w, const uint8_t *h, int64_t stride, int64_t groups, const int32_t *start,   \
-        int32_t (*sums)[GATES_MAX][PANEL]) {                                                       \
+        int32_t (*sums)[VECTORS_MAX][PANEL]) {                                                     \
         NAME(tile)(size, vectors, w, h, stride, groups, start, sums);                              \
     }
 SUMS(sums13, 1, 3)
@@ -306,9 +306,9 @@ SUMS(sums64, 6, 4)
 /* The sums of one panel of a matrix for `sessions` rows of h, from row `first` on. */
 INLINE void NAME(sum_panel)(const int vectors, const struct product *matrix, int64_t panel,
                             int64_t columns, const uint8_t *h, int64_t first, int64_t sessions,
-                            int32_t (*sums)[GATES_MAX][PANEL]) {
+                            int32_t (*sums)[VECTORS_MAX][PANEL]) {
     typedef void function(const int8_t *, const uint8_t *, int64_t, int64_t, const int32_t *,
-                          int32_t(*)[GATES_MAX][PANEL]);
+                          int32_t(*)[VECTORS_MAX][PANEL]);
     static function *const sizes[][2] = {
         {NAME(sums13), NAME(sums14)},
 #if TILE > 1
@@ -335,11 +335,11 @@ static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, i
     const int64_t hidden = pool->network->hidden;
     for (int64_t i = 0; i < count; i++, to += stride) {
         const uint8_t *state = state_of(pool, slots[i], layer);
-        if (pool->network->cell == GRU)
+        if (KINDS[pool->network->cell].integers)
+            memcpy(to, state, (size_t)hidden);
+        else
             for (int64_t k = 0; k < hidden; k += LANES)
                 NAME(store_quantized)(to + k, LOAD(state + 4 * k));
-        else
-            memcpy(to, state, (size_t)hidden);
 #if VNNI
         for (int64_t k = 0; k < hidden; k++)
             to[k] ^= 0x80;
@@ -432,29 +432,48 @@ INLINE void NAME(lstm)(const int32_t *sums, const float *scale, const float *x, 
     }
 }
 
+/* The gates of PANEL units from `unit` on, for one session. `cell` is a constant of the caller, so
+   that the compiler keeps one case and drops the others. */
+INLINE void NAME(gates)(const int cell, const int32_t *sums, const float *scale, const float *x,
+                        const struct layer *layer, int64_t unit, int64_t hidden, uint8_t *state) {
+    switch ((enum cell)cell) {
+    case ELMAN:
+        NAME(elman)(sums, scale, x, state + unit);
+        break;
+    case GRU:
+        NAME(gru)(sums, scale, x, layer->reset_bias + unit, state + 4 * unit);
+        break;
+    case LSTM:
+        NAME(lstm)(sums, scale, x, state + unit, state + hidden + 4 * unit);
+        break;
+    }
+}
+
 /* One layer for all sessions: each panel's weights are read once, then used by all tiles. */
 INLINE void NAME(layer)(const int cell, const struct pool *pool, int64_t count, int64_t index) {
-    const int vectors = cell == GRU ? 3 : 4;
+    const struct kind kind = KINDS[cell];
+    const int groups = groups_of(cell), vectors = groups * kind.gates;
     const struct network *network = pool->network;
     const struct layer *layer = &network->layer[index];
     const int64_t *slots = pool->slots, *ids = pool->ids;
     const int64_t hidden = network->hidden, tiles = (count + TILE - 1) / TILE;
-    /* An Elman cell has one gate; its panels hold four times 16 units. */
-    const int64_t units = cell == ELMAN ? 4 * PANEL : PANEL;
-    const int64_t panels = (hidden + units - 1) / units, wide = vectors * PANEL;
-    int32_t sums[TILE][GATES_MAX][PANEL];
-    float inputs[TILE][GATES_MAX][PANEL];
+    const int64_t units = groups * PANEL, wide = vectors * PANEL;
+    const int64_t panels = (hidden + units - 1) / units;
+    uint8_t *const states = state_of(pool, 0, index);
+    int32_t sums[TILE][VECTORS_MAX][PANEL];
+    float inputs[TILE][VECTORS_MAX][PANEL];
     NAME(gather)(pool, slots, count, index, pool->recurrent, row_bytes(hidden));
     for (int64_t panel = 0; panel < panels; panel++) {
         const float *scale = layer->recurrent.scale + panel * wide;
         for (int64_t tile = 0; tile < tiles; tile++) {
             const int64_t first = tile * count / tiles;
             const int64_t sessions = (tile + 1) * count / tiles - first;
-            /* What the gates of a batch will read, all over the memory, is on its way meanwhile. */
+            /* The gates of a batch read states and rows of the table that lie all over the memory.
+               Fetching them here lets them arrive while the sums are computed. */
             for (int64_t s = first; count > 1 && s < first + sessions; s++) {
-                const uint8_t *state = state_of(pool, slots[s], index);
-                if (cell != ELMAN)
-                    __builtin_prefetch(state + (cell == LSTM ? hidden : 0) + 4 * panel * PANEL, 1);
+                const uint8_t *floats = states + slots[s] * pool->stride + kind.integers * hidden;
+                for (int64_t k = 0; kind.floats && k < units; k += PANEL)
+                    __builtin_prefetch(floats + 4 * (panel * units + k), 1);
                 if (layer->table)
                     for (int64_t i = 0; i < wide; i += 16)
                         __builtin_prefetch(layer->table + (ids[s] * panels + panel) * wide + i);
@@ -476,16 +495,13 @@ INLINE void NAME(layer)(const int cell, const struct pool *pool, int64_t count, 
                 const float *x = layer->table
                                      ? layer->table + (ids[first + s] * panels + panel) * wide
                                      : &inputs[s][0][0];
-                uint8_t *state = state_of(pool, slots[first + s], index);
-                if (cell == ELMAN)
-                    for (int64_t i = 0; i < units && panel * units + i < hidden; i += PANEL)
-                        NAME(elman)(y + i, scale + i, x + i, state + panel * units + i);
-                else if (cell == GRU)
-                    NAME(gru)(y, scale, x, layer->reset_bias + panel * PANEL,
-                              state + 4 * panel * PANEL);
-                else
-                    NAME(lstm)(y, scale, x, state + panel * PANEL,
-                               state + hidden + 4 * panel * PANEL);
+                uint8_t *state = states + slots[first + s] * pool->stride;
+                /* The last panel may hold fewer groups than it has room for. */
+                for (int64_t k = 0; k < units && (groups == 1 || panel * units + k < hidden); k += PANEL) {
+                    const int64_t at = k * kind.gates;
+                    NAME(gates)(cell, y + at, scale + at, x + at, layer, panel * units + k, hidden,
+                                state);
+                }
             }
         }
     }
@@ -498,12 +514,19 @@ static TARGET void NAME(advance)(const struct pool *pool, int64_t count) {
         if (index)
             NAME(gather)(pool, pool->slots, count, index - 1, pool->below,
                          row_bytes(pool->network->hidden));
-        if (pool->network->cell == ELMAN)
+        /* Each kind is compiled by itself. Without a default, the compiler warns of a kind that is
+           left out here. */
+        switch ((enum cell)pool->network->cell) {
+        case ELMAN:
             NAME(layer)(ELMAN, pool, count, index);
-        else if (pool->network->cell == GRU)
+            break;
+        case GRU:
             NAME(layer)(GRU, pool, count, index);
-        else
+            break;
+        case LSTM:
             NAME(layer)(LSTM, pool, count, index);
+            break;
+        }
     }
 }
 
@@ -512,7 +535,7 @@ static TARGET void NAME(project)(const struct pool *pool, int64_t count) {
     const struct network *network = pool->network;
     const int64_t padded = padded_size(network), tiles = (count + TILE - 1) / TILE;
     const int64_t stride = row_bytes(network->columns);
-    int32_t sums[TILE][GATES_MAX][PANEL];
+    int32_t sums[TILE][VECTORS_MAX][PANEL];
     if (network->contexts)
         NAME(look_up)(pool, count);
     NAME(gather)(pool, pool->slots, count, network->layers - 1, pool->recurrent, stride);

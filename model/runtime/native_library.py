@@ -14,19 +14,21 @@ from typing import Any, Final
 LIBRARY = Path(__file__).with_name("_step.so")
 
 # The number that step.c gives the structures below; another one is another version's library.
-LAYOUT: Final = 6
+LAYOUT: Final = 7
 
 # What `backends` in step.c reports, the fastest first.
 BITS: Final = {"vnni": 4, "avx2": 2, "neon": 8, "portable": 1}
 
 LOGITS, PROBABILITIES, BEST = range(3)
 NONE, TOO_MANY, SLOT_OUT_OF_RANGE, SLOT_TWICE, ID_OUT_OF_RANGE, STATE_IMPOSSIBLE = range(6)
+CELL_UNKNOWN: Final = 6
 
-# How many rows of a matrix lie together, and how many of these groups fill a panel of one gate.
+# How many units a group has, whose rows of one gate are a vector; and how many vectors a panel has
+# at most.
 PANEL: Final = 16
 VECTORS: Final = 4
-# Columns are summed in eights.
-EIGHT: Final = 8
+# Columns are padded to a multiple of this, for the kernels sum so many at a time.
+COLUMNS_AT_ONCE: Final = 8
 
 # The contexts that are no orders, as contexts.h numbers them.
 WORDS: Final = {"word": 17, "words": 18}

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from model.network.cells import Elman
-from model.network.config import GATES, NetworkConfig
+from model.network.config import CELL_KINDS, NetworkConfig, for_cell
 from model.network.network import Network
 from model.vocabulary import Vocabulary
 from training.backpropagation.unrolled import forward
@@ -26,11 +26,12 @@ from training.evaluation.validation import Validation
 from training.gradients.measure import Flow, measure, set_spectral_radius
 from training.loop.streams import IGNORED, Window, windows
 
+# The share of the text, at its end, on which gradients are measured and nothing is learnt.
 HELD_OUT = 0.1
-"""The last part of the text, on which gradients are measured and nothing is learnt."""
+# The kinds of cell that are compared, each with the learning rate that suits it.
 LEARNING_RATES = {"elman": 2e-3, "gru": 5e-3, "lstm": 5e-3}
-RECENT = 50
-"""Losses are given as means over so many steps."""
+# The loss at the end of a training is the mean over this many steps.
+LAST_STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ class Trained:
     before: Flow
     after: Flow
 
+    @property
+    def title(self) -> str:
+        """The kind's name as people write it."""
+        return for_cell(CELL_KINDS, self.cell).title
+
 
 @dataclass(frozen=True)
 class Training:
@@ -93,7 +99,7 @@ class Training:
     @property
     def final_bits(self) -> float:
         """The mean over the last steps."""
-        return float(np.mean(self.bits[-RECENT:]))
+        return float(np.mean(self.bits[-LAST_STEPS:]))
 
 
 @dataclass(frozen=True)
@@ -113,8 +119,8 @@ class GradientFigures:
         return FIGURES.dump_python(self, mode="json")
 
 
+# Reads figures that were written before; raises ValueError for anything else.
 FIGURES: TypeAdapter[GradientFigures] = TypeAdapter(GradientFigures)
-"""Checks figures that were written before; raises ValueError for what is none."""
 
 Progress = Callable[[int], None]
 
@@ -143,8 +149,8 @@ class Experiment:
 
     @property
     def work(self) -> int:
-        """How many training steps `run` takes: what its progress adds up to."""
-        return self.settings.steps * len(GATES) + self.settings.clipping_steps * 2
+        """How many training steps `run` takes in all, which is what its progress adds up to."""
+        return self.settings.steps * len(LEARNING_RATES) + self.settings.clipping_steps * 2
 
     def run(self, name: str, progress: Progress = lambda steps: None) -> GradientFigures:
         """All experiments; `name` says what the text is."""
@@ -155,7 +161,7 @@ class Experiment:
             vocabulary=self.vocabulary.size,
             settings=settings,
             radii=tuple(self.at_radius(radius) for radius in settings.radii),
-            cells=tuple(self.trained(cell, progress) for cell in GATES),
+            cells=tuple(self.trained(cell, progress) for cell in LEARNING_RATES),
             clipping=tuple(self.clipped(clip, progress) for clip in (None, settings.clip)),
         )
 
@@ -167,7 +173,7 @@ class Experiment:
         """One kind of cell, trained on the text as the training loop does, and clipped."""
         network = self._network(cell)
         before = measure(network, self.passages)
-        optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATES[cell])
+        optimizer = torch.optim.AdamW(network.parameters(), for_cell(LEARNING_RATES, cell))
         steps = self.settings.steps
         self._descend(network, optimizer, self.settings.clip, steps, progress)
         return Trained(

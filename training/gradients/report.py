@@ -12,7 +12,6 @@ from model.checkpoint import replace
 from training.gradients import plots
 from training.gradients.experiment import FIGURES, GradientFigures
 from training.gradients.measure import REACHED, SATURATED, Flow
-from training.gradients.plots import NAMES
 
 FIGURES_FILE = "figures.json"
 COMMAND = ".venv/bin/nextchar gradients"
@@ -111,7 +110,7 @@ def render(figures: GradientFigures, folder: str) -> str:
             ),
             (
                 (
-                    NAMES[trained.cell],
+                    trained.title,
                     f"{trained.parameters:,}",
                     f"{trained.bits_per_character:.2f}",
                     str(trained.before.reach),

@@ -24,9 +24,9 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
     lines = [
         f"# {name}",
         "",
-        f"A character-level {config.cell.upper() if config.cell != 'elman' else 'Elman'} network "
-        f"of nextchar: {config.layers} layer{'s' if config.layers > 1 else ''} of "
-        f"{config.hidden} units, {summary['vocabulary']} symbols.",
+        f"A character-level {config.kind.title} network of nextchar: {config.layers} "
+        f"layer{'s' if config.layers > 1 else ''} of {config.hidden} units, "
+        f"{summary['vocabulary']} symbols.",
         *_contexts(config, summary),
         "",
         "## Data",
