@@ -32,9 +32,6 @@ ROUND: Final = f32(12582912)
 ACTIVATION: Final = f32(127)
 LANES: Final = 16
 
-# What was read goes into the hashes of contexts times this, modulo 2³².
-SPREAD: Final = np.uint32(0x9E3779B1)
-
 
 def tanh(x: Floats) -> Floats:
     """x clamped to [−8, 8], then x P(u) / Q(u) with u = x², by Horner; error below 4.5e−7."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.network.config import CELL_KINDS
-from model.network.contexts import ZERO, pack_rows
+from model.network.contexts import NUMBERS, ZERO_CODE, pack_rows
 from model.runtime import border
 from model.runtime import native_library as native
 from model.runtime.arithmetic import Floats, quantize
@@ -107,19 +107,19 @@ class NativeNetwork:
     def _contexts(self, contexts: HashedContexts) -> native.CContexts:
         hashes, table = contexts.hashes, contexts.table
         config = self.network.config
-        kinds = [native.WORDS.get(name) or int(name) for name in hashes.names]
+        numbers = [NUMBERS[name] for name in hashes.names]
         # Mapped arrays are used where they are mapped, so that processes share them.
         return native.CContexts(
-            len(kinds),
+            len(numbers),
             config.context_width,
             config.context_bits,
-            self._keep(np.array(kinds, np.int64)),
+            self._keep(np.array(numbers, np.int64)),
             self._keep(config.vocabulary().word_ids.astype(np.uint8)),
             table.kept.ctypes.data,
             table.ranks.ctypes.data,
             table.rows.ctypes.data,
             self._keep(table.levels),
-            self._keep(pack_rows(np.full(config.context_width, ZERO, np.uint8))),
+            self._keep(pack_rows(np.full(config.context_width, ZERO_CODE, np.uint8))),
         )
 
     def _keep(self, array: NDArray[Any]) -> int:

@@ -30,9 +30,6 @@ VECTORS: Final = 4
 # Columns are padded to a multiple of this, for the kernels sum so many at a time.
 COLUMNS_AT_ONCE: Final = 8
 
-# The contexts that are no orders, as contexts.h numbers them.
-WORDS: Final = {"word": 17, "words": 18}
-
 
 def row_bytes(columns: int) -> int:
     """The room of a row that a matrix is multiplied with, as step.c has it."""

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from model.hashing import MULTIPLIER
 from model.network.config import FLOAT32, for_cell
 from model.network.contexts import STATE_SIZE, ContextState
 from model.runtime import border
-from model.runtime.arithmetic import ACTIVATION, SPREAD, Floats, f32, quantize, sigmoid, tanh
+from model.runtime.arithmetic import ACTIVATION, Floats, f32, quantize, sigmoid, tanh
 from model.runtime.pool import Pool, Slots
 from model.runtime.quantized import Product, QuantizedNetwork
 
@@ -148,7 +149,7 @@ class NumpyPool(Pool):
         np.copyto(before, word, where=was_inside & ~inside)
         word *= inside
         word += (read + 1).astype(np.uint32)
-        word *= SPREAD
+        word *= np.uint32(MULTIPLIER)
         history[:, 1:] = history[:, :-1].copy()
         history[:, 0] = read + 1
         self._known[at] = known
