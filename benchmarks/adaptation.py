@@ -158,7 +158,7 @@ def measure_step(
         ids, _ = adaptation.best(cursors, pool.network_output(slots))
         for _ in range(STEPS):
             pool.step(slots, ids)
-            adaptation.push(cursors, ids)
+            adaptation.engine.push(cursors, ids)
             ids, _ = adaptation.best(cursors, pool.network_output(slots))
 
     seconds = best_seconds({"network": network, "adapted": adapted}, rounds)

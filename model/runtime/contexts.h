@@ -13,9 +13,9 @@ struct history {
     uint32_t word, before;
 };
 
-/* `kinds` are orders 1 to 16, WORD and WORDS. `kept` has one bit for each of 2^bits rows, the lowest
-   first; `ranks` says how many rows are kept before each 64 of them; `rows` holds the kept ones, two
-   codes of four bits to a byte. */
+/* `kinds` are orders 1 to 16, WORD and WORDS. `kept` has a bit for each of 2^bits rows, the lowest
+   first; `ranks` says how many rows are kept before each 64 of them; `rows` holds the kept rows,
+   two codes of four bits to a byte. */
 struct contexts {
     int64_t count, width, bits;
     const int64_t *kinds;

@@ -496,11 +496,12 @@ INLINE void NAME(layer)(const int cell, const struct pool *pool, int64_t count, 
                                      ? layer->table + (ids[first + s] * panels + panel) * wide
                                      : &inputs[s][0][0];
                 uint8_t *state = states + slots[first + s] * pool->stride;
-                /* The last panel may hold fewer groups than it has room for. */
-                for (int64_t k = 0; k < units && (groups == 1 || panel * units + k < hidden); k += PANEL) {
-                    const int64_t at = k * kind.gates;
-                    NAME(gates)(cell, y + at, scale + at, x + at, layer, panel * units + k, hidden,
-                                state);
+                for (int64_t k = 0; k < units; k += PANEL) {
+                    const int64_t unit = panel * units + k, at = k * kind.gates;
+                    /* The last panel may hold fewer groups of units than it has room for. */
+                    if (groups > 1 && unit >= hidden)
+                        break;
+                    NAME(gates)(cell, y + at, scale + at, x + at, layer, unit, hidden, state);
                 }
             }
         }

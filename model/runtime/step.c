@@ -1,10 +1,10 @@
 /* The compiled backends of the served arithmetic: one source, one set of bits on every processor.
 
-   kernel.h holds the arithmetic and is compiled once for each instruction set. contexts.h holds what
-   a state keeps of the last ids. This file holds what surrounds them: the data that Python lays out,
-   the checks at the border, and which instruction sets this processor has. ARITHMETIC.md specifies
-   every operation. Compile with -ffp-contract=off and never with -ffast-math: fused or reordered
-   sums have other bits. */
+   kernel.h holds the arithmetic and is compiled once for each instruction set. contexts.h holds
+   what a state keeps of the last ids. This file holds what surrounds them: the data that Python
+   lays out, the checks at the border, and which instruction sets this processor has. ARITHMETIC.md
+   specifies every operation. Compile with -ffp-contract=off and never with -ffast-math: fused or
+   reordered sums have other bits. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -37,8 +37,8 @@ enum fault {
 };
 enum wanted { LOGITS, PROBABILITIES, BEST };
 
-/* The kinds of cell, in the order of CELL_KINDS in config.py. Of each: its gates, and what a layer's
-   state holds of each unit, first so many int8 (h), then so many float32 (c, or a GRU's h). */
+/* The kinds of cell, in the order of CELL_KINDS in config.py. Of each: its gates, and what a state
+   holds of each unit, first the number of int8 (h), then that of float32 (c, or a GRU's h). */
 enum cell { ELMAN, GRU, LSTM };
 struct kind {
     int gates, integers, floats;
@@ -218,7 +218,7 @@ EXPORT int32_t backends(void) {
     return found;
 }
 
-/* Puts a state into a slot. A state that no text leads to is refused, and the slot stays as it was. */
+/* Puts a state into a slot. One that no text leads to is refused, and the slot stays as it was. */
 EXPORT int32_t put(struct pool *pool, int64_t slot, const uint8_t *state) {
     const struct network *network = pool->network;
     if (!known_cell(network))
