@@ -1,4 +1,4 @@
-"""The same step in other libraries: a batch of states that advance by an id and name the best next.
+"""The same step in other libraries: a batch of states reads an id each and names the best next id.
 
 "torch float32" is the network of this repository as it was trained. The others are the fastest
 plain form that their library offers: the input is a row of a table, states stay in place from step
@@ -33,9 +33,10 @@ def available() -> list[str]:
 
 
 def step(name: str, checkpoint: Checkpoint, ids: Ids) -> Step:
-    """One step of a peer for a network of one layer, for as many states as ids.
+    """One step of a peer for a network of one layer, with one state for each id.
 
-    Each call advances the states by the same ids, and gives the best next ids and their shares.
+    Each call advances the states by the same ids, and gives the best next ids and their
+    probabilities. Raises ValueError for a kind of cell that the peers do not compute.
     """
     if name == "torch float32":
         return _network_step(checkpoint, ids)
@@ -135,7 +136,7 @@ def _onnxruntime_step(checkpoint: Checkpoint, ids: Ids) -> Step:
     with tempfile.TemporaryDirectory() as folder:
         plain, quantized = Path(folder) / "plain.onnx", Path(folder) / "quantized.onnx"
         onnx.save(_graph(checkpoint), str(plain))
-        # It advises on images, at every call.
+        # At every call it logs advice about images.
         logging.getLogger().setLevel(logging.ERROR)
         quantize_dynamic(plain, quantized, per_channel=True, weight_type=QuantType.QInt8)
         options = onnxruntime.SessionOptions()
@@ -154,7 +155,7 @@ def _onnxruntime_step(checkpoint: Checkpoint, ids: Ids) -> Step:
 
 
 # A step as a graph, "operator inputs -> outputs": from ids, h and c to x = U x_t + b and y = W h;
-# from these, by kind of cell, to the next h and c; from h to the best id and its share.
+# from these, by kind of cell, to the next h and c; from h to the best id and its probability.
 INPUT_NODES = """
     Gather table ids -> x
     MatMul h W -> y
@@ -211,7 +212,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
 
 
 def _graph(checkpoint: Checkpoint) -> Any:
-    """The network's step as an ONNX model: ids, h and c to the next h and c, best id, its share."""
+    """The network's step as an ONNX model: ids, h and c to the next h and c, best id and its p."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
     weights, config = checkpoint.weights, checkpoint.config

@@ -1,8 +1,8 @@
 """How fast sessions step: every backend here beside other libraries, and the core's own limits.
 
-`python -m benchmarks.runtime --json F` measures one thread of one core, all in one run: a step
-absorbs an id for each session of a batch and finds the most probable next one, called from Python.
-Networks have no contexts, then nine: rows of a table of 25 MiB, mapped from a file as served.
+`python -m benchmarks.runtime --json F` measures one thread of one core, all in one run. A step
+absorbs an id for each session of a batch and finds the most probable next id; Python calls it.
+Networks have no contexts, then nine: rows of a table of 25 MiB, mapped from a file as when served.
 """
 
 import argparse
@@ -29,11 +29,12 @@ from model.runtime import Pool, backends
 from model.served import Runtime
 
 GREEDY_STEPS = 24
-# With its bytes, a vocabulary of 256.
+# Together with the bytes they make a vocabulary of 256.
 CHARACTERS = "".join(chr(0x400 + i) for i in range(13))
 CONTEXTS = ("2", "3", "4", "5", "6", "8", "12", "word", "words")
-WIDTH, BITS, KEPT = 32, 22, 50 << 15
-# So many steps read ids of their own, for what was read lately would lie in a near cache.
+# The table of contexts: the numbers of a row, the bits of its hash, and how many rows are kept.
+WIDTH, BITS, KEPT_ROWS = 32, 22, 50 << 15
+# This many steps read different ids, since rows that were read lately would lie in a near cache.
 STEPS = 4096
 
 
@@ -41,8 +42,8 @@ STEPS = 4096
 class RuntimeRow:
     """One implementation on one network and batch.
 
-    `share_of_peak` is the multiply-adds of its products a second, over the core's own most;
-    `share_of_l3` the bytes of int8 weights that a step reads a second, over the core's own most.
+    `share_of_peak` is the multiply-adds of its products in a second, as a share of what the core
+    can do at most. `share_of_l3` is the same for the bytes of int8 weights that it reads.
     """
 
     backend: str
@@ -58,7 +59,7 @@ class RuntimeRow:
 
 @dataclass(frozen=True)
 class Greedy:
-    """24 greedy steps of one session, called from Python one by one."""
+    """24 greedy steps of one session, which Python calls one by one."""
 
     backend: str
     cell: str
@@ -69,7 +70,7 @@ class Greedy:
 
 @dataclass(frozen=True)
 class Threads:
-    """What two threads, each with a pool of its own, do together, over what one does alone."""
+    """The throughput of two threads, each with its own pool, as a multiple of that of one."""
 
     backend: str
     cell: str
@@ -79,7 +80,7 @@ class Threads:
 
 
 def main() -> None:
-    """Measures, prints a table, and writes the figures where they are asked for."""
+    """Measures, prints a table, and writes the figures if they are asked for."""
     arguments = _arguments()
     measured = _limits(arguments.rounds)
     rows: list[RuntimeRow] = []
@@ -137,10 +138,10 @@ def random_checkpoint(
     }
     if not contexts:
         return Checkpoint("random", config, weights, {}, "0" * 32)
-    weights["contexts.kept"] = pack_bits(random.permutation(1 << BITS)[:KEPT], BITS)
-    weights["contexts.rows"] = random.integers(0, 256, (KEPT, WIDTH // 2), np.uint8)
+    weights["contexts.kept"] = pack_bits(random.permutation(1 << BITS)[:KEPT_ROWS], BITS)
+    weights["contexts.rows"] = random.integers(0, 256, (KEPT_ROWS, WIDTH // 2), np.uint8)
     weights["contexts.levels"] = np.arange(-120, 120, 15).astype(np.int8)
-    # A mapped table is there for as long as it is used, whatever becomes of its file's name.
+    # A mapped table stays readable after its file is deleted.
     with tempfile.TemporaryDirectory() as folder:
         save(Path(folder), config, weights, {})
         return load(folder)
@@ -149,7 +150,7 @@ def random_checkpoint(
 def measure(
     checkpoint: Checkpoint, batch: int, measured: limits.Limits | None, rounds: int
 ) -> list[RuntimeRow]:
-    """A row for every backend and, for one layer, every peer."""
+    """A row for every backend and, for a network of one layer, every peer."""
     config = checkpoint.config
     ids = np.random.default_rng(1).integers(0, 256, (STEPS, batch))
     calls: dict[str, Callable[[], object]] = {}
@@ -175,7 +176,7 @@ def measure(
 def multiply_adds(checkpoint: Checkpoint) -> int:
     """The multiply-adds of one session's step, and so the bytes of its int8 weights.
 
-    The first layer's input is the row of a table and takes none; nor do the rows of contexts.
+    The first layer's input is a row of a table and takes none; nor do the rows of contexts.
     """
     matrices = (w.size for w in checkpoint.weights.values() if w.ndim == 2 and w.dtype.kind == "f")
     return sum(matrices) - checkpoint.weights["cells.0.U"].size
@@ -194,7 +195,7 @@ def measure_greedy(checkpoint: Checkpoint, rounds: int) -> list[Greedy]:
 
 
 def measure_threads(checkpoint: Checkpoint, batch: int) -> Threads:
-    """One thread's steps a second, then those of two at once, on the fastest backend."""
+    """The steps of one thread in a second, then those of two at once, on the fastest backend."""
     runtime = Runtime(checkpoint)
     ids = np.random.default_rng(1).integers(0, 256, (STEPS, batch))
     steps = [_step(runtime.pool(batch), ids) for _ in range(2)]

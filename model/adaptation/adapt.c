@@ -311,30 +311,17 @@ static void find(const struct page *page, const struct context *context, struct 
             if (c >= 0)
                 found->repeats[c][0]++;
         }
-    EACH(WORDS, place) {
-        if (page->entries[place].checks[0] != checks[0])
-            continue;
-        const int32_t c = admit(found, page->ids[place]);
-        found->all_repeats[1]++;
-        if (c >= 0)
-            found->repeats[c][1]++;
-    }
-    EACH(SKIP, place) {
-        if (page->entries[place].checks[1] != checks[1])
-            continue;
-        const int32_t c = candidate(found, page->ids[place]);
-        found->all_repeats[2]++;
-        if (c >= 0)
-            found->repeats[c][2]++;
-    }
-    EACH(ABOVE, place) {
-        if (page->entries[place].checks[2] != checks[2])
-            continue;
-        const int32_t c = candidate(found, page->ids[place]);
-        found->all_repeats[3]++;
-        if (c >= 0)
-            found->repeats[c][3]++;
-    }
+    for (int check = 0; check < CHECKS; check++)
+        EACH(WORDS + check, place) {
+            if (page->entries[place].checks[check] != checks[check])
+                continue;
+            const uint16_t id = page->ids[place];
+            /* Skip and above count for what is a candidate already; they make no new ones. */
+            const int32_t c = check ? candidate(found, id) : admit(found, id);
+            found->all_repeats[1 + check]++;
+            if (c >= 0)
+                found->repeats[c][1 + check]++;
+        }
     /* So far each occurrence is counted at its highest level alone; now also at all below it. The
        short chain has the levels 0 and 1. */
     for (int c = -1; c < found->count; c++) {

@@ -1,7 +1,8 @@
 """The compiled library: where it lies, the structures it shares with Python, and its functions.
 
-`step.c` is its source. Loading needs no headers and no particular Python: it is a plain shared
-library beside this file, called through ctypes, which lets go of the interpreter's lock meanwhile.
+`step.c` is its source. It is a plain shared library beside this file, so loading it needs no
+headers and no particular Python. It is called through ctypes, which releases the interpreter's lock
+for the length of a call.
 """
 
 import ctypes
@@ -32,7 +33,7 @@ COLUMNS_AT_ONCE: Final = 8
 
 
 def row_bytes(columns: int) -> int:
-    """The room of a row that a matrix is multiplied with, as step.c has it."""
+    """The bytes that a row takes with which a matrix is multiplied, as in step.c."""
     return 2 * columns + 64
 
 
@@ -88,7 +89,7 @@ class CNetwork(ctypes.Structure):
 
 
 class CPool(ctypes.Structure):
-    """A pool of states and the room that its calls work in."""
+    """A pool of states, and the memory that its calls work in."""
 
     _fields_ = [
         ("network", POINTER(CNetwork)),
@@ -112,7 +113,7 @@ class CPool(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Functions:
-    """One backend's functions; all return a fault's number, 0 for none."""
+    """One backend's functions; each returns the number of a fault, 0 for none."""
 
     step: Any
     follow: Any

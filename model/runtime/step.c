@@ -35,7 +35,7 @@ enum fault {
     STATE_IMPOSSIBLE,
     CELL_UNKNOWN
 };
-enum wanted { LOGITS, PROBABILITIES, BEST };
+enum wanted { LOGITS, PROBABILITIES, BEST, NOTHING };
 
 /* The kinds of cell, in the order of CELL_KINDS in config.py. Of each: its gates, and what a state
    holds of each unit, first the number of int8 (h), then that of float32 (c, or a GRU's h). */
@@ -149,12 +149,7 @@ static enum fault check_ids(struct pool *pool, const int64_t *ids, int64_t count
     return NONE;
 }
 
-static enum fault check_step(struct pool *pool, int64_t count) {
-    const enum fault fault = check_slots(pool, count);
-    return fault != NONE ? fault : check_ids(pool, pool->ids, count);
-}
-
-/* What the contexts of the states in pool->slots know of pool->ids. */
+/* Moves what the contexts of the states in pool->slots know on by pool->ids. */
 static void remember_all(const struct pool *pool, int64_t count) {
     const struct network *network = pool->network;
     for (int64_t i = 0; network->contexts && i < count; i++)

@@ -38,9 +38,9 @@ LAST_STEPS = 50
 class ExperimentSettings:
     """How large the experiments are.
 
-    `radii` are the spectral radii that W is set to; `quiet` is the standard deviation of U there,
-    small so that the inputs alone do not saturate the units. `distance` is the longest distance
-    in time, `passages` how many places of the held-out text are measured.
+    `radii` are the spectral radii that W is set to. `quiet` is the standard deviation of U there,
+    small enough that the inputs alone do not saturate the units. `distance` is the longest distance
+    in time, `passages` the number of places in the held-out text that are measured.
     """
 
     hidden: int = 64
@@ -84,11 +84,11 @@ class Trained:
 
 @dataclass(frozen=True)
 class Training:
-    """Plain gradient descent from a radius above 1: what each step saw.
+    """Plain gradient descent from a radius above 1: the loss and the gradient of each step.
 
-    `clip` is the norm that gradients were clipped to, or None; `bits` and `norms` have an entry
-    for each step, `norms` before clipping. Training that `diverged` ended at a gradient beyond
-    the range of its numbers.
+    `clip` is the norm that gradients were clipped to, or None. `bits` and `norms` have an entry for
+    each step; `norms` are those before clipping. A training has `diverged` if it ended at a
+    gradient beyond the range of its numbers.
     """
 
     clip: float | None
@@ -104,7 +104,7 @@ class Training:
 
 @dataclass(frozen=True)
 class GradientFigures:
-    """All that the report is made of."""
+    """All figures that the report is made of."""
 
     text: str
     characters: int
@@ -166,11 +166,11 @@ class Experiment:
         )
 
     def at_radius(self, radius: float) -> AtRadius:
-        """An Elman network as it begins, but for the radius of W and the quieter inputs."""
+        """An untrained Elman network with the given radius of W, and with quieter inputs."""
         return AtRadius(radius, measure(self._at_radius(radius), self.passages))
 
     def trained(self, cell: str, progress: Progress = lambda steps: None) -> Trained:
-        """One kind of cell, trained on the text as the training loop does, and clipped."""
+        """One kind of cell, trained on the text as the training loop does, with clipping."""
         network = self._network(cell)
         before = measure(network, self.passages)
         optimizer = torch.optim.AdamW(network.parameters(), for_cell(LEARNING_RATES, cell))
@@ -185,7 +185,7 @@ class Experiment:
         )
 
     def clipped(self, clip: float | None, progress: Progress = lambda steps: None) -> Training:
-        """Plain gradient descent, in which a gradient that explodes is a step that explodes."""
+        """Plain gradient descent, where an exploding gradient means an exploding step."""
         network = self._at_radius(self.settings.clipping_radius)
         optimizer = torch.optim.SGD(network.parameters(), self.settings.clipping_rate)
         return self._descend(network, optimizer, clip, self.settings.clipping_steps, progress)
@@ -237,7 +237,7 @@ class Experiment:
         return Training(clip, diverged, tuple(bits), tuple(norms))
 
     def _windows(self) -> Iterator[Window]:
-        """Epoch after epoch, the same for every network."""
+        """Windows for epoch after epoch, the same for every network."""
         random = np.random.default_rng(self.settings.seed)
         settings = self.settings
         while True:
