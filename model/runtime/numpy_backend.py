@@ -53,6 +53,8 @@ class NumpyPool(Pool):
         self._exact: dict[str, Floats] = {
             name: np.zeros(shape, np.float32) for name, kind in config.kind.state if kind == FLOAT32
         }
+        # In the order of a state's bytes, with the types that they have there.
+        self._state = [(self._exact.get(name, self._h), kind) for name, kind in config.kind.state]
         self._known = np.zeros((capacity, STATE_SIZE if config.contexts else 0), np.uint8)
         self._in_word = config.vocabulary().word_ids
         self._inputs = [_Matrix(x.input) if x.input else None for x in network.layers]
@@ -162,11 +164,11 @@ class NumpyPool(Pool):
 
     def read(self, slot: int) -> bytes:
         slot = border.check_slot(slot, self.capacity)
-        config = self.network.config
-        layers = np.empty(config.layers, config.layer_state)
-        for name, _ in config.kind.state:
-            layers[name] = self._exact.get(name, self._h)[:, slot]
-        return b"".join((layers.tobytes(), self._known[slot].tobytes()))
+        parts = []
+        for index in range(self.network.config.layers):
+            for array, kind in self._state:
+                parts.append(array[index, slot].astype(kind, copy=False).tobytes())
+        return b"".join([*parts, self._known[slot].tobytes()])
 
     def write(self, slot: int, state: bytes) -> None:
         border.check_length(state, self.network.state_size)
