@@ -25,8 +25,8 @@ WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
 
-# The beginnings of the names of arrays that a checkpoint may have beside the network's. Whoever
-# reads such arrays checks them.
+# A checkpoint may have arrays beside the network's, whose names begin with one of these. The module
+# that reads such arrays checks them.
 OPTIONAL = ("adaptation.", "calibration.")
 # The types of arrays that a checkpoint may hold, and those that are read, to be refused by name.
 KEPT_TYPES = frozenset(np.dtype(k) for k in (np.float32, np.int8, np.uint8, np.int16, np.int32))
@@ -44,7 +44,7 @@ MAPPED_FROM_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained network as it lies on the disk: its shape, its weights, and its training."""
+    """A trained network as it is stored: its shape, its weights, and a summary of its training."""
 
     name: str
     config: NetworkConfig

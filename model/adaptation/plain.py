@@ -28,12 +28,12 @@ from model.adaptation.parameters import (
 from model.adaptation.plain_index import OUTCOMES_COUNTED, Context, PlainIndex
 from model.runtime.network_output import NetworkOutput
 
-# The feature that says yes; one that says no is 0.
+# What a feature that answers yes or no is for yes; for no it is 0.
 FLAG_SET: Final = 64
 # A probability below this counts as this.
 PROBABILITY_LEAST: Final = np.float32(2.0**-20)
-# Sums of probabilities are counted in this fraction of 1, and at least so many of it as
-# PROBABILITY_LEAST has.
+# Sums of probabilities are counted in units of 2⁻²⁴. A sum of fewer units than PROBABILITY_LEAST
+# has counts as that many.
 PROBABILITY_UNITS: Final = 2**24
 PROBABILITY_UNITS_LEAST: Final = 2**4
 # The sum of a distribution runs in this many lanes.

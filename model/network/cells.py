@@ -48,7 +48,7 @@ class Cell(nn.Module):
 
     def advance(self, projected: Tensor, state: State) -> State:
         """The next state from U x_t + b, shape (batch, gates · hidden), and the state before."""
-        raise NotImplementedError(f"cell: {self.kind.name!r} has no step of its own")
+        raise NotImplementedError(f"cell: {self.kind.name!r} has no step")
 
     def step(self, x: Tensor, state: State) -> State:
         """h_t = f(x_t, h_{t-1}): one step for a batch, from one state to the next."""

@@ -24,11 +24,10 @@ LOGITS, PROBABILITIES, BEST = range(3)
 NONE, TOO_MANY, SLOT_OUT_OF_RANGE, SLOT_TWICE, ID_OUT_OF_RANGE, STATE_IMPOSSIBLE = range(6)
 CELL_UNKNOWN: Final = 6
 
-# How many units a group has, whose rows of one gate are a vector; and how many vectors a panel has
-# at most.
+# The units of a group, whose rows of one gate are a vector, and the most vectors that a panel has.
 PANEL: Final = 16
 VECTORS: Final = 4
-# Columns are padded to a multiple of this, for the kernels sum so many at a time.
+# Columns are padded to a multiple of the number that the kernels sum at a time.
 COLUMNS_AT_ONCE: Final = 8
 
 

@@ -41,8 +41,8 @@ class _Matrix:
 class NumpyPool(Pool):
     """States as arrays (layers, capacity, hidden): h as integers held in float32, for products.
 
-    What the kind of cell keeps as float32, an LSTM's c or a GRU's h, lies beside it by name. What
-    the contexts need to know is kept as bytes, (capacity, 40).
+    What the kind of cell keeps as float32 (an LSTM's c, a GRU's h) has such an array by its name.
+    What the contexts know is kept as bytes, (capacity, 40).
     """
 
     def __init__(self, network: QuantizedNetwork, capacity: int) -> None:

@@ -19,7 +19,7 @@ LARGEST_WEIGHT = np.float32(1e30)
 # How many rows are quantized at a time. The memory for a whole matrix would stay with the process
 # for as long as a service runs.
 ROWS_AT_ONCE = 64
-# A state remembers ids plus one as uint16, that of the start symbol too.
+# A state remembers ids plus one as uint16, the start symbol included.
 LARGEST_ID = 2**16 - 2
 
 
