@@ -1,9 +1,9 @@
 """What adaptation costs: reading a key, a step of decoding with and without it, a window, memory.
 
 `python -m benchmarks.adaptation CHECKPOINT TEXT… --json F` measures one thread of one core. A step
-moves a session by a predicted id and finds the most probable next one, for a batch of sessions,
-each with a text and page of its own; it goes on along what each predicts. Without adaptation it is
-`Pool.follow`; both take turns, so that their ratio is of one machine at one time.
+moves each session of a batch on by its predicted id and finds the most probable next one. Each
+session has its own text and page. Without adaptation a step is `Pool.follow`. Both ways take turns,
+so that their ratio is that of one machine at one time.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from model.adaptation.index import LIMIT
 from model.checkpoint import load
 from model.served import Runtime
 
-CHARACTERS = 6000
-"""The text of each session that decodes."""
+# The text of each session that decodes.
+SESSION_CHARACTERS = 6000
+# One measurement of what a key costs types this many.
 KEYS = 200
-"""Keys that are typed in one measurement of what a key costs."""
-STEPS = 24
+DECODED_STEPS = 24
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class AdaptationStep:
 
 @dataclass(frozen=True)
 class AdaptationFigures:
-    """All that is measured; microseconds, milliseconds and bytes as their names say."""
+    """All that is measured, in the units that the names say."""
 
     backend: str
     microseconds_a_key: float
@@ -95,7 +95,7 @@ def measure(
 
 
 def typing(page: Page, text: str, start: int) -> Callable[[], object]:
-    """Types KEYS characters one by one, after the text before them was brought back at once."""
+    """Brings the page back to the text before `start`, then types KEYS characters one by one."""
 
     def run() -> None:
         page.follow(text[:start])
@@ -106,11 +106,11 @@ def typing(page: Page, text: str, start: int) -> Callable[[], object]:
 
 
 def taking_back(page: Page, text: str, start: int) -> Callable[[], object]:
-    """The same, and then takes them back one by one."""
-    forth = typing(page, text, start)
+    """Types the same, then takes the characters back one by one."""
+    type_all = typing(page, text, start)
 
     def run() -> None:
-        forth()
+        type_all()
         for length in range(start + KEYS - 1, start - 1, -1):
             page.follow(text[:length])
 
@@ -118,7 +118,7 @@ def taking_back(page: Page, text: str, start: int) -> Callable[[], object]:
 
 
 def memory(adaptation: Adaptation, text: str) -> int:
-    """The bytes of a page that was typed, not read at once."""
+    """The bytes of a page whose text grew little by little, as by typing."""
     page = adaptation.page()
     for length in range(0, len(text), 997):
         page.follow(text[window_start(length) : length])
@@ -129,14 +129,14 @@ def memory(adaptation: Adaptation, text: str) -> int:
 def measure_step(
     runtime: Runtime, adaptation: Adaptation, text: str, batch: int, rounds: int
 ) -> AdaptationStep:
-    """STEPS steps of each session, from the ends of texts that begin apart."""
+    """Times DECODED_STEPS steps of each session, each after a text of its own."""
     pool = runtime.pool(batch)
     slots = [pool.acquire() for _ in range(batch)]
     pages: list[Page] = []
     for number, slot in enumerate(slots):
-        begin = number * (len(text) - CHARACTERS) // batch
+        begin = number * (len(text) - SESSION_CHARACTERS) // batch
         page = adaptation.page()
-        page.follow(text[begin : begin + CHARACTERS])
+        page.follow(text[begin : begin + SESSION_CHARACTERS])
         pool.start(slot)
         pages.append(page)
     pool.absorb(slots, [runtime.vocabulary.encode(page.text) for page in pages])
@@ -149,25 +149,26 @@ def measure_step(
     def network() -> None:
         begin_again()
         ids, _ = pool.best(slots)
-        for _ in range(STEPS):
+        for _ in range(DECODED_STEPS):
             ids, _ = pool.follow(slots, ids)
 
     def adapted() -> None:
         begin_again()
         cursors = [page.cursor() for page in pages]
         ids, _ = adaptation.best(cursors, pool.network_output(slots))
-        for _ in range(STEPS):
+        for _ in range(DECODED_STEPS):
             pool.step(slots, ids)
-            adaptation.engine.push(cursors, ids)
+            for cursor, number in zip(cursors, ids, strict=True):
+                cursor.push(int(number))
             ids, _ = adaptation.best(cursors, pool.network_output(slots))
 
     seconds = best_seconds({"network": network, "adapted": adapted}, rounds)
-    each = {name: s / (STEPS * batch) * 1e6 for name, s in seconds.items()}
+    each = {name: s / (DECODED_STEPS * batch) * 1e6 for name, s in seconds.items()}
     return AdaptationStep(batch, each["network"], each["adapted"])
 
 
 def main() -> int:
-    """Measures, prints, and writes the figures where they are asked for."""
+    """Measures and prints the figures; --json writes them too."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.adaptation", description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("text", type=Path, nargs="+")

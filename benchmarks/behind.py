@@ -2,12 +2,13 @@
 
     python -m benchmarks.behind CHECKPOINT TEXT… [--gaps N] [--characters N] [--json FILE]
 
-A gap is part of a line that is missing, while all of the text before it and after it is there: the
-line from its indentation on, some words in its middle, or what stands in brackets, where an editor
-has put in the closing one. The typist is shown suggestions that know nothing of what follows, then
-those that know it, then the one of four alternatives that fits best. It takes what is exactly a
-beginning of the gap, whole or by the first word, and types a character else. What the table says is
-saved of the keys, shown at each key, and accepted of what is shown.
+A gap is a missing part of a line; all text before and after it is there. It is the line from its
+indentation on, some words in its middle, or what stands in brackets, where an editor has put in the
+closing one. The typist fills each gap three times: with suggestions that do not know what follows,
+with those that know it, and with the one of four alternatives that fits best. It takes a
+suggestion, or its first word, that is exactly how the gap goes on, and otherwise types a character.
+The table has the share of keys saved, of keys at which something is shown, and of shown suggestions
+accepted.
 """
 
 from __future__ import annotations
@@ -22,18 +23,19 @@ from pathlib import Path
 
 import numpy as np
 
-from model.adaptation import Page, page_text, window_start
+from model.adaptation import Page
 from model.checkpoint import load
-from model.completing import run
-from model.decoding.branches import Branches
-from model.decoding.decoder import Decoder
-from model.decoding.options import BEFORE, Options
+from model.completing import decode, decoding_at
+from model.decoding.options import Options
 from model.served import Runtime
 from model.typist import press
 
 WORD = re.compile(r"\w+|[^\w\s]+")
+# Brackets around neither too little nor too much to be a gap.
 BRACKETS = re.compile(r"\(([^()\n]{4,60})\)")
+# By name: whether suggestions know what follows the gap, and how many candidates there are.
 WAYS = {"nothing": (False, 1), "known": (True, 1), "best of 4": (True, 4)}
+# The characters, without indentation, that a line has at least in which there are gaps.
 SHORTEST_LINE = 12
 
 
@@ -48,7 +50,7 @@ class Gap:
 
 @dataclass
 class SuffixTally:
-    """What the typist did in the gaps of one kind, shown suggestions of one way."""
+    """What the typist did in the gaps of one kind with suggestions of one way."""
 
     gaps: int = 0
     characters: int = 0
@@ -65,13 +67,13 @@ class SuffixTally:
         }
 
 
-def together(tallies: Iterable[SuffixTally]) -> SuffixTally:
+def added_up(tallies: Iterable[SuffixTally]) -> SuffixTally:
     """The sum of some tallies."""
     return SuffixTally(*(sum(counts) for counts in zip(*map(astuple, tallies), strict=True)))
 
 
 def gaps_of(text: str) -> Iterator[Gap]:
-    """The gaps of a text, a few kinds of a line, in order."""
+    """The gaps of a text in order, up to three kinds in each line."""
     begin = 0
     for line in text.splitlines(keepends=True):
         body = line.rstrip()
@@ -93,18 +95,17 @@ class SuffixTypist:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._pool = runtime.pool(1 + max(n for _, n in WAYS.values()))
-        self._slots = [self._pool.acquire() for _ in range(self._pool.capacity)]
+        self._head = self._pool.acquire()
         self._page: Page | None = runtime.adaptation.page() if runtime.adaptation else None
 
     def states(self, text: str) -> list[bytes]:
         """The state after each number of characters."""
-        head = self._slots[-1]
-        self._pool.start(head)
-        states = [self._pool.read(head)]
+        self._pool.start(self._head)
+        states = [self._pool.read(self._head)]
         for character in text:
             spelt = np.array(self._runtime.vocabulary.spell(character), np.int32)
-            self._pool.absorb([head], [spelt])
-            states.append(self._pool.read(head))
+            self._pool.absorb([self._head], [spelt])
+            states.append(self._pool.read(self._head))
         return states
 
     def fill(
@@ -132,25 +133,16 @@ class SuffixTypist:
             position += key.characters
 
     def _suggest(self, before: str, state: bytes, options: Options) -> str:
-        runtime = self._runtime
-        decoder = Decoder(
-            runtime.vocabulary, options, runtime.calibration, before[-BEFORE:], len(before)
-        )
-        branches = Branches()
-        branches.slots = self._slots[: decoder.width]
-        self._pool.write(branches.slots[0], state)
-        if self._page is not None:
-            window = before[window_start(len(before)) :]
-            self._page.follow(page_text(window, len(before), options.suffix))
-            branches.begin(self._page.cursor())
-        run(decoder, self._pool, branches, runtime.adaptation)
-        return decoder.completion.text
+        length = len(before)
+        decoding = decoding_at(self._runtime, options, before, length, self._page, state, length)
+        decode(self._pool, self._runtime.adaptation, decoding)
+        return decoding.decoder.completion.text
 
 
 def measure(
     runtime: Runtime, texts: Iterable[str], gaps: int
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """The figures by kind of gap and by way, over so many gaps of each text, evenly spread.
+    """The figures by kind of gap and by way, over `gaps` gaps of each text, evenly spread.
 
     The last kind is all gaps.
     """
@@ -163,7 +155,7 @@ def measure(
             kinds = tallies.setdefault(gap.kind, {name: SuffixTally() for name in WAYS})
             for name, way in WAYS.items():
                 typist.fill(text, gap, states, way, kinds[name])
-    tallies["all"] = {name: together(ways[name] for ways in tallies.values()) for name in WAYS}
+    tallies["all"] = {name: added_up(ways[name] for ways in tallies.values()) for name in WAYS}
     return {
         kind: {name: tally.to_json() for name, tally in ways.items()}
         for kind, ways in tallies.items()

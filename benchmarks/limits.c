@@ -1,5 +1,5 @@
-/* What one core can do at most: int8 multiply-adds in registers, and reading from the third cache.
-   Each function returns how much it did; the caller takes the time. */
+/* What one core can do at most: int8 multiply-adds in registers, and reads from the L3 cache. Each
+   function returns how much it did; the caller takes the time. */
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -9,12 +9,12 @@ __attribute__((target("avx512f,avx512vnni"))) int64_t multiply_add_vnni(int64_t 
 #define ALL(DO)                                                                                    \
     DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13)        \
     DO(14) DO(15) DO(16) DO(17) DO(18) DO(19) DO(20) DO(21) DO(22) DO(23)
-/* Sums of unknown beginnings: equal ones would be computed once. */
+/* The compiler must not know the sums' first values: it would compute equal sums only once. */
 #define BEGIN(n)                                                                                   \
     __m512i a##n = _mm512_setzero_si512();                                                         \
     __asm__ volatile("" : "+v"(a##n));
 #define STEP(n) a##n = _mm512_dpbusd_epi32(a##n, x, w);
-/* Nothing may conclude that a sum is not needed. */
+/* The compiler must not find that a sum is never used. */
 #define KEEP(n) __asm__ volatile("" : : "v"(a##n));
     ALL(BEGIN)
     __m512i x = _mm512_set1_epi8(1), w = _mm512_set1_epi8(2);
@@ -26,7 +26,7 @@ __attribute__((target("avx512f,avx512vnni"))) int64_t multiply_add_vnni(int64_t 
     return turns * 24 * 64;
 }
 
-/* The same where there is no VNNI: pairs of products, then pairs of pairs, then a sum. */
+/* The same without VNNI: products are added in pairs, the pairs in pairs, and those to the sum. */
 __attribute__((target("avx2"))) int64_t multiply_add_avx2(int64_t turns) {
 #define EIGHT(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 #define BEGIN2(n)                                                                                  \
@@ -45,7 +45,7 @@ __attribute__((target("avx2"))) int64_t multiply_add_avx2(int64_t turns) {
     return turns * 8 * 32;
 }
 
-/* Reads `bytes` (a multiple of 512) from its beginning, in order; returns the bytes. */
+/* Reads `bytes` bytes (a multiple of 512) in order; returns their number. */
 __attribute__((target("avx2"))) int64_t read_in_order(const char *from, int64_t bytes) {
     __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
     for (const char *at = from; at < from + bytes; at += 256) {

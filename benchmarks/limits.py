@@ -1,4 +1,4 @@
-"""The core's own limits, measured: int8 multiply-adds a second, bytes a second from L3."""
+"""Measures the limits of a core: int8 multiply-adds a second, and bytes a second from L3."""
 
 import ctypes
 import shutil
@@ -14,14 +14,13 @@ from benchmarks.timing import best_seconds
 from model.runtime import native_library
 
 SOURCE = Path(__file__).with_name("limits.c")
-TURNS = 100_000
-
-# Larger than a second cache, smaller than a core's share of the third.
+MULTIPLY_TURNS = 100_000
+# Larger than an L2 cache, smaller than a core's share of the L3 cache.
 L3_BYTES = 8 * 2**20
 
 
 class LimitsError(Exception):
-    """A limit that cannot be measured here; one line for a person."""
+    """Why a limit cannot be measured here, in one line."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Limits:
 
 
 def measure(rounds: int) -> Limits:
-    """Compiles the loops and runs them; raises LimitsError where that is not possible."""
+    """Compiles the loops and runs them. Raises LimitsError where that is not possible."""
     compiled = native_library.compiled()
     if not {"vnni", "avx2"} & set(compiled):
         raise LimitsError("the core's limits are measured on x86-64 with AVX2 or VNNI only")
@@ -47,11 +46,11 @@ def measure(rounds: int) -> Limits:
     room = np.ones(L3_BYTES, np.uint8)
     address = room.ctypes.data
     calls: dict[str, Callable[[], object]] = {
-        "multiply": lambda: multiply(TURNS),
+        "multiply": lambda: multiply(MULTIPLY_TURNS),
         "read": lambda: read(address, L3_BYTES),
     }
     seconds = best_seconds(calls, rounds)
-    return Limits(multiply(TURNS) / seconds["multiply"], L3_BYTES / seconds["read"])
+    return Limits(multiply(MULTIPLY_TURNS) / seconds["multiply"], L3_BYTES / seconds["read"])
 
 
 def _library() -> ctypes.CDLL:

@@ -1,8 +1,9 @@
 """How fast sessions step: every backend here beside other libraries, and the core's own limits.
 
 `python -m benchmarks.runtime --json F` measures one thread of one core, all in one run. A step
-absorbs an id for each session of a batch and finds the most probable next id; Python calls it.
-Networks have no contexts, then nine: rows of a table of 25 MiB, mapped from a file as when served.
+absorbs an id for each session of a batch and finds the most probable next one; it is called from
+Python. Networks are measured without contexts, then with nine, whose table of 25 MiB is mapped from
+a file as in the service.
 """
 
 import argparse
@@ -29,21 +30,20 @@ from model.runtime import Pool, backends
 from model.served import Runtime
 
 GREEDY_STEPS = 24
-# Together with the bytes they make a vocabulary of 256.
+# With the bytes, the vocabulary has 256 ids.
 CHARACTERS = "".join(chr(0x400 + i) for i in range(13))
 CONTEXTS = ("2", "3", "4", "5", "6", "8", "12", "word", "words")
-# The table of contexts: the numbers of a row, the bits of its hash, and how many rows are kept.
-WIDTH, BITS, KEPT_ROWS = 32, 22, 50 << 15
-# This many steps read different ids, since rows that were read lately would lie in a near cache.
-STEPS = 4096
+CONTEXT_WIDTH, CONTEXT_BITS, KEPT_ROWS = 32, 22, 50 << 15
+# Rows that were read shortly before still lie in a near cache, so this many steps read other ids.
+DISTINCT_STEPS = 4096
 
 
 @dataclass(frozen=True)
 class RuntimeRow:
     """One implementation on one network and batch.
 
-    `share_of_peak` is the multiply-adds of its products in a second, as a share of what the core
-    can do at most. `share_of_l3` is the same for the bytes of int8 weights that it reads.
+    `share_of_peak` compares its multiply-adds a second with the most that the core can do, and
+    `share_of_l3` the bytes of int8 weights that it reads a second with the most from the L3 cache.
     """
 
     backend: str
@@ -59,7 +59,7 @@ class RuntimeRow:
 
 @dataclass(frozen=True)
 class Greedy:
-    """24 greedy steps of one session, which Python calls one by one."""
+    """24 greedy steps of one session, called from Python one by one."""
 
     backend: str
     cell: str
@@ -70,7 +70,7 @@ class Greedy:
 
 @dataclass(frozen=True)
 class Threads:
-    """The throughput of two threads, each with its own pool, as a multiple of that of one."""
+    """The steps a second of two threads, each with its own pool, over those of one thread."""
 
     backend: str
     cell: str
@@ -80,7 +80,7 @@ class Threads:
 
 
 def main() -> None:
-    """Measures, prints a table, and writes the figures if they are asked for."""
+    """Measures and prints the figures; --json writes them too."""
     arguments = _arguments()
     measured = _limits(arguments.rounds)
     rows: list[RuntimeRow] = []
@@ -128,8 +128,8 @@ def main() -> None:
 def random_checkpoint(
     cell: str, layers: int, hidden: int, contexts: tuple[str, ...] = ()
 ) -> Checkpoint:
-    """A network with random weights and 256 ids; its speed is that of any other of its shape."""
-    table = (contexts, WIDTH, BITS) if contexts else ()
+    """A network with random weights and 256 ids, as fast as any other of its shape."""
+    table = (contexts, CONTEXT_WIDTH, CONTEXT_BITS) if contexts else ()
     config = NetworkConfig(cell, layers, hidden, CHARACTERS, True, *table)
     random = np.random.default_rng(0)
     weights: Weights = {
@@ -138,10 +138,11 @@ def random_checkpoint(
     }
     if not contexts:
         return Checkpoint("random", config, weights, {}, "0" * 32)
-    weights["contexts.kept"] = pack_bits(random.permutation(1 << BITS)[:KEPT_ROWS], BITS)
-    weights["contexts.rows"] = random.integers(0, 256, (KEPT_ROWS, WIDTH // 2), np.uint8)
+    kept = random.permutation(1 << CONTEXT_BITS)[:KEPT_ROWS]
+    weights["contexts.kept"] = pack_bits(kept, CONTEXT_BITS)
+    weights["contexts.rows"] = random.integers(0, 256, (KEPT_ROWS, CONTEXT_WIDTH // 2), np.uint8)
     weights["contexts.levels"] = np.arange(-120, 120, 15).astype(np.int8)
-    # A mapped table stays readable after its file is deleted.
+    # A mapped table stays as long as it is used, even after its file is deleted.
     with tempfile.TemporaryDirectory() as folder:
         save(Path(folder), config, weights, {})
         return load(folder)
@@ -150,9 +151,9 @@ def random_checkpoint(
 def measure(
     checkpoint: Checkpoint, batch: int, measured: limits.Limits | None, rounds: int
 ) -> list[RuntimeRow]:
-    """A row for every backend and, for a network of one layer, every peer."""
+    """A row for every backend and, for one layer, every peer."""
     config = checkpoint.config
-    ids = np.random.default_rng(1).integers(0, 256, (STEPS, batch))
+    ids = np.random.default_rng(1).integers(0, 256, (DISTINCT_STEPS, batch))
     calls: dict[str, Callable[[], object]] = {}
     for name in backends.available():
         calls[name] = _step(Runtime(checkpoint, name).pool(batch), ids)
@@ -176,7 +177,7 @@ def measure(
 def multiply_adds(checkpoint: Checkpoint) -> int:
     """The multiply-adds of one session's step, and so the bytes of its int8 weights.
 
-    The first layer's input is a row of a table and takes none; nor do the rows of contexts.
+    The first layer's input and the contexts are rows of tables, which are not multiplied.
     """
     matrices = (w.size for w in checkpoint.weights.values() if w.ndim == 2 and w.dtype.kind == "f")
     return sum(matrices) - checkpoint.weights["cells.0.U"].size
@@ -195,9 +196,9 @@ def measure_greedy(checkpoint: Checkpoint, rounds: int) -> list[Greedy]:
 
 
 def measure_threads(checkpoint: Checkpoint, batch: int) -> Threads:
-    """The steps of one thread in a second, then those of two at once, on the fastest backend."""
+    """Times one thread, then two at once, on the fastest backend."""
     runtime = Runtime(checkpoint)
-    ids = np.random.default_rng(1).integers(0, 256, (STEPS, batch))
+    ids = np.random.default_rng(1).integers(0, 256, (DISTINCT_STEPS, batch))
     steps = [_step(runtime.pool(batch), ids) for _ in range(2)]
     repeats = 1 + int(0.3 / best_seconds({0: steps[0]}, 1)[0])
 

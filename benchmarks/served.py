@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 @contextmanager
 def service(checkpoint: Path, store: str = "memory://") -> Iterator[tuple[str, int]]:
-    """The address and process of a service of one worker."""
+    """Starts a service of one worker; gives its address and its process id."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NEXTCHAR_")}
     settings = {"CHECKPOINT": str(checkpoint), "STORE": store, "PORT": "0"}
     with subprocess.Popen(

@@ -2,9 +2,9 @@
 
     .venv/bin/python -m benchmarks.sessions --checkpoint checkpoints/python --json sessions.json
 
-Everything is measured over HTTP against a service of one process that it starts; sessions in
-Redis need a `redis-server`. Times are medians, in milliseconds; steps are those of the network that
-absorb text, without those that decode the suggestion.
+It starts a service of one process and measures over HTTP; sessions in Redis need a `redis-server`.
+Times are medians in milliseconds. Steps are those that absorb text, without those that decode the
+suggestion.
 """
 
 import asyncio
@@ -30,19 +30,19 @@ from rich.table import Table
 
 from benchmarks.served import ROOT, service
 
-LONG, SHORT = 100_000, 1_000
-BACKS = (1, 100, 10_000)
+LONG_CHARACTERS, SHORT_CHARACTERS = 100_000, 1_000
+BACK_CHARACTERS = (1, 100, 10_000)
 KEYS = 200
-TYPED_AT_ONCE = 25
+CHARACTERS_AN_EDIT = 25
 SESSION_CHARACTERS = 1_100
-AT_ONCE = 64
+CONNECTIONS = 64
 
 app = typer.Typer(add_completion=False)
 
 
 @dataclass(frozen=True)
 class Back:
-    """Going back some characters in a text that was pasted or typed, and coming forth again."""
+    """Going back some characters from the end of a text that was pasted or typed."""
 
     text: str
     characters: int
@@ -78,11 +78,11 @@ def measure(
 ) -> None:
     """Measures what sessions cost, in time and in memory."""
     with service(checkpoint, "memory://") as (url, _), httpx.Client(base_url=url) as http:
-        text = _text(LONG + 2 * KEYS)
-        keys = _keys(http, text, (SHORT, LONG))
+        text = _text(LONG_CHARACTERS + 2 * KEYS)
+        keys = _keys(http, text, (SHORT_CHARACTERS, LONG_CHARACTERS))
         backs = [
-            *(_back(http, text, "pasted", back) for back in BACKS),
-            *(_back(http, text, "typed", back) for back in BACKS),
+            *(_back(http, text, "pasted", back) for back in BACK_CHARACTERS),
+            *(_back(http, text, "typed", back) for back in BACK_CHARACTERS),
         ]
     with service(checkpoint, "memory://") as (url, process):
         asyncio.run(_open(url, 1))
@@ -97,7 +97,7 @@ def measure(
         checkpoint=checkpoint.name,
         key_milliseconds={length: ms for length, (ms, _) in keys.items()},
         key_steps={length: steps for length, (_, steps) in keys.items()},
-        key_ratio=keys[LONG][0] / keys[SHORT][0],
+        key_ratio=keys[LONG_CHARACTERS][0] / keys[SHORT_CHARACTERS][0],
         backs=backs,
         sessions=sessions,
         memory_megabytes_base=base,
@@ -115,9 +115,9 @@ def measure(
 
 
 def _keys(http: httpx.Client, text: str, lengths: tuple[int, ...]) -> dict[int, tuple[float, int]]:
-    """The median time of a key after so many characters, as an edit, and the most steps of one.
+    """For each length, the median time of a key after that many characters, and its most steps.
 
-    The sessions take turns, so that what else the machine does meets all alike.
+    Keys are sent as edits. The sessions take turns, so that other programs slow all of them alike.
     """
     answers = {n: _ask(http, session=f"keys-{n}", prefix=text[:n]) for n in lengths}
     times: dict[int, list[float]] = {n: [] for n in lengths}
@@ -134,16 +134,16 @@ def _keys(http: httpx.Client, text: str, lengths: tuple[int, ...]) -> dict[int, 
 
 
 def _back(http: httpx.Client, text: str, how: str, back: int) -> Back:
-    """One way back from the end of a text; as `prefix`, since an edit does not reach that far."""
+    """Goes back from the end of a text, by `prefix`, because an edit does not reach that far."""
     session = f"{how}-{back}"
-    end = LONG
+    end = LONG_CHARACTERS
     answer = _ask(http, session=session, prefix=text[:end] if how == "pasted" else "")
     if how == "typed":
-        for at in range(0, end, TYPED_AT_ONCE):
+        for at in range(0, end, CHARACTERS_AN_EDIT):
             edit = {
                 "version": answer["version"],
                 "keep": at,
-                "append": text[at : at + TYPED_AT_ONCE],
+                "append": text[at : at + CHARACTERS_AN_EDIT],
             }
             answer = _ask(http, session=session, edit=edit, max_chars=0)
     begun = time.perf_counter()
@@ -161,25 +161,25 @@ def _ask(http: httpx.Client, **body: Any) -> dict[str, Any]:
 
 async def _open(url: str, sessions: int) -> None:
     """Opens sessions, each with a text of its own."""
-    text = _text(LONG)
+    text = _text(LONG_CHARACTERS)
     waiting = iter(range(sessions))
-    limits = httpx.Limits(max_connections=AT_ONCE)
+    limits = httpx.Limits(max_connections=CONNECTIONS)
     async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as http:
 
         async def some() -> None:
             for number in waiting:
-                begin = random.Random(number).randrange(LONG - SESSION_CHARACTERS)
+                begin = random.Random(number).randrange(LONG_CHARACTERS - SESSION_CHARACTERS)
                 body = {
                     "session": f"open-{number}",
                     "prefix": text[begin : begin + SESSION_CHARACTERS],
                 }
                 await _send(http, body)
 
-        await asyncio.gather(*(some() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(some() for _ in range(CONNECTIONS)))
 
 
 async def _send(http: httpx.AsyncClient, body: dict[str, str]) -> None:
-    """Sends a request, and once more where its connection was closed for being idle."""
+    """Sends a request, and again if its connection was closed for being idle."""
     try:
         response = await http.post("/complete", json=body)
     except httpx.TransportError:
@@ -188,7 +188,7 @@ async def _send(http: httpx.AsyncClient, body: dict[str, str]) -> None:
 
 
 def _text(length: int) -> str:
-    """This repository's own sources, as often as it takes."""
+    """This repository's own sources, repeated up to this length."""
     sources = "".join(path.read_text("utf-8") for path in sorted(ROOT.glob("service/*.py")))
     return (sources * (length // len(sources) + 1))[:length]
 
@@ -233,14 +233,15 @@ def _show(figures: SessionFigures) -> None:
         )
     for back in figures.backs:
         table.add_row(
-            f"back {back.characters:,} of {LONG:,}, {back.text}",
+            f"back {back.characters:,} of {LONG_CHARACTERS:,}, {back.text}",
             f"{back.milliseconds:.1f}",
             f"{back.steps:,}",
         )
     console = Console()
     console.print(table)
     console.print(
-        f"a key after {LONG:,} characters costs {figures.key_ratio:.2f} times one after {SHORT:,}; "
+        f"a key after {LONG_CHARACTERS:,} characters costs {figures.key_ratio:.2f} times one after "
+        f"{SHORT_CHARACTERS:,}; "
         f"{figures.sessions:,} sessions take {figures.memory_megabytes_over_base:.0f} MB over the "
         f"service's {figures.memory_megabytes_base:.0f} MB in memory://, and "
         f"{figures.redis_megabytes:.0f} MB in Redis "

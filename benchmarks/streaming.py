@@ -1,11 +1,11 @@
-"""How soon a stream's first characters are there, and what a WebSocket spares.
+"""How soon a stream's first characters come, and what a WebSocket saves.
 
     .venv/bin/python -m benchmarks.streaming --json streaming.json
 
-A typist's keystrokes, each an edit of one character, are sent to a service of one process that it
-starts: as streams, as ordinary requests, over a WebSocket, and beside them streams that make the
-same way and compute no step, which is what HTTP costs. All take turns. A step is one character of a
-suggestion in one process; its time is the processor's own.
+It starts a service of one process and sends a typist's keystrokes, each an edit of one character:
+as streams, as ordinary requests, and over a WebSocket. Streams that compute no step are sent as
+well; they show what HTTP alone costs. All take turns. A step is one character of a suggestion,
+computed in this process; its time is processor time.
 """
 
 import json
@@ -34,17 +34,18 @@ from model.served import Runtime
 TEXT = "".join(
     f"def name_{i}(self, value):\n    return self.total + value * {i}\n" for i in range(99)
 )
-BEGUN = 1000
+OPENED_CHARACTERS = 1000
 
 app = typer.Typer(add_completion=False)
 
 
 @dataclass(frozen=True)
 class StreamingFigures:
-    """All that was measured, in milliseconds: the lower quartiles, for others use the machine too.
+    """All that was measured, in milliseconds.
 
-    `steps_beyond` is how many times a step the first event takes longer than HTTP alone; negative
-    where it is sooner, for it need not wait until the session is stored.
+    Times over HTTP are lower quartiles, because other programs use the machine too. `steps_beyond`
+    is the time that the first event takes beyond HTTP alone, in steps. It is negative where the
+    first event is sooner, because it need not wait until the session is stored.
     """
 
     checkpoint: str
@@ -91,7 +92,7 @@ def measure(
 
 
 def _typed(url: str, keys: int) -> dict[str, list[float]]:
-    """The milliseconds of each key, in each of the ways."""
+    """The milliseconds of each key, sent in each way."""
     address = urlsplit(url)
     assert address.hostname is not None
     assert address.port is not None
@@ -103,13 +104,13 @@ def _typed(url: str, keys: int) -> dict[str, list[float]]:
         http.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         versions: dict[str, int] = {}
         for name in ("http", "stream", "answer", "websocket"):
-            begun = {"session": name, "prefix": TEXT[:BEGUN]}
+            begun = {"session": name, "prefix": TEXT[:OPENED_CHARACTERS]}
             versions[name] = _answer(_post(http, begun)[0])["version"]
         for number in range(keys):
-            at = BEGUN + number % (len(TEXT) - BEGUN - 1)
-            if at == BEGUN:
+            at = OPENED_CHARACTERS + number % (len(TEXT) - OPENED_CHARACTERS - 1)
+            if at == OPENED_CHARACTERS:
                 for name in versions:
-                    begun = {"session": name, "prefix": TEXT[:BEGUN]}
+                    begun = {"session": name, "prefix": TEXT[:OPENED_CHARACTERS]}
                     versions[name] = _answer(_post(http, begun)[0])["version"]
 
             def edit(name: str, at: int = at) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def _typed(url: str, keys: int) -> dict[str, list[float]]:
             body, _, whole = _post(http, edit("answer"))
             versions["answer"] = _answer(body)["version"]
             times["whole_answer"].append(whole)
-            nothing = {"version": versions["http"], "keep": BEGUN, "append": ""}
+            nothing = {"version": versions["http"], "keep": OPENED_CHARACTERS, "append": ""}
             asked = {"session": "http", "edit": nothing, "max_chars": 0, "stream": True}
             body, first, _ = _post(http, asked)
             assert _answer(body)["usage"]["steps_computed"] == 0
@@ -137,7 +138,7 @@ def _typed(url: str, keys: int) -> dict[str, list[float]]:
 
 
 def _post(http: socket.socket, body: dict[str, Any]) -> tuple[str, float, float]:
-    """What is answered, and after how many milliseconds its data began and ended."""
+    """The response, and after how many milliseconds its data began and ended."""
     sent = json.dumps(body).encode()
     head = (
         "POST /complete HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\n"
@@ -173,14 +174,14 @@ def _answer(received: str) -> dict[str, Any]:
 
 
 def _step(checkpoint: Path) -> float:
-    """The milliseconds in which one process goes on by one character of a suggestion."""
+    """The milliseconds that one character of a suggestion takes in this process."""
     runtime = Runtime(load(checkpoint))
 
     def suggest(characters: int) -> int:
         options = Options(
             max_chars=characters, max_lines=100, indent=0, trigger="manual", by_value=False
         )
-        return len(complete(runtime, TEXT[:BEGUN], options).completion.text)
+        return len(complete(runtime, TEXT[:OPENED_CHARACTERS], options).completion.text)
 
     calls = {count: partial(suggest, count) for count in (1, 21)}
     steps = suggest(21) - suggest(1)

@@ -1,4 +1,4 @@
-"""Taking times on a machine that other programs use too."""
+"""Timing on a machine that other programs use too."""
 
 from collections.abc import Callable, Mapping
 from time import process_time
@@ -10,9 +10,9 @@ BLOCK_SECONDS = 0.03
 
 
 def best_seconds(calls: Mapping[Name, Callable[[], object]], rounds: int) -> dict[Name, float]:
-    """The processor seconds of one call of each, the least over some rounds.
+    """The processor seconds of one call of each: the least of all rounds.
 
-    A round measures every call in turn, so that a change of the processor's speed meets all alike.
+    A round measures every call in turn, so that changes of the processor's speed affect all alike.
     """
     repeats = {name: _repeats(call) for name, call in calls.items()}
     best = dict.fromkeys(calls, float("inf"))
@@ -23,7 +23,7 @@ def best_seconds(calls: Mapping[Name, Callable[[], object]], rounds: int) -> dic
 
 
 def _repeats(call: Callable[[], object]) -> int:
-    """How many calls fill a block; the calls that find out also warm the caches up."""
+    """How many calls fill a block; the calls that find this out also warm the caches."""
     repeats = 1
     while (seconds := _block(call, repeats)) < BLOCK_SECONDS / 4:
         repeats *= 2

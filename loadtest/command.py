@@ -18,14 +18,14 @@ from loadtest.figures import LoadFigures, ProcessUsage, compute
 from loadtest.plan import LoadPlan
 from loadtest.recording import Recording
 from loadtest.report import print_table, save_plot
-from loadtest.servers import last_words, running, running_redis, running_service
+from loadtest.servers import last_line, running, running_redis, running_service
 from loadtest.texts import load_texts
-from loadtest.usage import Watch
+from loadtest.usage import UsageMeter
 
 ROOT = Path(__file__).parents[1]
 OWN_REDIS = "redis"
 GRACE_SECONDS = 60
-LOOK_EVERY_SECONDS = 0.5
+MEASURE_EVERY_SECONDS = 0.5
 
 console = Console()
 
@@ -92,36 +92,38 @@ def run(plan: LoadPlan, store: str, checkpoint: Path, workers: int, folder: Path
         else:
             address = "memory://" if store == "memory" else store
         url, pid = servers.enter_context(running_service(checkpoint, address, workers, folder))
-        recording, usage = _type(plan, url, Watch(pid), folder)
+        recording, usage = _type(plan, url, UsageMeter(pid), folder)
     kind = address.partition("://")[0]
     return compute(plan, recording, usage, store=kind, checkpoint=checkpoint.name)
 
 
-def _type(plan: LoadPlan, url: str, watch: Watch, folder: Path) -> tuple[Recording, ProcessUsage]:
-    """Lets locust run the plan to its end, and shows how far it is."""
+def _type(
+    plan: LoadPlan, url: str, meter: UsageMeter, folder: Path
+) -> tuple[Recording, ProcessUsage]:
+    """Runs the plan in locust to its end, and shows the progress."""
     script, seen, log = folder / "plan.json", folder / "recording.json", folder / "locust.log"
     script.write_text(plan.model_dump_json(), encoding="utf-8")
     locust = [sys.executable, "-m", "locust", "--locustfile", str(ROOT / "loadtest/scenario.py")]
     locust += ["--headless", "--only-summary", "--host", url, "--stop-timeout", "5"]
     locust += ["--plan", str(script), "--recording", str(seen)]
-    usage = watch.look()
+    usage = meter.measure()
     with running(locust, log) as process, _progress(plan) as show:
         begin = time.monotonic()
         while process.poll() is None:
             elapsed = time.monotonic() - begin
             if elapsed > plan.seconds + GRACE_SECONDS:
-                raise LoadTestError(f"locust did not end: {last_words(log)}")
-            usage = watch.look()
+                raise LoadTestError(f"locust did not end: {last_line(log)}")
+            usage = meter.measure()
             show(elapsed)
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(MEASURE_EVERY_SECONDS)
     if not seen.exists():
-        raise LoadTestError(f"locust saw nothing: {last_words(log)}")
+        raise LoadTestError(f"locust saw nothing: {last_line(log)}")
     return Recording.model_validate_json(seen.read_text(encoding="utf-8")), usage
 
 
 @contextmanager
 def _progress(plan: LoadPlan) -> Iterator[Callable[[float], None]]:
-    """A bar on the terminal that says how many type now."""
+    """A progress bar on the terminal that says how many typists type now."""
     screen = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
@@ -136,6 +138,6 @@ def _progress(plan: LoadPlan) -> Iterator[Callable[[float], None]]:
 
 
 def main() -> None:
-    """Runs the command; ended by SIGTERM, it stops what it started as it does at Ctrl-C."""
+    """Runs the command; at SIGTERM, as at Ctrl-C, it stops what it started."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     typer.run(load_test)

@@ -20,7 +20,7 @@ class Delays(BaseModel):
 
 
 class Load(BaseModel):
-    """What happened while so many typists typed."""
+    """What happened while this many typists typed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,9 +34,9 @@ class Load(BaseModel):
 
 
 class ProcessUsage(BaseModel):
-    """What the service used: processor time as a share of one core, and its largest memory.
+    """What the service used: processor time as a share of one core, and its peak memory.
 
-    `worker_cores` are those of each process that serves; one alone is the service itself.
+    `worker_cores` has one entry for each process that serves; without workers that is the service.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,7 +47,10 @@ class ProcessUsage(BaseModel):
 
 
 class LoadFigures(BaseModel):
-    """The result of a load test; `steps` divide `total`, `opening` is apart from both."""
+    """The result of a load test.
+
+    `total` is the sum of `steps`. The requests that open a text are counted in `opening` alone.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -91,7 +94,7 @@ def compute(
 
 
 def _step(plan: LoadPlan, sample: Sample) -> int:
-    """The step that the request began in; the last answers come after the last step's end."""
+    """The step in which the request began; the last answers come after the end of the last step."""
     begun = max(0.0, sample.at - sample.milliseconds / 1000)
     step = plan.step_at(begun)
     return len(plan.steps) - 1 if step is None else step

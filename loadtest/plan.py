@@ -1,4 +1,4 @@
-"""What one load test does: how many typists, for how long, in which steps."""
+"""What one load test does: how many typists type, for how long, in which steps."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the locust process saw, and how it is handed to the process that reports it."""
+"""What the locust process measured, and the file that hands it to the process that reports."""
 
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,7 @@ class Sample(BaseModel):
 
 
 class Recording(BaseModel):
-    """All samples, what the typists pressed, and what each kind of error said first."""
+    """All samples, what the typists pressed, and how often each error occurred."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,7 +31,7 @@ class Recording(BaseModel):
 
 
 class Recorder:
-    """Collects what becomes a Recording; belongs to the one thread of the locust process."""
+    """Collects a Recording; only the one thread of the locust process uses it."""
 
     def __init__(self) -> None:
         self._samples: list[Sample] = []
@@ -45,7 +45,7 @@ class Recorder:
         self._characters += characters
 
     def add_request(self, sample: Sample, error: str | None = None) -> None:
-        """One request; `error` says what went wrong."""
+        """One request; `error` says what went wrong, if anything did."""
         self._samples.append(sample)
         if error is not None:
             self._errors[error] = self._errors.get(error, 0) + 1

@@ -18,7 +18,7 @@ from loadtest.texts import choose_passage, load_texts
 from loadtest.typist import Request, Typist
 
 
-class Scene:
+class Shared:
     """What all users of the process share."""
 
     def __init__(self, plan: LoadPlan) -> None:
@@ -35,25 +35,25 @@ class Scene:
 
 
 def _add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--plan", type=Path, required=True, help="a Plan, as a file of JSON")
+    parser.add_argument("--plan", type=Path, required=True, help="a LoadPlan, as a file of JSON")
     parser.add_argument(
         "--recording", type=Path, required=True, help="where to write what was seen"
     )
 
 
-def _set_the_scene(environment: Environment, **_: Any) -> None:
+def _share_plan(environment: Environment, **_: Any) -> None:
     assert environment.parsed_options is not None
     plan = LoadPlan.model_validate_json(environment.parsed_options.plan.read_text(encoding="utf-8"))
-    TypingUser.scene = Scene(plan)
+    TypingUser.shared = Shared(plan)
 
 
 def _write_recording(environment: Environment, **_: Any) -> None:
     assert environment.parsed_options is not None
-    TypingUser.scene.recorder.write(environment.parsed_options.recording)
+    TypingUser.shared.recorder.write(environment.parsed_options.recording)
 
 
 events.init_command_line_parser.add_listener(_add_options)
-events.init.add_listener(_set_the_scene)
+events.init.add_listener(_share_plan)
 events.quitting.add_listener(_write_recording)
 
 
@@ -61,9 +61,9 @@ class Steps(LoadTestShape):
     """A quarter of the typists, then a half, three quarters, all."""
 
     def tick(self) -> tuple[int, float] | None:
-        """How many users there should be, and how many may come in a second."""
-        plan = TypingUser.scene.plan
-        step = plan.step_at(TypingUser.scene.now)
+        """How many users there should be, and how many may start in a second."""
+        plan = TypingUser.shared.plan
+        step = plan.step_at(TypingUser.shared.now)
         if step is None:
             return None
         return plan.steps[step], max(5.0, plan.typists / 10)
@@ -72,27 +72,27 @@ class Steps(LoadTestShape):
 class TypingUser(FastHttpUser):
     """Presses keys at random times, whether or not the answer to the last one has come."""
 
-    scene: Scene
+    shared: Shared
     _typist: Typist
     _next_key: float
 
     def on_start(self) -> None:
-        """Opens a text; its answer is awaited, as people look before they type."""
+        """Opens a text and waits for the answer, as people look before they type."""
         self._asking = Group()
         self._open()
 
     def on_stop(self) -> None:
-        """Lets the last answers come."""
+        """Waits for the last answers."""
         self._asking.join(timeout=2)
         self._close()
 
     @task
     def press_key(self) -> None:
-        """Waits for the time of the next key, presses it and asks for a suggestion."""
-        rate = self.scene.plan.keys_per_second
-        self._next_key = max(self._next_key + self.scene.random.expovariate(rate), self.scene.now)
-        gevent.sleep(self._next_key - self.scene.now)
-        self.scene.recorder.add_key(self._typist.press().characters)
+        """Waits until the next key is due, presses it and asks for a suggestion."""
+        rate = self.shared.plan.keys_per_second
+        self._next_key = max(self._next_key + self.shared.random.expovariate(rate), self.shared.now)
+        gevent.sleep(self._next_key - self.shared.now)
+        self.shared.recorder.add_key(self._typist.press().characters)
         if self._typist.finished:
             self._asking.join(timeout=2)
             self._close()
@@ -101,10 +101,10 @@ class TypingUser(FastHttpUser):
             self._asking.spawn(self._ask, self._typist)
 
     def _open(self) -> None:
-        passage = choose_passage(self.scene.texts, self.scene.random)
+        passage = choose_passage(self.shared.texts, self.shared.random)
         self._typist = Typist(f"loadtest-{uuid.uuid4().hex}", passage)
         self._ask(self._typist)
-        self._next_key = self.scene.now
+        self._next_key = self.shared.now
 
     def _close(self) -> None:
         self.client.delete(f"/sessions/{self._typist.session}", name="DELETE /sessions/{id}")
@@ -138,7 +138,7 @@ class TypingUser(FastHttpUser):
                 error = f"{response.status_code} {code}"
                 response.failure(error)
         sample = Sample(
-            at=self.scene.now, milliseconds=took, opening=request.kind == "open", outcome=outcome
+            at=self.shared.now, milliseconds=took, opening=request.kind == "open", outcome=outcome
         )
-        self.scene.recorder.add_request(sample, error)
+        self.shared.recorder.add_request(sample, error)
         return outcome

@@ -16,14 +16,14 @@ from loadtest.errors import LoadTestError
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
 STOP_SECONDS = 15
-LOOK_EVERY_SECONDS = 0.1
+READ_EVERY_SECONDS = 0.1
 READY = re.compile(r"ready on (http://127\.0\.0\.1:\d+)")
 REDIS_READY = re.compile(r"Ready to accept connections")
 
 
 @contextmanager
 def running_redis(folder: Path) -> Iterator[str]:
-    """A redis-server of our own that keeps nothing on disk; gives its address."""
+    """A redis-server that keeps nothing on disk; gives its address."""
     program = shutil.which("redis-server")
     if program is None:
         raise LoadTestError(
@@ -50,8 +50,9 @@ def running_service(
 
 @contextmanager
 def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process whose output goes to `log`; asked to stop at the end, killed if it does not."""
-    # Interrupted in the middle of its start, a process would be left that nobody stops.
+    """A process whose output goes to `log`; in the end it is terminated, or killed if it stays."""
+    # A signal that came while the process starts would leave it running with nobody to stop it, so
+    # signals are held until it is known.
     held: list[int] = []
     handlers = {
         number: signal.signal(number, lambda number, _: held.append(number))
@@ -78,7 +79,7 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
             process.wait()
 
 
-def last_words(log: Path) -> str:
+def last_line(log: Path) -> str:
     """The last line that a process wrote, and where the others are."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return f"{lines[-1] if lines else 'it said nothing'} (its log: {log})"
@@ -90,9 +91,9 @@ def _wait_for(process: subprocess.Popen[bytes], ready: re.Pattern[str], log: Pat
     while process.poll() is None and time.monotonic() < deadline:
         if found := ready.search(log.read_text(encoding="utf-8", errors="replace")):
             return found
-        time.sleep(LOOK_EVERY_SECONDS)
+        time.sleep(READ_EVERY_SECONDS)
     wrong = "ended" if process.poll() is not None else f"was not ready within {START_SECONDS} s"
-    raise LoadTestError(f"{log.stem} {wrong}: {last_words(log)}")
+    raise LoadTestError(f"{log.stem} {wrong}: {last_line(log)}")
 
 
 def _free_port() -> int:

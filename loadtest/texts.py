@@ -8,14 +8,14 @@ from random import Random
 
 from loadtest.errors import LoadTestError
 
-SHORTEST = 500
+SHORTEST_CHARACTERS = 500
 MOST_TEXTS = 200
-OPENED_AT_MOST = 2000
+MOST_OPENED_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
 class Passage:
-    """A text whose first `opened` characters stand already when the typist begins."""
+    """A text whose first `opened` characters are there already when the typist begins."""
 
     text: str
     opened: int
@@ -24,7 +24,7 @@ class Passage:
 def load_texts(place: Path | None) -> tuple[str, ...]:
     """The texts of a file or folder; without one, the modules of this Python's standard library.
 
-    Hidden files, files that are not UTF-8 and those under SHORTEST characters are left out.
+    Hidden files, files that are not UTF-8 and files under SHORTEST_CHARACTERS are left out.
     Raises LoadTestError when nothing is left.
     """
     if place is None:
@@ -41,21 +41,21 @@ def load_texts(place: Path | None) -> tuple[str, ...]:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             continue
-        if len(text) >= SHORTEST:
+        if len(text) >= SHORTEST_CHARACTERS:
             texts.append(text)
     if not texts:
         raise LoadTestError(
             f"{place}: no text to type; name a file or folder with UTF-8 text of at least "
-            f"{SHORTEST} characters, or leave out --text"
+            f"{SHORTEST_CHARACTERS} characters, or leave out --text"
         )
     return tuple(texts)
 
 
 def choose_passage(texts: tuple[str, ...], random: Random) -> Passage:
-    """A text from some line on, and up to OPENED_AT_MOST characters of the lines before it."""
+    """A text from a random line on, after up to MOST_OPENED_CHARACTERS of the lines before it."""
     text = random.choice(texts)
     cursor = text.rfind("\n", 0, random.randrange(len(text) * 3 // 4)) + 1
-    begin = max(0, cursor - OPENED_AT_MOST)
+    begin = max(0, cursor - MOST_OPENED_CHARACTERS)
     if begin:
         begin = text.find("\n", begin, cursor) + 1 or begin
     return Passage(text[begin:], cursor - begin)

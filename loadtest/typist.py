@@ -1,4 +1,4 @@
-"""One simulated typist's side of a session: what to press, what to send, what is held where."""
+"""One simulated typist's side of a session: which key to press and what to send."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from model.typist import Key, press
 
 @dataclass(frozen=True)
 class Request:
-    """The body of one `POST /complete`, numbered so that a late answer is known as such."""
+    """The body of one `POST /complete`, numbered so that a late answer can be recognised."""
 
     number: int
     kind: Literal["open", "prefix", "edit"]
@@ -18,7 +18,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Held:
-    """What the service said that it holds: the first `length` characters, at `version`."""
+    """What the service holds, as it last said: the first `length` characters, at `version`."""
 
     version: int
     length: int
@@ -44,14 +44,14 @@ class Typist:
         return self.position >= len(self.passage.text)
 
     def press(self) -> Key:
-        """Presses the key that the rule of model.typist wants at what is shown now."""
+        """Presses the key that model.typist chooses for the suggestion that is shown now."""
         key = press(self.suggestion, self.passage.text, self.position)
         self.position += key.characters
         self.suggestion = ""
         return key
 
     def request(self) -> Request:
-        """Asks for a suggestion at the position; it makes every earlier request stale."""
+        """The request for a suggestion at the position; every earlier request is now stale."""
         self._newest += 1
         body: dict[str, Any] = {"session": self.session}
         if self.held is None:
@@ -65,7 +65,7 @@ class Typist:
         return Request(self._newest, "edit", body)
 
     def take_answer(self, request: Request, answer: dict[str, Any]) -> None:
-        """Keeps what the service holds now, and shows the suggestion unless it came too late."""
+        """Notes what the service holds now, and shows the suggestion unless it came too late."""
         if self.held is None or answer["length"] >= self.held.length:
             self.held = Held(answer["version"], answer["length"])
         if request.number == self._newest:

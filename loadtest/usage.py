@@ -1,4 +1,4 @@
-"""What the service uses while it is tested: processor time and memory, its workers' too."""
+"""What the service and its workers use while they are tested: processor time and memory."""
 
 import time
 
@@ -8,8 +8,8 @@ from loadtest.errors import LoadTestError
 from loadtest.figures import ProcessUsage
 
 
-class Watch:
-    """Follows a process and its children from the moment it is made."""
+class UsageMeter:
+    """Measures a process and its children from the moment that the meter is made."""
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
@@ -17,7 +17,7 @@ class Watch:
         self._seconds = {p: _processor_seconds(p) for p in self._family()}
         self._peak = 0.0
 
-    def look(self) -> ProcessUsage:
+    def measure(self) -> ProcessUsage:
         """What was used so far. Raises LoadTestError when the process is gone."""
         try:
             family = self._family()

@@ -6,11 +6,11 @@ equal this one's, bit for bit.
 
 from dataclasses import dataclass
 
-from model.adaptation import Adaptation, page_text, window_start
-from model.decoding.branches import Branches
-from model.decoding.decoder import Decoder
-from model.decoding.next_step import next_characters, predicted
-from model.decoding.options import BEFORE, Completion, Options
+from model.adaptation import Adaptation, Page, page_text, window_start
+from model.decoding.next_step import next_characters
+from model.decoding.options import CHARACTERS_BEFORE, Completion, Options
+from model.decoding.running import Decoding, Phase
+from model.decoding.stepping import step_and_predict
 from model.runtime import Pool
 from model.served import Runtime
 
@@ -28,39 +28,53 @@ def complete(
     runtime: Runtime, prefix: str, options: Options | None = None, top: int = 0
 ) -> CompletedText:
     """The completion of a prefix; raises TextError where the vocabulary cannot spell it."""
-    options = options or Options()
-    vocabulary, adaptation = runtime.vocabulary, runtime.adaptation
-    ids = vocabulary.encode(prefix)
-    decoder = Decoder(
-        vocabulary, options, runtime.calibration, prefix[-BEFORE:], len(prefix), top > 0
-    )
-    pool = runtime.pool(decoder.width)
-    slots = [pool.acquire() for _ in range(decoder.width)]
-    pool.start(slots[0])
-    pool.absorb(slots[:1], [ids])
-    branches = Branches()
-    branches.slots = slots
-    if adaptation is not None:
-        page = adaptation.page()
-        window = prefix[window_start(len(prefix)) :]
-        page.follow(page_text(window, len(prefix), options.suffix))
-        branches.begin(page.cursor())
-    run(decoder, pool, branches, adaptation)
+    page = runtime.adaptation.page() if runtime.adaptation else None
+    decoding = decoding_at(runtime, options or Options(), prefix, len(prefix), page, top=top > 0)
+    decode(runtime.pool(decoding.width), runtime.adaptation, decoding)
+    decoder = decoding.decoder
     following: tuple[tuple[str, float], ...] = ()
     if decoder.next is not None:
-        following = next_characters(vocabulary, decoder.next, top)
+        following = next_characters(runtime.vocabulary, decoder.next, top)
     return CompletedText(decoder.completion, decoder.alternatives, following)
 
 
-def run(decoder: Decoder, pool: Pool, branches: Branches, adaptation: Adaptation | None) -> None:
-    """Decodes to the end; the first branch is at the end of the text, in the pool and on its page.
+def decoding_at(
+    runtime: Runtime,
+    options: Options,
+    text: str,
+    position: int,
+    page: Page | None,
+    state: bytes | None = None,
+    absorbed: int = 0,
+    *,
+    top: bool = False,
+    kept_steps: int = 0,
+) -> Decoding:
+    """What decodes at a position of a text, from the `state` after its first `absorbed` characters.
 
-    `adaptation` is what the page was made by, None where there is no page.
+    The `page`, which is needed where the runtime adapts, is brought there. For `top` and
+    `kept_steps` see Decoding.
     """
-    while query := decoder.query:
-        if steps := branches.move(pool, query):
-            pool.step([slot for slot, _ in steps], [index for _, index in steps])
-        asked = [branches.slots[branch] for branch in query.asks]
-        states = [pool.read(slot) if decoder.shares else None for slot in asked]
-        cursors = branches.cursors(query.asks, decoder.shares)
-        decoder.take(predicted(pool, adaptation, asked, cursors, query.whole, states))
+    decoding = Decoding(
+        runtime,
+        options,
+        (text[absorbed:position],) if absorbed < position else (),
+        start=state,
+        before=text[max(0, position - CHARACTERS_BEFORE) : position],
+        length=position,
+        top=top,
+        kept_steps=kept_steps,
+    )
+    if page is not None:
+        window = text[window_start(position) : position]
+        page.follow(page_text(window, position, options.suffix))
+        decoding.begin_at(page.cursor())
+    return decoding
+
+
+def decode(pool: Pool, adaptation: Adaptation | None, decoding: Decoding) -> None:
+    """Computes one decoding to its end, alone in its pool."""
+    decoding.enter(pool)
+    while decoding.phase is not Phase.FINISHED:
+        step_and_predict(pool, adaptation, [decoding])
+    decoding.leave(pool)

@@ -1,7 +1,6 @@
-"""One request from end to end: read the session, plan, compute, and write what was made of it."""
+"""One request from end to end: read the session, plan, compute, settle, and write the session."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,40 +12,27 @@ from service.batching.scheduler import Scheduler
 from service.batching.sequence import Computed, Job
 from service.errors import InvalidRequest, StoreUnavailable, TooLarge
 from service.models import Models
-from service.sessions.record import decode, encode
-from service.sessions.record_cache import CachedRecord, RecordCache
-from service.sessions.rules import (
-    Change,
-    Plan,
-    Record,
-    TextEdit,
-    WholeText,
-    as_stored,
-    plan,
-    settle,
-)
-from service.sessions.sealing import Seal
+from service.sessions.rules import Change, Plan, TextEdit, WholeText, plan, settle
+from service.sessions.storage import SessionStorage
 from service.sessions.superseding import Superseding
-from service.stores import BatchedStore, Patience, Read, StoreError, Write, session_key, token
-
-log = logging.getLogger(__name__)
+from service.stores import session_key
 
 Chars = tuple[CharProbability, ...]
+# Takes the number of a completion and further characters of it; called on any thread.
 OnChars = Callable[[int, Chars], None]
-"""Takes further characters of the answer's text of this number; may be called on any thread."""
 
-# How often a request makes its record anew because another writer of the session was first.
-ATTEMPTS = 4
+# How often a request is computed at most, when other writers of its session are first.
+MOST_ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: a text, whole or as a change, and the ways in which to go on from it.
+    """What a request asks: a text, whole or as a change, and how to complete it.
 
-    `model` is a loaded model's name, None for the default. `on_chars` hears of characters as soon
-    as they are certain, with the number of their way. `predict_seconds` after its first choice
-    decoding ends, once there is a line end. `text_field` and `suffix_field` are what the client
-    calls its text and its suffix.
+    Each of `options` asks for one completion. `model` is a loaded model's name, None the default.
+    `on_chars` gets the characters of a completion as soon as they are certain. `predict_seconds`
+    after the first character was chosen, decoding ends as soon as there is a line end.
+    `text_field` and `suffix_field` are the client's names for its text and its suffix.
     """
 
     change: Change
@@ -61,9 +47,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came out in each of the ways, for a text of `length` characters, `absorbed` of them new.
+    """What was computed for each of the options, after a text of `length` characters.
 
-    `stored` tells whether the session was kept.
+    `absorbed` of its characters were new. `stored` tells whether the store took the session.
     """
 
     runtime: Runtime
@@ -74,127 +60,78 @@ class Answer:
     stored: bool
 
 
-@dataclass(frozen=True)
-class _Held:
-    """What was read of a session, and the token that its successor takes the place of.
-
-    `stored` tells what the store holds from what only this worker remembers.
-    """
-
-    record: Record | None
-    token: bytes
-    stored: bool
-
-
 class Completions:
     """Answers completion requests and deletes sessions, for any number of models."""
 
     def __init__(
         self,
         models: Models,
-        store: BatchedStore,
-        record_cache: RecordCache,
-        seal: Seal,
+        storage: SessionStorage,
         scheduler: Scheduler,
         max_prefix_characters: int,
     ) -> None:
-        """`record_cache` spares reading what did not change.
-
-        Without the store a prefix goes on from it.
-
-        `seal` is how records are kept in the store.
-        """
         self._models = models
-        self._store = store
-        self._record_cache = record_cache
-        self._seal = seal
+        self._storage = storage
         self._scheduler = scheduler
         self._max_prefix_characters = max_prefix_characters
         self._superseding = Superseding()
-        self.unreadable = 0
 
     async def answer(
         self, tenant: str, session: str, question: Question, source: str | None = None
     ) -> Answer:
-        """What is asked, computed in the session; raises a ServiceError where it cannot be.
+        """The answer to a request; raises a ServiceError where there is none.
 
-        `source` is another session, whose record a new one goes on from and leaves as it is.
+        A new session may go on from the record of another one, `source`, which stays as it is.
         """
         runtime = self._models.choose(question.model)
         self._check_question(question)
         key = session_key(tenant, session)
-        origin = key if source is None else session_key(tenant, source)
-        return await self._superseding.take(key, self._answer(key, origin, runtime, question))
+        source_key = key if source is None else session_key(tenant, source)
+        work = self._answer(key, source_key, runtime, question)
+        return await self._superseding.run(key, work)
 
     async def delete(self, tenant: str, session: str) -> None:
-        """Leaves nothing of a session, the running request and its prediction included."""
+        """Leaves nothing of a session, and ends its running request; raises StoreUnavailable."""
         key = session_key(tenant, session)
         self._superseding.end(key)
         await self._scheduler.forget(key)
-        self._record_cache.forget(key)
-        try:
-            await self._store.delete(key)
-        except StoreError as error:
-            raise StoreUnavailable(
-                "the sessions' store does not answer, so the session may still be in it"
-            ) from error
+        await self._storage.delete(key)
 
-    async def _answer(self, key: str, origin: str, runtime: Runtime, question: Question) -> Answer:
-        patience = self._store.patience()
-        held = await self._read(origin, question.change, patience)
-        if origin != key:
+    async def _answer(
+        self, key: str, source_key: str, runtime: Runtime, question: Question
+    ) -> Answer:
+        budget = self._storage.time_budget()
+        held = await self._storage.read(source_key, budget)
+        if not held.stored and isinstance(question.change, TextEdit):
+            raise StoreUnavailable(
+                "the sessions' store does not answer, and an edit needs the text in it; "
+                "send the whole text as prefix, or try again",
+                "edit",
+            )
+        if source_key != key:
             held = replace(held, token=b"")
-        for _ in range(ATTEMPTS):
+        for _ in range(MOST_ATTEMPTS):
             planned = plan(held.record, question.change, runtime.fingerprint, runtime.state_size)
-            self._check(planned.length, question.text_field)
+            self._check_length(planned.length, question.text_field)
             computed = await self._compute(key, runtime, planned, question)
-            made = settle(planned, computed[0].states)
-            lost, stored = await self._write(key, held, made, patience)
-            if lost is None:
+            record = settle(planned, computed[0].states)
+            outcome = await self._storage.write(key, held, record, budget)
+            if outcome.conflict is None:
                 break
-            held = lost
+            held = outcome.conflict
         return Answer(
             runtime=runtime,
             version=planned.version,
             length=planned.length,
             absorbed=len(planned.absorb),
             computed=computed,
-            stored=stored,
+            stored=outcome.stored,
         )
-
-    async def _read(self, key: str, change: Change, patience: Patience) -> _Held:
-        copy = self._record_cache.get(key)
-        try:
-            found = await self._store.read(Read(key, copy.token if copy else b""), patience)
-        except StoreError as error:
-            if isinstance(change, TextEdit):
-                raise StoreUnavailable(
-                    "the sessions' store does not answer, and an edit needs the text in it; "
-                    "send the whole text as prefix, or try again",
-                    "edit",
-                ) from error
-            return _Held(copy.record if copy else None, b"", stored=False)
-        if found.current and copy:
-            return _Held(copy.record, copy.token, stored=True)
-        self._record_cache.forget(key)
-        return self._stored(key, found.value)
-
-    def _stored(self, key: str, value: bytes | None) -> _Held:
-        """What the store holds; a damaged or foreign value, or a stranger's, counts as nothing."""
-        opened = self._seal.open(key, value) if value else None
-        record = decode(opened) if opened else None
-        if value and record is None:
-            self.unreadable += 1
-            log.warning(
-                "a session in the store cannot be read and counts as absent; so far: %d",
-                self.unreadable,
-            )
-        return _Held(record, token(value), stored=True)
 
     async def _compute(
         self, key: str, runtime: Runtime, planned: Plan, question: Question
     ) -> tuple[Computed, ...]:
-        """What comes out; the states are the first one's."""
+        """What is computed for each of the options; the first one has the states at the marks."""
         job = Job(
             runtime=runtime,
             session=key,
@@ -206,22 +143,22 @@ class Completions:
             top=question.top,
             length=planned.length,
             window=planned.window,
-            on_chars=_hearing(question, 0),
+            on_chars=_listener(question, 0),
             predict_seconds=question.predict_seconds,
         )
         try:
             if len(question.options) == 1:
                 return (await self._scheduler.compute(job),)
-            return await self._branch(job, question)
+            return await self._compute_several(job, question)
         except TextError as error:
             raise InvalidRequest(str(error), question.text_field) from error
 
-    async def _branch(self, job: Job, question: Question) -> tuple[Computed, ...]:
-        """The text is absorbed once, and all ways go on from its end together."""
+    async def _compute_several(self, job: Job, question: Question) -> tuple[Computed, ...]:
+        """Absorbs the text once, then decodes all completions from its end at the same time."""
         absorbing = replace(job, options=Options(max_chars=0), on_chars=None)
         absorbed = await self._scheduler.compute(absorbing)
         end = absorbed.states[-1] if absorbed.states else job.start
-        branches = [
+        decoding = [
             replace(
                 job,
                 start=end,
@@ -229,11 +166,11 @@ class Completions:
                 pieces=(),
                 options=options,
                 top=0,
-                on_chars=_hearing(question, number),
+                on_chars=_listener(question, number),
             )
             for number, options in enumerate(question.options)
         ]
-        tasks = [asyncio.create_task(self._scheduler.compute(branch)) for branch in branches]
+        tasks = [asyncio.create_task(self._scheduler.compute(each)) for each in decoding]
         try:
             first, *others = await asyncio.gather(*tasks)
         finally:
@@ -248,31 +185,13 @@ class Completions:
         )
         return (whole, *others)
 
-    async def _write(
-        self, key: str, held: _Held, made: Record, patience: Patience
-    ) -> tuple[_Held | None, bool]:
-        """Keeps the record. What another writer put there first, or None; and whether it is stored.
-
-        What was read without the store is not written to it either: whoever holds the session by
-        now is not known.
-        """
-        value = self._seal.close(key, encode(as_stored(made)))
-        self._record_cache.put(key, CachedRecord(token(value), made))
-        if not held.stored:
-            return None, False
-        try:
-            outcome = await self._store.write(Write(key, held.token, value), patience)
-        except StoreError:
-            return None, False
-        return (None if outcome.written else self._stored(key, outcome.held)), outcome.written
-
     def _check_question(self, question: Question) -> None:
         change = question.change
         given = change.text if isinstance(change, WholeText) else change.append
-        self._check(len(given), question.text_field)
-        self._check(len(question.options[0].suffix), question.suffix_field)
+        self._check_length(len(given), question.text_field)
+        self._check_length(len(question.options[0].suffix), question.suffix_field)
 
-    def _check(self, characters: int, field: str) -> None:
+    def _check_length(self, characters: int, field: str) -> None:
         if characters > self._max_prefix_characters:
             raise TooLarge(
                 f"{field} makes a text of {characters} characters; "
@@ -281,5 +200,6 @@ class Completions:
             )
 
 
-def _hearing(question: Question, number: int) -> Callable[[Chars], None] | None:
+def _listener(question: Question, number: int) -> Callable[[Chars], None] | None:
+    """What is called with the characters of the completion of this number."""
     return partial(question.on_chars, number) if question.on_chars else None

@@ -46,14 +46,16 @@ CODES: Mapping[str, Code] = MappingProxyType(
     }
 )
 
+# What full queues and stores that are away ask clients to wait.
 RETRY_AFTER_SECONDS = 1
 
 
 @dataclass(frozen=True)
 class Problem:
-    """An error as a client is told of it: one of CODES, and the dotted name of the field at fault.
+    """What a client is told of an error: one of CODES, a message, and the field at fault.
 
-    `more` is what the error format has beside these.
+    `field` is that field's dotted name. `more` is what the service's own error format has beside
+    these.
     """
 
     code: str
@@ -71,9 +73,10 @@ class StartupError(Exception):
 
 
 class ServiceError(Exception):
-    """Anything that a request is refused for; the base of all errors that become HTTP.
+    """The base of all errors for which a request is refused.
 
-    `field` is the dotted name of the field at fault. `retry` asks for a Retry-After header.
+    `field` is the dotted name of the field at fault. Answers have a Retry-After header if `retry`
+    is true.
     """
 
     code: ClassVar[str] = "internal"
@@ -103,31 +106,25 @@ class InvalidRequest(ServiceError):
 
 
 class TooLarge(ServiceError):
-    """A text or body over the limit."""
+    """A text, a body or a message over the limit."""
 
     code = "too_large"
 
 
-class UnsupportedMediaType(ServiceError):
-    """A body that is declared as something else than JSON."""
-
-    code = "unsupported_media_type"
-
-
 class ForbiddenOrigin(ServiceError):
-    """A web page of another origin."""
+    """A web page of another origin asked for a WebSocket."""
 
     code = "forbidden_origin"
 
 
 class UnknownModel(ServiceError):
-    """A model that is not loaded."""
+    """A request named a model that is not loaded."""
 
     code = "unknown_model"
 
 
 class Resync(ServiceError):
-    """An edit of a text that is not held; `version` is the version held, or None."""
+    """An edit of a text that the service does not hold; `version` is the one it holds, or None."""
 
     code = "resync"
 
@@ -141,7 +138,7 @@ class Resync(ServiceError):
 
 
 class Superseded(ServiceError):
-    """A newer request of the session arrived."""
+    """A newer request of the same session arrived."""
 
     code = "superseded"
 
@@ -153,34 +150,34 @@ class ClientGone(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """The queue is full."""
+    """Too many requests are waiting."""
 
     code = "overloaded"
     retry = True
 
 
 class StoreUnavailable(ServiceError):
-    """The store does not answer, and the request cannot be served without it."""
+    """The sessions' store does not answer, and the request cannot be served without it."""
 
     code = "store_unavailable"
     retry = True
 
 
 class NotReady(ServiceError):
-    """The service runs but cannot answer."""
+    """The service runs, but it cannot answer completions."""
 
     code = "not_ready"
     retry = True
 
 
 class ComputationFailed(ServiceError):
-    """The computing of one request failed; others in the batch went on."""
+    """The computation of one request failed; the others of its batch went on."""
 
 
 def log_fault(log: logging.Logger, error: BaseException) -> None:
-    """Logs where an error arose and of what kind it is, but not its message.
+    """Logs where an error was raised and its type, but not its message.
 
-    A message may quote the text that a person typed, and that belongs in no log.
+    A message may quote text that a person has typed, and such text must not be in a log.
     """
     frames = "".join(traceback.format_tb(error.__traceback__))
     log.error("%s.%s\n%s", type(error).__module__, type(error).__name__, frames)

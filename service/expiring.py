@@ -18,10 +18,10 @@ class _Entry(Generic[ValueT]):
 
 
 class ExpiringMap(Generic[KeyT, ValueT]):
-    """Values for a bounded time, and no more of them than a total size allows.
+    """Values that live for a bounded time, and whose sizes have a bounded total.
 
-    When there is too much, the least recently put goes first. Entries stand in the order in which
-    they were put and all live equally long, so they also expire from the front.
+    When the total is exceeded, the entries that were put first go first. All entries live equally
+    long and stand in the order in which they were put, so those that expire stand at the front.
     """
 
     def __init__(
@@ -31,14 +31,14 @@ class ExpiringMap(Generic[KeyT, ValueT]):
         clock: Callable[[], float] = time.monotonic,
         size_of: Callable[[ValueT], int] = lambda value: 1,
     ) -> None:
-        """`most` is the total of the values' sizes; without `size_of` it is their number."""
+        """`most` bounds the total of the sizes; without `size_of` that is the number of values."""
         self._most = most
         self._seconds = seconds
         self._clock = clock
         self._size_of = size_of
         self._entries: OrderedDict[KeyT, _Entry[ValueT]] = OrderedDict()
+        # The sizes of all entries together, each as it was when its value was put.
         self.total = 0
-        """The sizes of all that is held, as they were when it was put."""
 
     def __len__(self) -> int:
         self.expire()
@@ -51,7 +51,7 @@ class ExpiringMap(Generic[KeyT, ValueT]):
         return None if entry is None else entry.value
 
     def put(self, key: KeyT, value: ValueT) -> None:
-        """Holds a value in place of the key's earlier one."""
+        """Sets the value of a key, and drops entries until the bound holds again."""
         self.pop(key)
         size = self._size_of(value)
         self._entries[key] = _Entry(value, size, self._clock() + self._seconds)
@@ -60,7 +60,7 @@ class ExpiringMap(Generic[KeyT, ValueT]):
             self.pop(next(iter(self._entries)))
 
     def pop(self, key: KeyT) -> ValueT | None:
-        """The value of a key, which is held no longer, or None."""
+        """Removes a key and returns its value, or None."""
         entry = self._entries.pop(key, None)
         if entry is None:
             return None
@@ -68,16 +68,16 @@ class ExpiringMap(Generic[KeyT, ValueT]):
         return entry.value
 
     def keys(self) -> tuple[KeyT, ...]:
-        """All keys, the least recently put first."""
+        """All keys, in the order in which their values were put."""
         return tuple(self._entries)
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes everything."""
         self._entries.clear()
         self.total = 0
 
     def expire(self) -> None:
-        """Lets go what has been held for long enough."""
+        """Removes the entries whose time is over."""
         now = self._clock()
         while self._entries:
             key, entry = next(iter(self._entries.items()))

@@ -10,9 +10,10 @@ from service.errors import StartupError, UnknownModel
 
 
 class Models:
-    """Runtimes by the names of their checkpoints' folders."""
+    """Runtimes by name. A runtime's name is that of its checkpoint's folder."""
 
     def __init__(self, runtimes: Iterable[Runtime]) -> None:
+        """Raises StartupError for two runtimes of one name."""
         self._runtimes: dict[str, Runtime] = {}
         for runtime in runtimes:
             name = runtime.checkpoint.name
@@ -27,7 +28,7 @@ class Models:
     def load(cls, folders: Iterable[Path], backend: str | None = None) -> "Models":
         """Loads checkpoints; raises StartupError, one line, for one that cannot be served.
 
-        `backend` computes for all of them; None takes the fastest.
+        All of them compute with `backend`; None takes the fastest.
         """
         try:
             return cls([Runtime(load(folder), backend) for folder in folders])
@@ -45,7 +46,7 @@ class Models:
         return tuple(self._runtimes.values())
 
     def choose(self, name: str | None) -> Runtime:
-        """The runtime of that name, or the default; raises UnknownModel."""
+        """The runtime of that name, or the default for None; raises UnknownModel."""
         if name is None:
             return self.runtimes[0]
         if name not in self._runtimes:

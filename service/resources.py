@@ -1,4 +1,4 @@
-"""What the routes of a process stand on: models, the sessions' store, the thread that computes."""
+"""What the routes of one worker use: the models, the sessions, and the thread that computes."""
 
 import asyncio
 import time
@@ -8,33 +8,41 @@ from service.completions import Completions
 from service.errors import StartupError
 from service.models import Models
 from service.sessionless import Sessionless
-from service.sessions.record_cache import RecordCache
 from service.sessions.sealing import Plain, Seal, Sealed, keys_of
+from service.sessions.storage import SessionStorage
 from service.settings import Settings
 from service.stores import BatchedStore, Store, open_store, shown
 
-# Without access keys, everybody is this one tenant.
+# The tenant of every client, as long as there are no access keys.
 TENANT = "default"
-# Where a session was deleted through another worker, this one's copy is gone after this.
-LONGEST_COPY_SECONDS = 600
+# How long a worker keeps the record, the continuation and the page of a session that is not used.
+# A session that was deleted through another worker is gone from this one after this time.
+KEPT_SECONDS = 600
+# How often a worker drops what it has kept for long enough.
 SWEEP_SECONDS = 30
-# How long one call to the store is waited for, trying again and all, and all calls of one request:
-# this many times as long as the store may take to answer.
-CALL_PATIENCE = 1.6
-REQUEST_PATIENCE = 2.4
+# How long one call to the store is waited for, retries included, and how long all calls of one
+# request together, in multiples of the store's own timeout.
+CALL_TIMEOUTS = 1.6
+REQUEST_TIMEOUTS = 2.4
 
 
 class Resources:
     """All of them, made from the settings."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises StartupError for a checkpoint or an address that cannot be used."""
+        """Raises StartupError for a checkpoint or a store's address that cannot be used."""
         self.models = Models.load(settings.checkpoint, settings.backend)
         timeout = settings.store_timeout_seconds
         self.store = BatchedStore(
             store_of(settings),
-            call_seconds=CALL_PATIENCE * timeout,
-            request_seconds=REQUEST_PATIENCE * timeout,
+            call_seconds=CALL_TIMEOUTS * timeout,
+            request_seconds=REQUEST_TIMEOUTS * timeout,
+        )
+        self.storage = SessionStorage(
+            self.store,
+            seal_of(settings),
+            most=settings.kept_sessions,
+            seconds=min(settings.session_ttl_seconds, KEPT_SECONDS),
         )
         self.scheduler = Scheduler(
             self.models.runtimes,
@@ -42,18 +50,10 @@ class Resources:
             queue_limit=settings.queue_limit,
             kept_sessions=settings.kept_sessions,
             kept_page_bytes=settings.kept_pages_megabytes * 2**20,
-            kept_seconds=LONGEST_COPY_SECONDS,
-        )
-        self.record_cache = RecordCache(
-            settings.kept_sessions, min(settings.session_ttl_seconds, LONGEST_COPY_SECONDS)
+            kept_seconds=KEPT_SECONDS,
         )
         self.completions = Completions(
-            self.models,
-            self.store,
-            self.record_cache,
-            seal_of(settings),
-            self.scheduler,
-            settings.max_prefix_characters,
+            self.models, self.storage, self.scheduler, settings.max_prefix_characters
         )
         self.sessionless = Sessionless(
             self.completions, self.models, most=max(1, settings.kept_sessions)
@@ -61,14 +61,14 @@ class Resources:
         self.loaded = int(time.time())
 
     async def sweep(self) -> None:
-        """Lets go, for as long as it runs, what a worker has kept of sessions for long enough."""
+        """Drops what was kept for long enough, again and again until it is cancelled."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self.record_cache.expire()
+            self.storage.expire()
             await self.scheduler.expire()
 
     async def close(self) -> None:
-        """Ends the thread and gives back the store's connections."""
+        """Ends the thread and closes the store's connections."""
         await self.scheduler.stop()
         await self.store.close()
 
@@ -88,6 +88,6 @@ def store_of(settings: Settings) -> Store:
 
 
 def seal_of(settings: Settings) -> Seal:
-    """How the settings say that records are kept in the store."""
+    """How records are sealed in the store, by the settings."""
     key = settings.session_key
     return Plain() if key is None else Sealed(keys_of(key.get_secret_value()))

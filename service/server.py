@@ -1,4 +1,4 @@
-"""Runs the service: checks everything that can be wrong first, then hands over to uvicorn."""
+"""Runs the service: checks first everything that can be wrong, then hands over to uvicorn."""
 
 import asyncio
 import multiprocessing
@@ -21,14 +21,14 @@ from service.sockets import claim, listen
 from service.stores import StoreError, shown
 from service.workers import Server, Workers
 
-# A worker that loads its checkpoints on a busy machine must not count as dead.
+# Long enough that a worker which loads its checkpoints on a busy machine does not count as dead.
 HEALTH_CHECK_SECONDS = 60
-# As long as a store that is there may take to answer when the service starts beside it.
+# How long the store may take to answer at the start, when it may be starting itself.
 START_SECONDS = 5
 
 
 def serve(settings: Settings) -> None:
-    """Serves until it is told to stop; raises StartupError, one line, if it cannot begin."""
+    """Serves until it is told to stop; raises StartupError, one line, if it cannot start."""
     names = Models.load(settings.checkpoint, settings.backend).names
     asyncio.run(_reach_store(settings))
     opened = (listen if settings.workers == 1 else claim)(settings.host, settings.port)
@@ -36,7 +36,7 @@ def serve(settings: Settings) -> None:
         f"nextchar: ready on http://{_in_url(settings.host)}:{opened.getsockname()[1]} "
         f"(models: {', '.join(names)}; sessions: {shown(settings.store)})"
     )
-    hearing, telling = multiprocessing.Pipe(duplex=False)
+    ready_reader, ready_writer = multiprocessing.Pipe(duplex=False)
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,
@@ -47,23 +47,26 @@ def serve(settings: Settings) -> None:
         timeout_worker_healthcheck=HEALTH_CHECK_SECONDS,
         **websocket_options(settings),
     )
-    threading.Thread(target=_announce, args=(ready, hearing, settings.workers), daemon=True).start()
-    # uvicorn ends gracefully at SIGTERM, and then lets the signal take its usual course.
+    threading.Thread(
+        target=_announce, args=(ready, ready_reader, settings.workers), daemon=True
+    ).start()
+    # uvicorn ends gracefully at SIGTERM and then raises the signal once more. Its usual handler
+    # would kill the process with a status of failure; this one raises KeyboardInterrupt.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if settings.workers == 1:
-            Server(config, telling).run(sockets=[opened])
+            Server(config, ready_writer).run(sockets=[opened])
         else:
-            _supervise(Workers(config, opened, telling))
+            _supervise(Workers(config, opened, ready_writer))
     except KeyboardInterrupt:
-        # The signal was the wish to stop, and the service has stopped.
+        # The signal asked the service to stop, and it has stopped.
         return
     finally:
         opened.close()
 
 
 def websocket_options(settings: Settings) -> dict[str, Any]:
-    """What uvicorn is told of WebSockets.
+    """uvicorn's settings for WebSockets.
 
     A message over the limit is answered with an error, and one over twice the limit ends its
     connection with code 1009 (RFC 6455). A keystroke is too small to be worth compressing.
@@ -77,11 +80,11 @@ def _supervise(workers: Workers) -> None:
         raise StartupError("a worker could not start; the lines above say why")
 
 
-def _announce(ready: str, hearing: Connection, workers: int) -> None:
-    """Says that the service is ready once each worker has told so."""
-    with hearing:
+def _announce(ready: str, ready_reader: Connection, workers: int) -> None:
+    """Prints that the service is ready once every worker has reported that it is."""
+    with ready_reader:
         for _ in range(workers):
-            hearing.recv_bytes()
+            ready_reader.recv_bytes()
     sys.stdout.write(f"{ready}\n")
     sys.stdout.flush()
 

@@ -1,32 +1,33 @@
-"""Answers for clients that know no sessions, who all the same pay for what is new alone."""
+"""Answers for clients that name no session: of their texts, too, only what is new is computed."""
 
 import asyncio
 
 from service.completions import Answer, Completions, Question
 from service.errors import StoreUnavailable
 from service.models import Models
-from service.sessions.nearest import Nearest
+from service.sessions.nearest import TextIndex
 from service.sessions.rules import WholeText
 
 
 class Sessionless:
-    """Finds for each text the nearest kept one, and keeps `most` of them."""
+    """Answers each request from the nearest text, and keeps at most `most` texts."""
 
     def __init__(self, completions: Completions, models: Models, most: int) -> None:
         self._completions = completions
         self._models = models
-        self._nearest = Nearest(most, self._forget)
+        self._texts = TextIndex(most, self._forget)
         self._forgetting: set[asyncio.Task[None]] = set()
 
     async def answer(self, tenant: str, question: Question) -> Answer:
-        """What is asked of a whole text; raises a ServiceError where it cannot be answered."""
+        """The answer for a whole text; raises a ServiceError where there is none."""
         assert isinstance(question.change, WholeText)
         fingerprint = self._models.choose(question.model).fingerprint
-        with self._nearest.place((tenant, fingerprint), question.change.text) as place:
+        with self._texts.place((tenant, fingerprint), question.change.text) as place:
             return await self._completions.answer(tenant, place.session, question, place.source)
 
     def _forget(self, tenant: str, session: str) -> None:
         task = asyncio.create_task(self._delete(tenant, session))
+        # The event loop holds tasks weakly, so they are held here until they end.
         self._forgetting.add(task)
         task.add_done_callback(self._forgetting.discard)
 
@@ -34,5 +35,5 @@ class Sessionless:
         try:
             await self._completions.delete(tenant, session)
         except StoreUnavailable:
-            # The store lets go of it by itself, when its time is over.
+            # Nobody waits for this, and the store lets the session expire.
             return

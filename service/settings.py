@@ -1,4 +1,4 @@
-"""The settings: one checked object, read from NEXTCHAR_… variables or given by the command line."""
+"""The settings: one checked object, read from NEXTCHAR_… variables or the command line."""
 
 import os
 import warnings
@@ -15,7 +15,7 @@ from service.sessions.sealing import keys_of
 from service.stores import SCHEMES, scheme_of
 
 PREFIX = "NEXTCHAR_"
-# A line that refuses one of these never quotes it.
+# These may hold secrets, so no error line quotes their values.
 SECRET = ("store", "session_key")
 
 
@@ -72,8 +72,9 @@ class Settings(BaseSettings):
     kept_sessions: int = Field(
         1024,
         ge=0,
-        description="Sessions whose running prediction a worker keeps, so that typing what was "
-        "predicted computes nothing again.",
+        description="Sessions of which a worker keeps the record, the continuation that it "
+        "predicted, and the text where the client names no session; so typing on reads nothing "
+        "from the store, and typing what was predicted computes nothing again.",
     )
     kept_pages_megabytes: int = Field(
         128,
@@ -108,7 +109,7 @@ class Settings(BaseSettings):
     @field_validator("checkpoint", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        """Takes `a,b` as it stands in a variable, and lists as they are."""
+        """Splits `a,b`, the form of a variable, and takes a list as it is."""
         if isinstance(value, str):
             value = [part.strip() for part in value.split(",") if part.strip()]
         if not value:
@@ -140,9 +141,9 @@ class Settings(BaseSettings):
 
 
 def load(**given: Any) -> Settings:
-    """The settings from the environment, with those that are given in their place.
+    """The settings from the environment, where `given` ones come first.
 
-    Warns of variables that are named like settings and are none. Raises StartupError with one
+    Warns of variables that begin with NEXTCHAR_ and are no settings. Raises StartupError with one
     line that names the variable and what was expected.
     """
     if unknown := [name for name in sorted(os.environ) if _is_unknown(name)]:

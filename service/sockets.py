@@ -1,8 +1,8 @@
 """The sockets that the service listens on: one alone, or one for each worker on the same port.
 
-Workers that share a socket do not share its connections: whoever wakes first takes them all. With a
-socket for each (SO_REUSEPORT) Linux spreads connections over those that listen, and a worker that
-ends leaves the others theirs.
+Workers that share a socket do not share its connections evenly: the worker that wakes first takes
+them all. If each has a socket of its own (SO_REUSEPORT), Linux spreads connections over the ones
+that listen, and a worker that ends takes only its own connections with it.
 """
 
 import socket
@@ -10,13 +10,14 @@ import sys
 
 from service.errors import StartupError
 
+# How many connections may wait to be accepted.
 BACKLOG = 2048
-# Elsewhere SO_REUSEPORT is missing, or gives all connections to one of the sockets.
+# Other systems lack SO_REUSEPORT, or give all connections to one of the sockets.
 SPREADS = sys.platform == "linux"
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens, alone on its port; raises StartupError, one line, if it cannot."""
+    """A socket that listens alone on its port; raises StartupError, one line, if it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -33,16 +34,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def claim(host: str, port: int) -> socket.socket:
-    """Holds a port for the sockets of workers; raises StartupError if somebody else has it.
+    """A socket that holds a port for the workers' sockets; raises StartupError if it is taken.
 
-    It does not listen itself, for nobody would take the connections that wait there. Where
-    connections are not spread it listens after all, and is what the workers share.
+    It does not listen itself, because nobody would accept the connections that wait there. On
+    systems that do not spread connections it does listen, and all workers share it.
     """
     listener = listen(host, port)
     if not SPREADS:
         return listener
-    # That it could listen without SO_REUSEPORT says that the port is nobody else's. Without
-    # SO_REUSEADDR, what holds the port keeps others from it as a socket that listens does.
+    # Listening without SO_REUSEPORT has shown that the port is free. A claim without SO_REUSEADDR
+    # keeps others from the port just as a listening socket would.
     with listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         claimed = _beside(listener)
@@ -51,9 +52,9 @@ def claim(host: str, port: int) -> socket.socket:
 
 
 def of_worker(claimed: socket.socket) -> socket.socket:
-    """A worker's own socket on the port that its parent has claimed, for the server to listen on.
+    """A worker's own socket on the port that its parent has claimed, for its server to listen on.
 
-    Where the claimed one listens already, it is the one that all share.
+    If the claimed socket listens itself, it is the one that all workers share.
     """
     if claimed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return claimed
@@ -61,7 +62,8 @@ def of_worker(claimed: socket.socket) -> socket.socket:
 
 
 def _beside(claimed: socket.socket) -> socket.socket:
-    # SO_REUSEADDR goes on to the connections, whose remains must not keep a restart from the port.
+    # Connections inherit SO_REUSEADDR. Without it, those that are still closing would keep the port
+    # from a service that restarts.
     own = socket.socket(claimed.family, socket.SOCK_STREAM)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -1,7 +1,8 @@
-"""The worker processes and their supervisor, which never waits for one while another is dead.
+"""The worker processes, and a supervisor that never waits for one worker while another is dead.
 
-uvicorn's own asks each worker in turn whether it is well and waits for the answer. A worker that
-was killed while it started never gives one, and until the time is up nobody is replaced.
+uvicorn's own supervisor asks each worker in turn whether it is healthy and waits for the answer. A
+worker that was killed while it started never answers, and no other worker is replaced until the
+timeout.
 """
 
 import multiprocessing
@@ -21,40 +22,40 @@ from service.sockets import of_worker
 
 
 class Server(uvicorn.Server):
-    """Tells when it listens and its application is ready."""
+    """A server that reports when it listens and its application is ready."""
 
-    def __init__(self, config: uvicorn.Config, telling: Connection) -> None:
+    def __init__(self, config: uvicorn.Config, ready_writer: Connection) -> None:
         super().__init__(config)
-        self._telling = telling
+        self._ready_writer = ready_writer
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # Nobody may listen to this any more: where all were ready once, or the parent was killed.
+        # The pipe has no reader any more once all workers were ready, or if the parent was killed.
         with suppress(BrokenPipeError):
-            self._telling.send_bytes(b"ready")
+            self._ready_writer.send_bytes(b"ready")
 
 
 class Worker(Process):
-    """A process that is asked whether it is well without waiting for its answer."""
+    """A process that is asked whether it is healthy without waiting for the answer."""
 
     _asked_at: float | None = None
 
     def __init__(
-        self, config: uvicorn.Config, sockets: list[socket.socket], telling: Connection
+        self, config: uvicorn.Config, sockets: list[socket.socket], ready_writer: Connection
     ) -> None:
         super().__init__(config, sockets)
-        self._telling = telling
+        self._ready_writer = ready_writer
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serves, in the process; where its parent is killed it ends, and frees the port."""
+        """Serves, in the worker's process. If the parent is killed, it ends and frees the port."""
         parent = multiprocessing.parent_process()
         if parent is not None:
             threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
-        self._server = Server(self.config, self._telling)
+        self._server = Server(self.config, self._ready_writer)
         super().target([of_worker(claimed) for claimed in sockets or []])
 
     def is_alive(self, timeout: float = 5) -> bool:
-        """False once it has ended, or has owed an answer for longer than the timeout."""
+        """False once it has ended, or has not answered for longer than the timeout."""
         if not self.process.is_alive():
             return False
         if self._asked_at is None:
@@ -68,17 +69,19 @@ class Worker(Process):
 
 
 class Workers(Multiprocess):
-    """Starts workers, and starts another in the place of each that ends or hangs."""
+    """Starts the workers, and replaces each one that ends or hangs."""
 
-    def __init__(self, config: uvicorn.Config, claimed: socket.socket, telling: Connection) -> None:
+    def __init__(
+        self, config: uvicorn.Config, claimed: socket.socket, ready_writer: Connection
+    ) -> None:
         super().__init__(config, [claimed])
-        self._telling = telling
+        self._ready_writer = ready_writer
 
     def init_processes(self) -> None:
         self.processes += [self._started() for _ in range(self.processes_num)]
 
     def keep_subprocess_alive(self) -> None:
-        """Looks at each worker once. Ends when one cannot even start, for none could."""
+        """Checks each worker once. Ends if one cannot start, because then no other could."""
         for index, worker in enumerate(self.processes):
             if self.should_exit.is_set():
                 return
@@ -92,7 +95,7 @@ class Workers(Multiprocess):
             self.processes[index] = self._started()
 
     def restart_all(self) -> None:
-        """Replaces each worker by one that serves already, as SIGHUP asks for."""
+        """Replaces each worker, at SIGHUP, once the new one is ready."""
         for index, old in enumerate(self.processes):
             fresh = self._started()
             if not fresh.wait_until_ready(self.config.timeout_worker_healthcheck, self.should_exit):
@@ -104,12 +107,12 @@ class Workers(Multiprocess):
             self.processes[index] = fresh
 
     def handle_ttin(self) -> None:
-        """One worker more."""
+        """Starts one more worker, at SIGTTIN."""
         self.processes_num += 1
         self.processes.append(self._started())
 
     def _started(self) -> Worker:
-        worker = Worker(self.config, self.sockets, self._telling)
+        worker = Worker(self.config, self.sockets, self._ready_writer)
         worker.start()
         return worker
 

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, settings
 
 from nextchar.cli import main
 from tests.cli.command import Command, CommandResult
-from tests.redis_cluster import Cluster
+from tests.redis_cluster import Cluster, running_cluster
 from tests.redis_server import RedisServer
 
-# Small products on several threads wait for each other, and for ever so long on a busy machine.
+# Small products on several threads wait for each other, and on a busy machine for very long.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # How long an example takes says how busy the machine is.
@@ -76,12 +76,8 @@ def redis_url(redis_server: RedisServer) -> str:
 @pytest.fixture(scope="session")
 def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One cluster for the whole run; a test that stops a node makes its own."""
-    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
-    try:
-        cluster.start()
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
-    finally:
-        cluster.stop()
 
 
 @pytest.fixture

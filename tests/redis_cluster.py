@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
@@ -15,7 +16,7 @@ SECONDS_TO_FORM = 60
 
 
 class Cluster:
-    """Six servers on free ports; a primary that is away has its place taken by its replica."""
+    """Six servers on free ports; a replica takes the place of its primary when that is away."""
 
     def __init__(self, folder: Path, seconds_to_fail_over: int = 1) -> None:
         ports = free_ports(4 * PRIMARIES)
@@ -82,6 +83,17 @@ class Cluster:
 
     def _known(self, client: redis.Redis) -> int:
         return int(_info(client)["cluster_known_nodes"])
+
+
+@contextmanager
+def running_cluster(folder: Path, seconds_to_fail_over: int = 1) -> Iterator[Cluster]:
+    """A cluster that serves every key; it is stopped in the end, even where it did not start."""
+    cluster = Cluster(folder, seconds_to_fail_over)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 def _info(client: redis.Redis) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Measures what suggestions are worth, ours and the peers', on the same positions in one run.
+"""Measures our suggestions and those of peers, on the same positions and in one run.
 
     .venv/bin/python -m benchmarks.quality --json quality.json --picture quality.png
 
@@ -73,18 +73,21 @@ def measure(
         str, typer.Option(metavar="BEGIN:END", help="Which characters of each document are typed.")
     ] = "1500:1800",
     bits: Annotated[
-        int, typer.Option(help="Bits a character over so many characters of each document.")
+        int, typer.Option(help="How many characters of each document bits are measured over.")
     ] = 8000,
-    documents: Annotated[int, typer.Option(min=1, help="At most so many documents a set.")] = 16,
+    documents: Annotated[int, typer.Option(min=1, help="The most documents of a set.")] = 16,
     max_chars: Annotated[
         int, typer.Option(min=2, help="The longest suggestion.")
     ] = Options().max_chars,
     only: Annotated[
-        str, typer.Option(help="Systems whose names hold one of these words, with commas between.")
+        str,
+        typer.Option(
+            help="Only systems with one of these words, separated by commas, in their name."
+        ),
     ] = "",
     reuse: Annotated[
         Path | None,
-        typer.Option(help="Figures of a run before: its peers on the same texts are taken over."),
+        typer.Option(help="Figures of an earlier run: its peers on the same texts are taken over."),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Writes the figures here, after each system.")

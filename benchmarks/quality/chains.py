@@ -1,4 +1,4 @@
-"""A suggestion as far as a peer decoded it, and the gates that say how much of it is shown."""
+"""A suggestion as a peer decoded it, and the gates that decide how much of it is shown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.decoding.expected_saving import best_length
-from training.evaluation.evaluation import Milliseconds
+from training.evaluation.timing import Milliseconds
 
 
 @dataclass(frozen=True)
 class ChainStep:
-    """One token: how many characters there were after it, and how likely all of them are right.
+    """One token of a chain.
 
-    `seconds` of the processor had been spent by then, those of reading the text included.
+    After it the chain has `length` characters, which are all right with the probability `right`.
+    `seconds` of processor time were spent by then, including the time to read the text.
     """
 
     length: int
@@ -25,7 +26,7 @@ class ChainStep:
 class Chain:
     """A suggestion of at most `max_chars` characters, decoded to the end of its line.
 
-    `right` holds, for each length from 1 on, the probability that so many characters are right.
+    `right` has, for each length from 1 on, the probability that this many characters are right.
     """
 
     text: str
@@ -36,7 +37,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Cut:
-    """What of a chain is shown: a text, how likely it is right, and when it was known."""
+    """What is shown of a chain: a text, the probability that it is right, and when it was known."""
 
     text: str
     confidence: float
@@ -45,11 +46,11 @@ class Cut:
 
 @dataclass(frozen=True)
 class Gate:
-    """Shows no more than is right with a probability of `bound`, where decoding ends.
+    """Shows at most what is right with a probability of `bound`; decoding ends there.
 
-    Of these lengths it takes the longest or, `by_value`, the one at which the typist is expected to
-    save the most keys, as the networks here do. Where `inside` is false, a token is shown whole or
-    not at all, as by clients that see tokens only.
+    Of the lengths within the bound it takes the longest or, `by_value`, the one at which the typist
+    is expected to save the most keys, as the networks here do. Where `inside` is false, a token is
+    shown whole or not at all, as by clients that see only tokens.
     """
 
     bound: float = 0.0
@@ -76,15 +77,15 @@ class Gate:
         return Cut(chain.text[:length], chain.right[length - 1] if length else 1.0, seconds)
 
 
+# All that a peer is tried with; the first one shows everything that was decoded.
 GATES = (
     *(Gate(bound, inside=False) for bound in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)),
     *(Gate(bound) for bound in (0.1, 0.2, 0.3, 0.4, 0.5)),
     *(Gate(bound, by_value=True) for bound in (0.02, 0.1, 0.2, 0.3)),
 )
-"""All that a peer is tried with; the first shows whatever was decoded."""
 
 
 def milliseconds(cuts: Sequence[Cut]) -> Milliseconds:
-    """How long suggestions took."""
+    """How long the suggestions took."""
     median, p95 = np.quantile([cut.seconds for cut in cuts], [0.5, 0.95]) * 1000
     return Milliseconds(float(median), float(p95))

@@ -1,9 +1,9 @@
 """Token healing: how a model of tokens goes on from a text that ends in the middle of one.
 
 The text is read up to an earlier token boundary, and what comes next must begin with the characters
-that were taken away. All tokens that do so, or that lead there, are weighed: the covering of a text
-by tokens (Vieira et al., "From Language Models over Tokens to Language Models over Characters",
-2024), searched best first.
+that were taken away. All tokens that do so, or that lead there, are weighed, the most probable
+first. They are the covering of a text by tokens (Vieira et al., "From Language Models over Tokens
+to Language Models over Characters", 2024).
 """
 
 import heapq
@@ -14,18 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+# The next token's distribution, shape (tokens,).
 Probabilities = NDArray[np.float32]
-"""The next token's distribution, shape (tokens,)."""
 
-MOST_TAKEN_AWAY = 8
-MOST_EXPANDED = 8
-"""How many spellings of the characters that were taken away are followed at most."""
+MOST_TOKENS_TAKEN_AWAY = 8
+# How many spellings of the characters that were taken away are followed.
+MOST_SPELLINGS = 8
 
 
 class Pieces:
-    """The bytes of each token, sorted, so that tokens that begin alike stand side by side.
+    """The bytes of each token, sorted, so that tokens with the same beginning are neighbours.
 
-    A token without bytes controls the model, and is no text.
+    A token without bytes controls the model and is no text.
     """
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
@@ -45,12 +45,12 @@ class Pieces:
     def beginning(self, start: bytes) -> NDArray[np.int64]:
         """The tokens whose bytes begin with `start`."""
         low = bisect_left(self._sorted, start)
-        # No UTF-8 text, and so no token, has a byte 255 after a start: it is behind all that have.
+        # No UTF-8 text has a byte 255, so this sorts behind all tokens that begin with `start`.
         high = bisect_left(self._sorted, start + b"\xff" * 4, low)
         return self._order[low:high]
 
     def leading(self, text: bytes) -> list[int]:
-        """The tokens that are a beginning of `text`, and not all of it."""
+        """The tokens that are a beginning of `text`, but not all of it."""
         return [
             token for length in range(1, len(text)) for token in self._tokens.get(text[:length], ())
         ]
@@ -58,10 +58,10 @@ class Pieces:
 
 @dataclass(frozen=True)
 class TokenChoice:
-    """The likeliest spelling, and what it adds to the characters that it had to begin with.
+    """The most probable spelling, and what it adds to the characters that were taken away.
 
-    `right` holds for each byte of `added` the probability that it and all before it are right, and
-    `probability` that of the spelling itself.
+    `right` has for each byte of `added` the probability that it and all bytes before it are right.
+    `probability` is that of the spelling itself.
     """
 
     tokens: tuple[int, ...]
@@ -72,7 +72,7 @@ class TokenChoice:
 
 @dataclass(frozen=True)
 class _Spelling:
-    """Tokens that lead to `rest`, how probable they are, and what may follow them."""
+    """Tokens that leave `rest` to be spelt, their probability, and what may follow them."""
 
     tokens: tuple[int, ...]
     probability: float
@@ -83,17 +83,17 @@ class _Spelling:
 def choose(
     pieces: Pieces, start: bytes, after: Callable[[tuple[int, ...]], Probabilities]
 ) -> TokenChoice | None:
-    """The likeliest tokens that begin with `start`; the likeliest token where that is empty.
+    """The most probable tokens that begin with `start`, or the most probable token if it is empty.
 
-    `after` gives the distribution of the token that follows some others. None where the model can
-    neither spell `start` nor wants to go on.
+    `after` gives the distribution of the token that follows some others. The result is None where
+    the model cannot spell `start`, or ends the text there.
     """
     waiting: list[tuple[float, tuple[int, ...], bytes]] = [(-1.0, (), start)]
     expanded: list[_Spelling] = []
     best = 0.0
     tokens: tuple[int, ...] = ()
     last = -1
-    while waiting and -waiting[0][0] > best and len(expanded) < MOST_EXPANDED:
+    while waiting and -waiting[0][0] > best and len(expanded) < MOST_SPELLINGS:
         negative, path, rest = heapq.heappop(waiting)
         following = after(path)
         expanded.append(_Spelling(path, -negative, rest, following))
@@ -117,18 +117,18 @@ def choose(
 
 
 def taken_away(last: Sequence[bytes]) -> int:
-    """How many of a text's last tokens are taken away: those of its last word with its space.
+    """How many of a text's last tokens are taken away: those of its last word and its space.
 
-    `last` holds the bytes of the last tokens, in the order of the text.
+    `last` has the bytes of the last tokens, in the order of the text.
     """
-    for count, piece in enumerate(reversed(last[-MOST_TAKEN_AWAY:]), 1):
+    for count, piece in enumerate(reversed(last[-MOST_TOKENS_TAKEN_AWAY:]), 1):
         if piece[:1].isspace():
             return count
-    return min(len(last), MOST_TAKEN_AWAY)
+    return min(len(last), MOST_TOKENS_TAKEN_AWAY)
 
 
 def _mass(pieces: Pieces, expanded: Sequence[_Spelling], added: bytes) -> float:
-    """How probable it is that `added` comes after the characters to begin with."""
+    """The probability that `added` follows the characters that were taken away."""
     return sum(
         spelling.probability
         * float(spelling.following[pieces.beginning(spelling.rest + added)].sum())

@@ -25,9 +25,9 @@ class JobSettings:
 
 @dataclass(frozen=True)
 class QualityJob:
-    """One system on one set; `characters` is what the progress of its measurement counts to.
+    """One system on one set; the progress of its measurement counts up to `characters`.
 
-    A network has more than one row: its suggestions are cut in more than one way.
+    A network has several rows, because its suggestions are cut in several ways.
     """
 
     system: str
@@ -54,7 +54,7 @@ class JobFigures:
 
 
 def for_sets(named: Sequence[str]) -> dict[str, list[Path]]:
-    """The folders of each set, of arguments [SET,…=]DIR. Raises ValueError for another set."""
+    """The folders of each set, from arguments [SET,…=]DIR. Raises ValueError for an unknown set."""
     found: dict[str, list[Path]] = {name: [] for name in SETS}
     for argument in named:
         before, equals, directory = argument.rpartition("=")
@@ -69,7 +69,7 @@ def for_sets(named: Sequence[str]) -> dict[str, list[Path]]:
 def network_jobs(
     named: Sequence[str], plain: Sequence[str], sets: Sequence[TextSet], settings: JobSettings
 ) -> Iterator[QualityJob]:
-    """The jobs of checkpoints; each is called by its folder where a set has more than one.
+    """The jobs of checkpoints; where a set has several, each is named by its folder.
 
     Raises ModelError for a folder that is no checkpoint.
     """

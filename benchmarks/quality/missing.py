@@ -1,7 +1,7 @@
-"""What is said of a peer that is not installed."""
+"""The error of a peer that is not installed."""
 
 INSTALL = ".venv/bin/pip install -c requirements.lock -e '.[bench]'"
 
 
 class Missing(Exception):
-    """A peer that is not installed; one line that says how to install it."""
+    """A peer is not installed; the message says in one line how to install it."""

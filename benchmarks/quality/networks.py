@@ -11,21 +11,25 @@ from benchmarks.quality.rows import Row, Typed, type_spans, typed
 from benchmarks.quality.texts import Span, TextSet
 from model.adaptation import is_primed
 from model.checkpoint import load
+from model.decoding.next_step import predicted
 from model.decoding.options import Options
 from model.served import Runtime
-from training.evaluation.evaluation import time_suggestions
 from training.evaluation.scoring import read, window
-from training.evaluation.suggestions import best, networks, suggest
+from training.evaluation.suggestions import suggest
+from training.evaluation.timing import time_suggestions
 
+# Called with a number of characters that are done.
 Progress = Callable[[int], None]
-"""Called with a number of characters that are done."""
 
+# The least probabilities of a whole suggestion that are tried beside the served one.
 BOUNDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+# The steps of decoding that are timed at each position: as many as a suggestion has characters at
+# most.
 TIMED_STEPS = 24
 
 
 def characters(texts: TextSet, span: Span) -> int:
-    """How many characters the progress of one way of running a network counts to."""
+    """How many characters the progress of one way to run a network counts to."""
     return sum(len(text[: span.bits]) + 2 * span.end for text in texts.texts)
 
 
@@ -40,7 +44,7 @@ def ways(directory: Path) -> list[bool]:
 def measure_plain(
     directory: Path, system: str, texts: TextSet, span: Span, options: Options, progress: Progress
 ) -> list[Row]:
-    """The row of a network alone, shown up to the bound."""
+    """The row of a network without adaptation, whose suggestions are shown up to the bound."""
     runtime = Runtime(load(directory), adapt=False)
     return [_Measured(runtime, texts, span, options, progress).row(system, by_value=False)]
 
@@ -54,9 +58,9 @@ def measure(
     options: Options,
     progress: Progress,
 ) -> list[Row]:
-    """Two rows of a network, with what the text repeats mixed in or without.
+    """Two rows of a network, with or without adaptation to the text.
 
-    In the one suggestions are shown up to the bound, in the other they are cut by value.
+    In the first row suggestions are shown up to the bound, in the second they are cut by value.
     """
     measured = _Measured(Runtime(load(directory), adapt=adapt), texts, span, options, progress)
     names = ("with counts", "all") if adapt else ("alone", "by value")
@@ -67,7 +71,7 @@ def measure(
 
 
 class _Measured:
-    """One way of running a network, and what it said about the texts."""
+    """One way to run a network, and what it predicted for the texts."""
 
     def __init__(
         self, runtime: Runtime, texts: TextSet, span: Span, options: Options, progress: Progress
@@ -82,7 +86,7 @@ class _Measured:
         self._read, self._step, self._state = self._costs()
 
     def row(self, system: str, by_value: bool) -> Row:
-        """The row under the options, and all that were tried beside them."""
+        """The row under the options, with all bounds that were tried."""
         options = replace(self._options, by_value=by_value)
         bounds = [replace(options, min_confidence=bound) for bound in BOUNDS]
         tried = tuple(self._typed(choice) for choice in bounds)
@@ -111,7 +115,7 @@ class _Measured:
         return typed(gate, sessions, times)
 
     def _costs(self) -> tuple[float, float, int]:
-        """Microseconds a character read and a step of a suggestion, and bytes of a session."""
+        """Microseconds to read a character, microseconds of a step, and the bytes of a session."""
         runtime, text, span = self._runtime, self._bodies[0], self._span
         pool = runtime.pool(2)
         head, tail = pool.acquire(), pool.acquire()
@@ -126,14 +130,13 @@ class _Measured:
                 page.follow(window(text, position + 1))
             reading.append(process_time() - begun)
             pool.write(tail, pool.read(head))
-            cursor = page.cursor() if page is not None else None
+            cursors = [page.cursor()] if page is not None else []
             begun = process_time()
             for _ in range(TIMED_STEPS):
-                (next_step,) = networks(pool, [tail], runtime.adaptation)
-                index, _ = best(runtime.adaptation, cursor, next_step)
-                pool.step([tail], [index])
-                if cursor is not None:
-                    cursor.push(index)
+                (next_step,) = predicted(pool, runtime.adaptation, [tail], cursors, False, [None])
+                pool.step([tail], [next_step.id])
+                for cursor in cursors:
+                    cursor.push(next_step.id)
             stepping.append((process_time() - begun) / TIMED_STEPS)
         state = runtime.state_size + (page.nbytes if page is not None else 0)
         return float(np.median(reading)) * 1e6, float(np.median(stepping)) * 1e6, state

@@ -13,11 +13,11 @@ from benchmarks.quality.rows import Row, type_spans, typed
 from benchmarks.quality.texts import Span, TextSet
 from benchmarks.quality.transformer import Transformer, gemma, smollm2
 
+# Of each document this many keys are timed, each with a new suggestion.
 TIMED_KEYS = 8
-"""So many keys a document are timed, each with its suggestion decoded anew."""
 
+# Called with a number of characters that are done.
 Progress = Callable[[int], None]
-"""Called with a number of characters that are done."""
 
 WEIGHTS: dict[str, Callable[[], Path]] = {
     "SmolLM2-135M": smollm2,

@@ -1,4 +1,4 @@
-"""PPMd (variant I): bits a character of a text on its own, from nothing."""
+"""PPMd (variant I): the bits of a text that is compressed by itself."""
 
 import importlib
 from importlib.util import find_spec
@@ -8,13 +8,13 @@ from typing import Any
 from benchmarks.quality.missing import INSTALL, Missing
 
 ORDER = 16
-MEMORY = 64 << 20
+MEMORY_BYTES = 64 << 20
 
 
 def compressed_bits(text: str) -> tuple[float, float]:
-    """The bits that the text takes, and the processor's seconds of compressing it.
+    """The bits that the text takes, and the processor seconds to compress it.
 
-    No end mark is coded; the coder's last bytes, four at most, count.
+    No end mark is coded. The coder's last bytes, at most four, are counted.
     Raises Missing without pyppmd.
     """
     if find_spec("pyppmd") is None:
@@ -22,6 +22,6 @@ def compressed_bits(text: str) -> tuple[float, float]:
     pyppmd: Any = importlib.import_module("pyppmd")
     data = text.encode()
     begun = process_time()
-    encoder = pyppmd.Ppmd8Encoder(ORDER, MEMORY)
+    encoder = pyppmd.Ppmd8Encoder(ORDER, MEMORY_BYTES)
     coded = encoder.encode(data) + encoder.flush(endmark=False)
     return 8.0 * len(coded), process_time() - begun

@@ -15,7 +15,7 @@ TITLES = ("bits", "saved", "shown", "accepted", "ms", "read", "step", "state")
 
 
 def show(console: Console, text_set: str, rows: Sequence[Row]) -> None:
-    """One set's table, how suggestions were cut, and how far the best system leads the others."""
+    """Prints one set's table, how suggestions were cut, and the lead of the best system."""
     table = Table(
         Column("system", overflow="fold"),
         *(Column(title, justify="right", no_wrap=True) for title in TITLES),

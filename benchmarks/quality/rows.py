@@ -6,21 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.quality.texts import Span, TextSet
-from training.evaluation.evaluation import (
-    Milliseconds,
+from training.evaluation.figures import (
     Session,
     Suggested,
     TypistFigures,
     figures,
     type_with,
 )
+from training.evaluation.timing import Milliseconds
 
 
 @dataclass(frozen=True)
 class Typed:
-    """What the typist did with one way of cutting suggestions.
+    """What the typist did with suggestions that were cut in one way.
 
-    `saved` has each document's keystrokes saved.
+    `saved` has the keystrokes saved in each document.
     """
 
     gate: str
@@ -31,10 +31,10 @@ class Typed:
 
 @dataclass(frozen=True)
 class Row:
-    """All that was measured of one system on one set; None where it is not defined for it.
+    """All that was measured of one system on one set; None where the system has no such figure.
 
-    `shown` is the way of cutting that the row stands for, `tried` are all of them. A step gives one
-    more character of a suggestion, or one more token where the system has tokens.
+    `tried` has every way to cut suggestions, `shown` the one that the row stands for. A step gives
+    one more character of a suggestion, or one more token where the system has tokens.
     """
 
     text_set: str
@@ -62,7 +62,7 @@ def type_spans(
 
 
 def typed(gate: str, sessions: Sequence[Session], milliseconds: Milliseconds) -> Typed:
-    """The figures of the sessions of one way of cutting."""
+    """The figures of the sessions in which suggestions were cut in one way."""
     saved = tuple(1 - s.keys / s.characters for s in sessions)
     return Typed(gate, figures(sessions), saved, milliseconds)
 
@@ -70,7 +70,7 @@ def typed(gate: str, sessions: Sequence[Session], milliseconds: Milliseconds) ->
 def lead(one: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
     """How much more one system saves than another on the same documents, and its standard error.
 
-    The documents are a sample of such texts; with one alone the error is not known, and infinite.
+    The documents are a sample of such texts. The error of a single one is unknown; it is infinite.
     """
     differences = np.subtract(one, other)
     if len(differences) < 2:

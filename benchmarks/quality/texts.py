@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Span:
-    """The typist types characters `begin` to `end` of each document; all before them are given.
+    """The typist types characters `begin` to `end` of each document; those before are given.
 
     Bits are counted over the document's first `bits` characters.
     """
@@ -43,7 +43,7 @@ class TextSet:
     texts: tuple[str, ...]
 
     def digest(self, span: Span) -> str:
-        """Of all that is measured on: the same where the texts, their order and the span are."""
+        """A digest of the texts, their order and the span, which together fix what is measured."""
         hashed = hashlib.sha256(repr(span).encode())
         for text in self.texts:
             hashed.update(hashlib.sha256(text[: max(span.end, span.bits)].encode()).digest())
@@ -56,7 +56,7 @@ def standard_library() -> list[Document]:
 
 
 def own_code() -> list[Document]:
-    """This repository's own code: younger than any training text, a peer's too."""
+    """This repository's own code, which is newer than any training text, also of the peers."""
     folders = [ROOT / name for name in ("model", "nextchar", "service", "training")]
     return list(corpus.documents(folders, Selection(include=("*.py",)), []))
 
@@ -67,7 +67,7 @@ def folder(path: Path) -> list[Document]:
 
 
 def text_set(name: str, documents: Sequence[Document], span: Span, most: int) -> TextSet:
-    """At most so many documents, spread evenly over all that are long enough.
+    """At most `most` documents, spread evenly over all that are long enough.
 
     Raises ValueError where none is.
     """

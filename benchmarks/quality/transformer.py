@@ -1,7 +1,7 @@
-"""A transformer in llama.cpp, asked for suggestions as well as it can be.
+"""A transformer in llama.cpp, asked for suggestions as efficiently as it allows.
 
-What it has read stays in its cache, and only what is new is read; a text that ends in the middle of
-a token is healed; the distributions along the text's end are kept, so that the alternatives to its
+What it has read stays in its cache, and only new tokens are read. A text that ends in the middle of
+a token is healed. The distributions along the text's end are kept, so that the alternatives to its
 last tokens cost nothing at the next key.
 """
 
@@ -23,12 +23,11 @@ from benchmarks.quality.healing import Pieces, Probabilities, TokenChoice, choos
 from benchmarks.quality.missing import INSTALL, Missing
 from model.decoding.suffix import LINE_ENDS
 
-CONTEXT = 8192
-"""Tokens that one context holds."""
-BATCH = 64
-"""Tokens read at once; with all their logits they take 64 MB at 262,144 tokens."""
-KEPT = 32
-"""How many distributions are kept."""
+# Tokens that one context holds.
+CONTEXT_TOKENS = 8192
+# Tokens that are read at once. With all logits they take 64 MB for a vocabulary of 262,144 tokens.
+BATCH_TOKENS = 64
+KEPT_DISTRIBUTIONS = 32
 
 Tokens = tuple[int, ...]
 
@@ -74,7 +73,7 @@ class Transformer:
         if not self._model:
             raise ValueError(f"{weights}: llama.cpp cannot load it")
         options = self._llama.llama_context_default_params()
-        options.n_ctx, options.n_batch, options.n_ubatch = CONTEXT, CONTEXT, 512
+        options.n_ctx, options.n_batch, options.n_ubatch = CONTEXT_TOKENS, CONTEXT_TOKENS, 512
         options.n_threads = options.n_threads_batch = 1
         self._context = self._llama.llama_init_from_model(self._model, options)
         self._vocabulary = self._llama.llama_model_get_vocab(self._model)
@@ -82,11 +81,11 @@ class Transformer:
         self.pieces = Pieces([self._piece(token) for token in range(self._size)])
         self._past: list[int] = []
         self._known: OrderedDict[Tokens, Probabilities] = OrderedDict()
+        # The processor time of each single token.
         self.step_seconds: list[float] = []
-        """How long each single token took, of the processor's time."""
 
     def tokens(self, text: str) -> Tokens:
-        """The text as the model's own tokenizer cuts it, behind the token that begins a document.
+        """The token that begins a document, then those of the text by the model's own tokenizer.
 
         Raises ValueError where the tokens do not spell the text.
         """
@@ -114,15 +113,15 @@ class Transformer:
         if common == len(tokens) - 1:
             self.step_seconds.append(process_time() - begun)
         self._known[tokens] = given
-        if len(self._known) > KEPT:
+        if len(self._known) > KEPT_DISTRIBUTIONS:
             self._known.popitem(last=False)
         return given
 
     def chain(self, text: str, max_chars: int) -> Chain:
-        """The suggestion after a text: the likeliest token, one after another, to the line's end.
+        """The suggestion after a text: the most probable tokens, one by one, to the line's end.
 
-        Its first tokens are the likeliest that begin with the characters taken away. Where the text
-        goes on as was predicted, earlier suggestions are used again.
+        The first tokens are the most probable ones that begin with the characters taken away. Where
+        the text goes on as predicted, earlier suggestions are used again.
         """
         begun = process_time()
         tokens = self.tokens(text)
@@ -138,20 +137,20 @@ class Transformer:
         return line.chain()
 
     def bits(self, text: str) -> float:
-        """The bits that the model's own tokens of the text take, summed."""
+        """The bits of the text, summed over the tokens of the model's own tokenizer."""
         tokens = self.tokens(text)
         total = 0.0
-        for begin, first, end in windows(len(tokens), CONTEXT):
+        for begin, first, end in windows(len(tokens), CONTEXT_TOKENS):
             self.reset()
-            for at in range(begin, end - 1, BATCH):
-                part = tokens[at : min(at + BATCH, end - 1)]
+            for at in range(begin, end - 1, BATCH_TOKENS):
+                part = tokens[at : min(at + BATCH_TOKENS, end - 1)]
                 self._read(part, every=True)
                 for number in range(max(0, first - 1 - at), len(part)):
                     total -= self._log2(number, tokens[at + number + 1])
         return total
 
     def forget_suggestions(self, text: str) -> None:
-        """Forgets all that was read but a text's own tokens."""
+        """Forgets all that was read except the tokens of this text."""
         tokens = self.tokens(text)
         for key in [key for key in self._known if tokens[: len(key)] != key]:
             del self._known[key]
@@ -163,7 +162,7 @@ class Transformer:
         self._known.clear()
 
     def state_bytes(self) -> int:
-        """The bytes of what has been read, as llama.cpp writes it."""
+        """The bytes in which llama.cpp saves what it has read."""
         size: int = self._llama.llama_state_seq_get_size(self._context, 0)
         return size
 
@@ -176,7 +175,7 @@ class Transformer:
         return self.after(trunk + path)
 
     def _begin(self) -> int:
-        """The token before a document: where none is asked for, the one that ends documents."""
+        """The token before a document; where the model has none, the one that ends documents."""
         if self._llama.llama_vocab_get_add_bos(self._vocabulary):
             return int(self._llama.llama_vocab_bos(self._vocabulary))
         return int(self._llama.llama_vocab_eos(self._vocabulary))
@@ -231,13 +230,13 @@ class Transformer:
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two texts begin with alike."""
+    """How many tokens two texts have in common at their beginnings."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 class _Line:
-    """A chain on its way: takes choices, and ends with the line or at `max_chars`."""
+    """A chain in the making: takes choices, and ends with the line or at `max_chars`."""
 
     def __init__(self, max_chars: int) -> None:
         self._max_chars = max_chars
@@ -249,7 +248,7 @@ class _Line:
         self.ended = max_chars == 0
 
     def push(self, choice: TokenChoice | None, seconds: float) -> None:
-        """Takes what comes next, known after so many seconds; None where nothing does."""
+        """Takes what comes next, None at the end, and the seconds after which it was known."""
         if choice is None:
             self.ended = True
         else:
@@ -278,10 +277,10 @@ class _Line:
 
 
 def windows(count: int, context: int) -> list[tuple[int, int, int]]:
-    """How a text of `count` tokens is read in a context that holds fewer: begin, first, end.
+    """How a text of `count` tokens is read in a context that holds fewer: (begin, first, end).
 
-    Each window reads the tokens from `begin` to `end`, and those from `first` on count: half a
-    context of earlier tokens stands before all but the first ones. The very first never counts.
+    Each window reads the tokens from `begin` to `end`, and counts those from `first` on. So all but
+    the first window begin with half a context of earlier tokens. The very first token never counts.
     """
     found = [(0, 1, min(count, context))]
     while found[-1][2] < count:

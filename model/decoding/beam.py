@@ -1,9 +1,10 @@
-"""Alternatives to the greedy candidate: a beam of branches off what has been decoded already.
+"""Alternatives to the greedy candidate: a beam of paths that branch off what has been decoded.
 
-Wherever a candidate chose an id, another one might have come. Of all these places and ids those go
-on that make the most probable beginnings, as many at a time as there are branches, from the states
-that were kept there, so that no common beginning is ever computed twice. What goes on branches in
-its turn. As each alternative differs from the others before it is cut, none is a prefix of another.
+Wherever a candidate chose an id, another one might have come. Of all these places and ids, those
+that make the most probable beginnings are followed, as many at a time as there are branches, from
+the states that were kept there. So no common beginning is computed twice. The new paths are
+branched off in turn. Each alternative differs from the others before it is cut, so none is a prefix
+of another.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import numpy as np
 from model.decoding.candidate import Candidate
 from model.decoding.next_step import NextStep, Queries, Query
 
+# How many times the most probable branches are followed: first off the greedy path alone, then off
+# the paths that this found, too. Each time costs as many steps as the longest path has.
 ROUNDS = 2
 
 
 class BranchPoint(NamedTuple):
-    """Where an id was chosen: what was predicted, and the candidate before it was taken."""
+    """Where an id was chosen: what was predicted there, and the candidate before it took the id."""
 
     next_step: NextStep
     candidate: Candidate
@@ -30,23 +33,23 @@ class BranchPoint(NamedTuple):
 
 @dataclass
 class Path:
-    """A candidate, where it might have gone on otherwise, and how long it is shown.
+    """A candidate, where others may branch off it, and how many characters of it are shown.
 
-    It has branched off after `shared` characters, so it is shown longer than that.
+    It has itself branched off after `shared` characters, so more than these are shown.
     """
 
     candidate: Candidate
     shared: int = 0
-    places: list[BranchPoint] = field(default_factory=list)
+    points: list[BranchPoint] = field(default_factory=list)
     length: int = 0
 
     def push(self, next_step: NextStep, index: int) -> bool:
-        """Takes the id chosen at one more place; whether to go on."""
-        self.places.append(BranchPoint(next_step, self.candidate.fork(), index))
+        """Takes the id chosen at the next point; tells whether to go on."""
+        self.points.append(BranchPoint(next_step, self.candidate.fork(), index))
         return self.candidate.choose(next_step, index)
 
     def cut(self, most: float = 1.0) -> None:
-        """Sets the length: where possible so long that it is no more probable than `most`."""
+        """Sets the length, where possible such that the path is no more probable than `most`."""
         right = self.candidate.right
         least = self.shared + 1
         rarer = next((n for n in range(least, len(right)) if right[n] <= most), least)
@@ -61,14 +64,15 @@ class Path:
 
     @property
     def text(self) -> str:
+        """What is shown."""
         return self.candidate.text[: self.length]
 
 
 class Branch(NamedTuple):
-    """A way to go on otherwise: how probable that is, from where, and by which id."""
+    """A way to go on otherwise: the probability of all up to there, the point, and the other id."""
 
     right: float
-    place: BranchPoint
+    point: BranchPoint
     id: int
 
 
@@ -94,7 +98,7 @@ def alternatives(first: Path, count: int) -> Queries[list[Path]]:
 
 
 def apart(paths: Sequence[Path]) -> list[Path]:
-    """The paths that show something, less what is a prefix of an earlier one or begins with it."""
+    """The paths that show something, without those that begin an earlier one or begin with it."""
     kept: dict[str, Path] = {}
     for path in paths:
         text = path.text
@@ -104,38 +108,46 @@ def apart(paths: Sequence[Path]) -> list[Path]:
 
 
 def _branches(path: Path, count: int) -> list[Branch]:
-    """The most probable ways to leave a path before its cut, where it did not branch off itself."""
+    """The most probable ways to leave a path before its cut, after it branched off itself."""
     branches: list[Branch] = []
-    for place in path.places:
-        before = place.candidate
+    for point in path.points:
+        before = point.candidate
         if len(before.chars) >= max(path.length, 1):
             break
-        given = place.next_step.distribution
+        given = point.next_step.distribution
         assert given is not None
         order = np.argsort(-given, kind="stable")[: count + 1].tolist()
         so_far = before.probability
-        branches += [Branch(so_far * float(given[i]), place, i) for i in order if i != place.chosen]
+        branches += [Branch(so_far * float(given[i]), point, i) for i in order if i != point.chosen]
     return branches
 
 
 def _follow(branches: list[Branch]) -> Queries[list[Path]]:
-    """Goes on greedily from each branch, all side by side."""
+    """Goes on greedily from each branch, all side by side; their numbers are those of the slots.
+
+    Branch 0 no longer holds the first candidate by then. So each branch, it included, is first put
+    back to the point where it leaves its path, and takes the other id there.
+    """
     paths: list[Path] = []
-    writes: list[tuple[int, NextStep]] = []
-    moves: list[tuple[int, int]] = []
-    for number, (right, place, index) in enumerate(branches):
-        candidate = place.candidate.fork()
+    restores: list[tuple[int, NextStep]] = []
+    steps: list[tuple[int, int]] = []
+    for number, (right, point, index) in enumerate(branches):
+        candidate = point.candidate.fork()
         path = Path(candidate, len(candidate.chars))
         paths.append(path)
+        # The other id may be improbable, which is known and accepted. How far the path is worth
+        # following is measured from there, not from the text's end.
         candidate.from_here = right
-        if candidate.choose(place.next_step, index):
-            writes.append((number, place.next_step))
-            moves.append((number, index))
-    while moves:
-        asks = [number for number, _ in moves]
-        next_steps = yield Query(writes, moves, asks, whole=True)
-        writes, moves = [], []
-        for number, next_step in zip(asks, next_steps, strict=True):
+        if candidate.choose(point.next_step, index):
+            restores.append((number, point.next_step))
+            steps.append((number, index))
+    while steps:
+        wanted = [number for number, _ in steps]
+        next_steps = yield Query(restores, steps, wanted, distributions=True)
+        restores, steps = [], []
+        for number, next_step in zip(wanted, next_steps, strict=True):
+            # Only from here on does the path get points: before them it is another path's, and
+            # branching off there again would find that path's neighbours twice.
             if paths[number].push(next_step, next_step.id):
-                moves.append((number, next_step.id))
+                steps.append((number, next_step.id))
     return paths

@@ -1,4 +1,4 @@
-"""A decoder's branches where they are computed: the slots of a pool, and cursors on a page."""
+"""A decoder's branches where they are computed: slots of a pool, and cursors on a page."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from model.runtime import Pool
 
 
 class Branches:
-    """One decoder's lines of steps, by number; the first begins where its text ends.
+    """The branches of one decoder by their numbers; branch 0 begins where the text ends.
 
-    `slots` has one for each.
+    `slots` has one slot for each of them.
     """
 
     def __init__(self) -> None:
@@ -18,25 +18,29 @@ class Branches:
         self._cursors: dict[int, Cursor] = {}
 
     def begin(self, cursor: Cursor) -> None:
-        """The place at the text's end on its page, which is the branches' own from now on."""
+        """Takes over the cursor at the text's end on its page."""
         self._cursors = {0: cursor}
 
     def move(self, pool: Pool, query: Query) -> list[tuple[int, int]]:
-        """Puts branches back as the turn says, and their cursors on by its ids.
+        """Puts branches and cursors where a query's steps begin, and moves the cursors by its ids.
 
-        Returns the slots whose states are then to be stepped, with the ids.
+        Returns the steps that are left for the pool: slots with ids.
         """
-        for branch, place in query.writes:
-            assert place.state is not None
-            pool.write(self.slots[branch], place.state)
-            if place.cursor is not None:
-                self._cursors[branch] = place.cursor.copy()
-        if self._cursors:
-            for branch, index in query.moves:
-                self._cursors[branch].push(index)
-        return [(self.slots[branch], index) for branch, index in query.moves]
+        for branch, next_step in query.restores:
+            assert next_step.state is not None
+            pool.write(self.slots[branch], next_step.state)
+            if next_step.cursor is not None:
+                self._cursors[branch] = next_step.cursor.copy()
+        for branch, index in query.steps:
+            self.push(branch, index)
+        return [(self.slots[branch], index) for branch, index in query.steps]
 
-    def cursors(self, branches: Sequence[int], shared: bool) -> list[Cursor]:
-        """Where branches are on the page, if there is one; `shared` ones may be kept."""
+    def push(self, branch: int, index: int) -> None:
+        """Moves the cursor of a branch by an id, where there is a page."""
+        if self._cursors:
+            self._cursors[branch].push(index)
+
+    def cursors(self, branches: Sequence[int], copied: bool) -> list[Cursor]:
+        """The cursors of some branches, where there is a page; `copied` ones may be kept."""
         found = [self._cursors[branch] for branch in branches] if self._cursors else []
-        return [cursor.copy() for cursor in found] if shared else found
+        return [cursor.copy() for cursor in found] if copied else found

@@ -1,4 +1,8 @@
-"""One candidate on its way: takes ids one after another, and is cut where it is worth most."""
+"""One candidate as it grows: takes ids one after another, and is cut where the most keys are saved.
+
+A candidate grows as far as the rules of ending.py let it. How much of it is shown is decided at the
+end, so the text of a candidate is often longer than its completion.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,9 @@ from model.decoding.next_step import NextStep, next_characters
 from model.decoding.options import CharProbability, Completion, FinishReason, Options
 from model.vocabulary import Speller, Vocabulary
 
-SEARCHED = 0.02
-"""By value a candidate is followed while it is this probable: what is beyond saves too little."""
+# A candidate that is cut by value is followed while it is at least this probable. Characters beyond
+# are right so rarely that showing them saves next to nothing.
+LEAST_FOLLOWED_PROBABILITY = 0.02
 
 
 class Rules:
@@ -22,7 +27,7 @@ class Rules:
     def __init__(
         self, vocabulary: Vocabulary, options: Options, calibration: Calibration, before: str = ""
     ) -> None:
-        """`before` is the text before the cursor: the last BEFORE characters if it is longer."""
+        """`before` is the text before the cursor, or its last CHARACTERS_BEFORE characters."""
         self.vocabulary = vocabulary
         self.options = options
         self.calibration = calibration
@@ -30,10 +35,11 @@ class Rules:
 
 
 class Candidate:
-    """The characters so far, how probable they are as a whole, and why they ended.
+    """The characters so far, how probable they are together, and why they ended.
 
-    `from_here` is the probability against which is measured how far to follow the candidate: that
-    of a beginning which is given.
+    `right[L]` is the probability that the first L characters are right. `from_here` is the
+    probability of what the candidate was given to begin with, such as its first id after a manual
+    trigger: how far the candidate is followed is measured against it.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -42,6 +48,7 @@ class Candidate:
         self.chars: list[CharProbability] = []
         self.text = ""
         self.right = [1.0]
+        # The probability of the bytes that do not make a character yet.
         self._pending = 1.0
         self._top: tuple[tuple[str, float], ...] = ()
         self._stopped_by = ""
@@ -63,7 +70,7 @@ class Candidate:
         return other
 
     def choose(self, next_step: NextStep, index: int) -> bool:
-        """Takes an id where this is the outlook; whether to go on."""
+        """Takes an id that may come at `next_step`; returns whether the candidate goes on."""
         given = next_step.distribution
         if self._rules.options.top_each and self._speller.complete:
             assert given is not None
@@ -74,7 +81,10 @@ class Candidate:
         return self.push(index, float(given[index]))
 
     def push(self, index: int, probability: float) -> bool:
-        """Takes the next id, with its probability after all before it; whether to go on."""
+        """Takes the next id, whose probability is given what precedes it.
+
+        Returns whether the candidate goes on. One that has ended takes nothing more.
+        """
         if self.finish_reason is None:
             self._pending *= float(probability)
             character = self._speller.push(index)
@@ -88,7 +98,7 @@ class Candidate:
         return self.finish_reason is None
 
     def end(self) -> None:
-        """Ends a candidate that nobody has the time to wait for."""
+        """Ends the candidate where it is, because its time is over."""
         if self.finish_reason is None:
             self.finish_reason = "time"
 
@@ -99,11 +109,13 @@ class Candidate:
             return len(self.completion().chars)
         certain = len(self.text) - self._rules.ending.uncertain(self.text) if self.text else 0
         if self._rules.options.by_value:
+            # Later characters may still move the cut to any place after the first character. Not
+            # even white space in that place is certain, because line ends at a cut are trimmed.
             return min(certain, 0 if self.text[:1].isspace() else 1)
         return certain
 
     def length(self, shortest: int = 1) -> int:
-        """How many characters to show: at least `shortest`, as far as there are so many."""
+        """How many characters to show: at least `shortest`, where the candidate is that long."""
         length = len(self.text) - self._rules.ending.overlap(self.text)
         if self._rules.options.by_value and length >= shortest:
             length = best_length(self.text[:length], self.right, shortest)
@@ -116,6 +128,8 @@ class Candidate:
             length = self.length()
         reason = self.finish_reason or "max_chars"
         if length < len(self.text):
+            # The rule that ended the whole candidate has not ended what is shown of it: either the
+            # text behind the cursor begins at the cut, or the cut is by value.
             behind = len(self.text) - self._rules.ending.overlap(self.text)
             reason = "suffix" if length == behind else "value"
         return Completion(
@@ -126,14 +140,14 @@ class Candidate:
         )
 
     def _enough(self, right: float) -> bool:
-        """Whether what is right with this probability may be shown."""
+        """Whether characters that are right with this probability may be shown."""
         return self._rules.calibration(right) >= self._rules.options.least_confidence
 
     def _too_unlikely(self, right: float) -> FinishReason | None:
         options = self._rules.options
         if not self._enough(right):
             return "confidence"
-        if options.by_value and right < SEARCHED * self.from_here and self.chars:
+        if options.by_value and right < LEAST_FOLLOWED_PROBABILITY * self.from_here and self.chars:
             return "value"
         return None
 
@@ -146,11 +160,16 @@ class Candidate:
             self._finish(self._beginning() if end.repeats else end)
 
     def _beginning(self) -> End:
-        """The end of a text that is wrong as a whole, where its beginning is too unlikely.
+        """The end of a candidate that has become the line below the cursor's.
 
-        P(beginning | not all) = (P(beginning) − P(all)) ÷ (1 − P(all)).
+        All of it together is wrong, for nobody types a line that is already there. A beginning of
+        it may still be right, so each gets its probability under the condition that not all of it
+        comes: P(beginning | not all) = (P(beginning) − P(all)) ÷ (1 − P(all)). What is likely
+        enough even so is kept.
         """
         every = self.right[-1]
+        # Without cuts by value there is no shorter candidate, and a candidate that is certain as a
+        # whole leaves no probability to its beginnings.
         if not self._rules.options.by_value or every == 1:
             return End("suffix", 0)
         self.right = [(right - every) / (1 - every) for right in self.right]

@@ -1,15 +1,16 @@
 """Length by value: the cut of a suggestion at which the typist saves the most keys.
 
-Showing the first L characters of a candidate saves L − 1 keys where all of them are right, and
-where they are not, what accepting word by word saves up to the first wrong one. After either the
-typist goes on along the same candidate. So with P(L) the probability that the first L characters
-are right, the saving from position i on is, times P(i),
+Showing the first L characters of a candidate saves L − 1 keys if all of them are right. If not, it
+saves what accepting word by word saves up to the first wrong one. After either the typist goes on
+along the same candidate. So with P(L) the probability that the first L characters are right, the
+expected saving from position i on, times P(i), is
 
-    G(i) = max over L of  P(L) (L − i − 1) + G(L) + Σ (P(w) − P(L)) (|w| − 1),
+    G(i) = max over L of  P(L) (L − i − 1) + G(L) + Σ (P(w) − P(L)) (|w| − 1).
 
-the sum over the words w that end before L, where P(w) is that of w's end. P(L) (L − 1) alone, which
-leaves out G and the words, saves 1.6 % of all keys less. A longer cut never comes out when
-characters of the candidate have been typed: the maximum over L only moves on, so that a suggestion
+The sum is over the words w that end before L, and P(w) is P at the end of w. The simpler
+P(L) (L − 1), which leaves out G and the words, saves 1.6 % of all keys less.
+
+Typing along a candidate never shortens it: the maximum over L only moves on with i. So a suggestion
 stays on the screen, less what was typed.
 """
 
@@ -19,16 +20,25 @@ from model.typist import word_ends
 
 
 def best_length(text: str, right: Sequence[float], shortest: int = 1) -> int:
-    """The length from `shortest` on at which to cut `text`, all of it at most.
+    """The length from `shortest` to `len(text)` at which cutting `text` saves the most keys.
 
-    `right[L]` is the probability that its first L characters are right, for L from 0 to all.
+    `right[L]` is P(L), for L from 0 to `len(text)`. Of equally good lengths within the first word,
+    and of those beyond it, the shortest is taken.
     """
+    # G is computed from the end of the text backwards. For a length L beyond the word at i, which
+    # ends at e, the terms of the formula sort into
+    #
+    #     P(e) (e − i − 1)  +  [P(L) (L − e) + G(L) + the sum over the words after e],
+    #
+    # and the bracket does not depend on i. So `_beyond` computes its maximum once for each word,
+    # not once for each character.
     size = len(text)
     ends = word_ends(text)
     gain = [0.0] * (size + 1)
     beyond: dict[int, tuple[float, int]] = {}
     best = size
     for at in range(size - 1, -1, -1):
+        # `shortest` restricts what is shown, which begins at 0, and nothing that is shown later.
         least = max(at + 1, shortest) if at == 0 else at + 1
         end = ends[at]
         most = -1.0
@@ -50,19 +60,20 @@ def best_length(text: str, right: Sequence[float], shortest: int = 1) -> int:
 def _beyond(
     end: int, least: int, right: Sequence[float], gain: Sequence[float], ends: Sequence[int]
 ) -> tuple[float, int]:
-    """The best length beyond a first word that ends at `end`, and its value.
+    """The largest bracket of `best_length` for a word that ends at `end`, and its length.
 
-    The value lacks what the word itself saves, which depends on where in it the typist stands.
+    Lengths from `least` on count.
     """
-    saved, surely = 0, 0.0
+    # Over the words between `end` and the length: Σ (|w| − 1), and Σ P(w) (|w| − 1).
+    saved, expected = 0, 0.0
     word = end
     most, best = -1.0, least
     for length in range(end + 1, len(gain)):
-        value = right[length] * (length - end - saved) + gain[length] + surely
+        value = right[length] * (length - end - saved) + gain[length] + expected
         if length >= least and value > most:
             most, best = value, length
         if ends[length - 1] == length:
             saved += length - word - 1
-            surely += right[length] * (length - word - 1)
+            expected += right[length] * (length - word - 1)
             word = length
     return most, best

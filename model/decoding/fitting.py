@@ -1,9 +1,8 @@
-"""Which candidate goes best with the text behind the cursor: the one under which both are likely.
+"""Which candidate fits the text behind the cursor best: the one that makes both most probable.
 
-Bayes' rule over the candidates that may be all that is missing: a candidate's own probability times
-that of the suffix's first characters after it. One that was left in the midst of a line is only the
-beginning of what is missing, so that the suffix behind it tells nothing. A product is kept as
-mantissa and exponent, which no length makes zero.
+By Bayes' rule the candidates compare as their own probability times that of the suffix's first
+characters after them. This holds for candidates that may be all of the missing text. One that was
+cut in the middle of a line is only the beginning of it, so the suffix says nothing about it.
 """
 
 from collections.abc import Sequence
@@ -15,13 +14,15 @@ from model.decoding.suffix import first_line
 from model.errors import TextError
 from model.vocabulary import Vocabulary
 
-READ = 32
-"""So many characters of the suffix tell candidates apart."""
-LEAST = 1e-45
+# How many characters of the suffix are compared. Each costs a step of the network, and the first
+# ones tell the candidates apart.
+COMPARED_CHARACTERS = 32
+# Stands in for a probability that is zero in float32, so that no single id rules a candidate out.
+LEAST_PROBABILITY = 1e-45
 
 
 def joins(candidate: Candidate, suffix: str) -> bool:
-    """Whether a candidate has ended where the suffix would follow."""
+    """Whether a candidate has ended in a place where the suffix may follow."""
     if candidate.finish_reason in ("line_end", "indentation"):
         return not first_line(suffix).strip()
     return candidate.finish_reason in ("suffix", "stop")
@@ -30,26 +31,28 @@ def joins(candidate: Candidate, suffix: str) -> bool:
 def best_fit(
     vocabulary: Vocabulary, candidates: Sequence[Candidate], suffix: str, cursor: NextStep
 ) -> Queries[int]:
-    """The number of the candidate that fits best, the first of equals.
+    """The number of the candidate that fits best, the first one among equals.
 
-    They all begin at the `cursor`, and the suffix would follow each. One that the vocabulary cannot
-    spell tells nothing.
+    All candidates begin at the `cursor`, and each `joins` the suffix. A suffix that the vocabulary
+    cannot spell leaves the first candidate in front.
     """
     if len(candidates) == 1:
         return 0
     try:
-        behind = vocabulary.encode(suffix[:READ]).tolist()
+        behind = vocabulary.encode(suffix[:COMPARED_CHARACTERS]).tolist()
     except TextError:
         return 0
     scores = [_times((0, 1.0), candidate.right[-1]) for candidate in candidates]
     own = [vocabulary.encode(candidate.text).tolist() for candidate in candidates]
     ids = [before + behind for before in own]
+    # All candidates step side by side through their own characters and then the suffix's. Only the
+    # suffix's ids are asked for, because the candidates' own probabilities are known.
     for at in range(max(map(len, ids))):
         going = [n for n in range(len(ids)) if at < len(ids[n])]
         asks = [n for n in going if at >= len(own[n])]
         writes = [] if at else [(n, cursor) for n in going]
         moves = [(n, ids[n][at - 1]) for n in going] if at else []
-        next_steps = yield Query(writes, moves, asks, whole=True)
+        next_steps = yield Query(writes, moves, asks, distributions=True)
         for n, next_step in zip(asks, next_steps, strict=True):
             assert next_step.distribution is not None
             scores[n] = _times(scores[n], float(next_step.distribution[ids[n][at]]))
@@ -57,7 +60,10 @@ def best_fit(
 
 
 def _times(score: tuple[int, float], probability: float) -> tuple[int, float]:
-    """A product, as exponent and mantissa, which compare as the products do."""
+    """A product as exponent and mantissa, which compare as the products do.
+
+    A plain float would become zero within a few dozen improbable ids.
+    """
     exponent, mantissa = score
-    mantissa, more = frexp(mantissa * max(probability, LEAST))
+    mantissa, more = frexp(mantissa * max(probability, LEAST_PROBABILITY))
     return exponent + more, mantissa

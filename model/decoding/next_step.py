@@ -1,7 +1,7 @@
-"""What is predicted to come next in a place: the one seam between decoding and what predicts.
+"""The next step: what is predicted to come next at some places, and how a decoder asks for it.
 
-Decoding asks for the outlook of some places, chooses, and steps on; whether it runs alone or in a
-batch of many requests, it gets its answers here. With adaptation these are the network's, mixed
+A decoder asks for the next steps of its branches, chooses, and goes on. Whether it runs alone or in
+a batch of many requests, its answers are made here. With adaptation they are the network's, mixed
 with what the page of the text knows of the place.
 """
 
@@ -14,6 +14,7 @@ from model.adaptation import Adaptation, Cursor
 from model.runtime import Pool
 from model.runtime.arithmetic import Floats
 from model.runtime.network_output import NetworkOutput
+from model.runtime.pool import Slots
 from model.vocabulary import Vocabulary
 
 Result = TypeVar("Result")
@@ -22,9 +23,9 @@ Result = TypeVar("Result")
 class NextStep(NamedTuple):
     """The most probable id that comes next, ties to the lowest, and its probability.
 
-    The rest is None where not asked for: the whole `distribution`, shape (ids,); how to come back
-    to the place, the network's `state` there and the page's `cursor`; and, where a page is mixed
-    in, what the `network` alone says there.
+    The rest is None where nobody asked for it: the whole `distribution`, shape (ids,); the
+    network's `state` and the page's `cursor`, from which a branch can start here again; and, where
+    a page is mixed in, what the `network` alone predicts.
     """
 
     id: int
@@ -35,35 +36,23 @@ class NextStep(NamedTuple):
     network: NetworkOutput | None = None
 
 
-def next_steps(
-    pool: Pool, slots: Sequence[int], whole: bool, states: Sequence[bytes | None]
-) -> list[NextStep]:
-    """The network's outlook at each slot's state, with the `whole` distribution or without it.
+class Query(NamedTuple):
+    """What a decoder wants to know: the next step of some branches, after they have moved.
 
-    `states` go along: what was read of each slot, or None.
+    First `restores` puts branches back to earlier next steps, then `steps` moves branches by an id
+    each. Then the next steps of the branches `wanted` are the answer, in this order, with their
+    distributions where `distributions` says so. When decoding begins, branch 0 is at the end of the
+    text.
     """
-    if not slots:
-        return []
-    ids, given = pool.best(slots)
-    distributions = pool.probabilities(slots) if whole else [None] * len(slots)
-    return list(map(NextStep, ids.tolist(), given.tolist(), distributions, states))
+
+    restores: Sequence[tuple[int, NextStep]]
+    steps: Sequence[tuple[int, int]]
+    wanted: Sequence[int]
+    distributions: bool
 
 
-def adapted(
-    adaptation: Adaptation,
-    cursors: Sequence[Cursor],
-    network: NetworkOutput,
-    whole: bool,
-    states: Sequence[bytes | None],
-) -> list[NextStep]:
-    """The outlook at each cursor, from what the `network` says there.
-
-    Each has its cursor, which its caller may go on with.
-    """
-    ids, given = adaptation.best(cursors, network)
-    mixed = adaptation.distribution(cursors, network) if whole else [None] * len(cursors)
-    alone = map(network.at, range(len(cursors)))
-    return list(map(NextStep, ids.tolist(), given.tolist(), mixed, states, cursors, alone))
+# A part of decoding: it yields queries, is sent the answer of each, and returns what it found.
+Queries = Generator[Query, Sequence[NextStep], Result]
 
 
 def predicted(
@@ -71,41 +60,55 @@ def predicted(
     adaptation: Adaptation | None,
     slots: Sequence[int],
     cursors: Sequence[Cursor],
-    whole: bool,
+    distributions: bool,
     states: Sequence[bytes | None],
 ) -> list[NextStep]:
-    """The outlook at each slot's state, with what is known at each cursor where that counts."""
+    """The next step at each slot; with adaptation the page's knowledge at each cursor is mixed in.
+
+    `states` become part of the answer: what was read of each slot, or None.
+    """
     if not slots:
         return []
+    if adaptation is not None:
+        return adapted(adaptation, cursors, pool.network_output(slots), distributions, states)
+    ids, given = pool.best(slots)
+    whole = pool.probabilities(slots) if distributions else [None] * len(slots)
+    return list(map(NextStep, ids.tolist(), given.tolist(), whole, states))
+
+
+def adapted(
+    adaptation: Adaptation,
+    cursors: Sequence[Cursor],
+    network: NetworkOutput,
+    distributions: bool,
+    states: Sequence[bytes | None],
+) -> list[NextStep]:
+    """The next step at each cursor, from what the `network` predicts there.
+
+    Each holds its cursor itself, so it is of use only until the caller moves that cursor on.
+    """
+    ids, given = adaptation.best(cursors, network)
+    whole = adaptation.distribution(cursors, network) if distributions else [None] * len(cursors)
+    alone = map(network.at, range(len(cursors)))
+    return list(map(NextStep, ids.tolist(), given.tolist(), whole, states, cursors, alone))
+
+
+def predicted_distributions(
+    pool: Pool, adaptation: Adaptation | None, slots: Slots, cursors: Sequence[Cursor]
+) -> Floats:
+    """The distributions alone that `predicted` has at the same places, shape (slots, ids)."""
     if adaptation is None:
-        return next_steps(pool, slots, whole, states)
-    return adapted(adaptation, cursors, pool.network_output(slots), whole, states)
+        return pool.probabilities(slots)
+    return adaptation.distribution(cursors, pool.network_output(slots))
 
 
 def next_characters(
     vocabulary: Vocabulary, probabilities: Floats, top: int
 ) -> tuple[tuple[str, float], ...]:
-    """The `top` most probable characters of a distribution over ids, the first id first in ties.
+    """The `top` most probable characters of a distribution over ids, ties to the lowest id.
 
     Bytes that begin a character outside the vocabulary are no characters, and are left out.
     """
     characters = probabilities[: len(vocabulary.characters)]
     order = np.argsort(-characters, kind="stable")[:top]
     return tuple((vocabulary.characters[i], float(characters[i])) for i in order)
-
-
-class Query(NamedTuple):
-    """What decoding wants: first `writes`, then `moves`, then the outlooks of `asks`.
-
-    Branches are put back to places, branches step by ids. Branch 0 is at the end of the text when
-    decoding begins. `whole` outlooks have a distribution.
-    """
-
-    writes: Sequence[tuple[int, NextStep]]
-    moves: Sequence[tuple[int, int]]
-    asks: Sequence[int]
-    whole: bool
-
-
-Queries = Generator[Query, Sequence[NextStep], Result]
-"""A part of decoding: yields turns, is sent the outlooks of each, and returns what it found."""

@@ -1,6 +1,9 @@
 """What is asked of decoding, and what comes out: options, a suggestion, and why it ended."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
+from types import MappingProxyType
 from typing import Literal
 
 FinishReason = Literal[
@@ -16,30 +19,74 @@ FinishReason = Literal[
     "time",
 ]
 
-BEFORE = 1024
-"""So many characters before the cursor may bear on where a suggestion ends: its line's indentation
-and brackets. What a suggestion says depends on the whole text."""
+# How many characters before the cursor may decide where a suggestion ends: they hold the
+# indentation and the open brackets of its line. What a suggestion says depends on the whole text.
+CHARACTERS_BEFORE = 1024
 
+# Each alternative takes a slot in a pool of states, and pools have room for this many.
 MOST_ALTERNATIVES = 16
 MOST_LINES = 1000
-MOST_EACH = 20
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The numbers that an option may have: from `least` to `most`, both included.
+
+    With `above` the least one is excluded.
+    """
+
+    least: int
+    most: float = inf
+    above: bool = False
+
+    def check(self, option: str, value: float) -> None:
+        """Raises ValueError, naming the option, for a value out of bounds, or for NaN."""
+        # NaN fails every comparison, so the test asks what holds, not what is violated.
+        if not self.least <= value <= self.most or (self.above and value == self.least):
+            raise ValueError(f"{option}: {value} is not {self}")
+
+    def __str__(self) -> str:
+        if self.above:
+            return f"above {self.least} and at most {self.most}"
+        if self.most == inf:
+            return f"at least {self.least}"
+        return f"between {self.least} and {self.most}"
+
+
+# The bounds of every option that is a number. Whatever takes options from outside reads them here.
+BOUNDS: Mapping[str, Bounds] = MappingProxyType(
+    {
+        "max_chars": Bounds(0),
+        "min_confidence": Bounds(0, 1),
+        "n": Bounds(1, MOST_ALTERNATIVES),
+        "max_lines": Bounds(1, MOST_LINES),
+        "indent": Bounds(0),
+        "temperature": Bounds(0, 100),
+        "top_k": Bounds(0),
+        "min_p": Bounds(0, 1),
+        "top_p": Bounds(0, 1, above=True),
+        "seed": Bounds(0, 2**64 - 1),
+        "top_each": Bounds(0, 20),
+    }
+)
 
 
 @dataclass(frozen=True)
 class Options:
     """What to suggest, and where it ends.
 
-    A suggestion has at most `max_chars` characters and `max_lines` lines, ends before any of the
-    strings `stop`, and does not repeat what `suffix`, the text after the cursor, begins with. Its
-    further lines are indented by `indent` columns at least, or as far as the cursor's line where
-    that is None. It is as probable as `min_confidence`, unless the `trigger` is manual, and cut
-    where most keys are saved, unless `by_value` is false.
+    A suggestion has at most `max_chars` characters and `max_lines` lines. It ends before any of the
+    strings `stop`, and does not repeat the beginning of `suffix`, the text after the cursor. Its
+    further lines are indented by at least `indent` columns, or, where that is None, as far as the
+    cursor's line. Its probability is at least `min_confidence`, unless the `trigger` is manual. It
+    is cut where the most keys are saved, unless `by_value` is false.
 
-    At `temperature` 0 the suggestion is the most probable one, step by step, and `n` > 1 adds
-    alternatives by a beam; above it, `n` are drawn, from the ids that `top_k` (0 is all), `top_p`
-    and `min_p` leave, as `seed` says. `top_each` lists so many characters at each place.
+    At `temperature` 0 the suggestion is the most probable one, step by step, and a beam finds the
+    alternatives where `n` is above 1. Above 0, `n` suggestions are drawn with `seed` from the ids
+    that `top_k` (0 keeps all), `top_p` and `min_p` leave. For each character of a suggestion the
+    `top_each` most probable ones in its place are listed.
 
-    Raises ValueError naming the field.
+    Raises ValueError, naming the field.
     """
 
     max_chars: int = 24
@@ -59,22 +106,14 @@ class Options:
     top_each: int = 0
 
     def __post_init__(self) -> None:
-        _between("max_chars", self.max_chars, 0, float("inf"))
-        _between("min_confidence", self.min_confidence, 0, 1)
+        for option, bounds in BOUNDS.items():
+            value = getattr(self, option)
+            if value is not None:
+                bounds.check(option, value)
         if "" in self.stop:
             raise ValueError("stop: an empty string stops everything")
-        _between("n", self.n, 1, MOST_ALTERNATIVES)
-        _between("max_lines", self.max_lines, 1, MOST_LINES)
-        _between("indent", self.indent or 0, 0, float("inf"))
-        _between("temperature", self.temperature, 0, 100)
-        _between("top_k", self.top_k, 0, float("inf"))
-        _between("min_p", self.min_p, 0, 1)
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p: {self.top_p} is not above 0 and at most 1")
-        _between("seed", self.seed, 0, 2**64 - 1)
         if self.trigger not in ("automatic", "manual"):
             raise ValueError(f"trigger: {self.trigger!r} is neither automatic nor manual")
-        _between("top_each", self.top_each, 0, MOST_EACH)
 
     @property
     def least_confidence(self) -> float:
@@ -84,9 +123,9 @@ class Options:
 
 @dataclass(frozen=True)
 class CharProbability:
-    """One character of a suggestion, and its probability after all before it.
+    """One character of a suggestion, and its probability given everything before it.
 
-    `top` lists the most probable characters at its place, where they were asked for.
+    `top` lists the most probable characters in its place, where they were asked for.
     """
 
     text: str
@@ -109,10 +148,3 @@ class Completion:
     @property
     def text(self) -> str:
         return "".join(c.text for c in self.chars)
-
-
-def _between(field: str, value: float, least: float, most: float) -> None:
-    # Not a number lies nowhere.
-    if not least <= value <= most:
-        bounds = f"at least {least}" if most == float("inf") else f"between {least} and {most}"
-        raise ValueError(f"{field}: {value} is not {bounds}")

@@ -1,7 +1,7 @@
 """Sampling: ids drawn from next-character distributions, by temperature, top-k, top-p and min-p.
 
-What is drawn is a function of the distribution, of the seed and of the place in the text, on every
-machine: a random number is one output of Philox (Salmon et al., 2011), whose counter is the place,
+On every machine the id drawn is a function of the distribution, the seed and the position in the
+text. A random number is one output of Philox (Salmon et al., 2011), whose counter is the position,
 and everything else is + − × ÷ on binary64 in one written order.
 """
 
@@ -11,8 +11,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from model.decoding.options import BOUNDS, Options
 from model.vocabulary import Speller, Vocabulary
 
+# Stands in for a probability of zero: a byte that never occurred in training can still be drawn
+# where the bytes before it leave nothing else.
 _TINY = np.finfo(np.float32).tiny
 
 # ln m = 2 (t + t³/3 + t⁵/5 + …) with t = (m − 1) / (m + 1), and eˣ by its Taylor series.
@@ -20,15 +23,16 @@ _LOGARITHM = tuple(2 / k for k in range(21, 0, -2))
 _EXPONENTIAL = tuple(1 / d for d in np.cumprod([1, 1, *range(2, 14)], dtype=float)[::-1].tolist())
 _HALF_ROOT = 0.7071067811865476
 _LN2 = 0.6931471805599453
+# Near the smallest exponent of a normal binary64 number, e⁻⁷⁰⁸.
 _LEAST_EXPONENT = -700.0
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to draw. `temperature` 0 takes the most probable; `top_k` 0, `top_p` 1 and `min_p` 0
-    keep all.
+    """How to draw: `temperature` 0 takes the most probable id.
 
-    Raises ValueError, naming the field, for a value out of range.
+    `top_k` 0, `top_p` 1 and `min_p` 0 keep all ids. Raises ValueError, naming the field, for a
+    value out of bounds.
     """
 
     temperature: float = 1.0
@@ -37,20 +41,22 @@ class Sampling:
     min_p: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature <= 100:
-            raise ValueError(f"temperature: {self.temperature} is not between 0 and 100")
-        if self.top_k < 0:
+        BOUNDS["temperature"].check("temperature", self.temperature)
+        if self.top_k < BOUNDS["top_k"].least:
             raise ValueError(f"top_k: {self.top_k} is negative; 0 keeps every character")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p: {self.top_p} is not above 0 and at most 1")
-        if not 0 <= self.min_p <= 1:
-            raise ValueError(f"min_p: {self.min_p} is not between 0 and 1")
+        BOUNDS["top_p"].check("top_p", self.top_p)
+        BOUNDS["min_p"].check("min_p", self.min_p)
+
+    @classmethod
+    def of(cls, options: Options) -> "Sampling":
+        """How the options of a request say to draw."""
+        return cls(options.temperature, options.top_k, options.top_p, options.min_p)
 
 
 def random_at(seed: int, position: int, part: int = 0, stream: int = 0) -> np.random.Generator:
-    """The random numbers of a place: the `part`-th id of the character at `position` in a text.
+    """The random numbers for the `part`-th id of the character at `position` in a text.
 
-    `stream` tells alternatives at one place apart. `seed` has 64 bits.
+    Alternatives at one position have different `stream`s. `seed` has 64 bits.
     """
     key = np.array([seed, stream], np.uint64)
     counter = np.array([0, part, position, 0], np.uint64)
@@ -60,12 +66,13 @@ def random_at(seed: int, position: int, part: int = 0, stream: int = 0) -> np.ra
 def draw(
     probabilities: NDArray[np.float32], sampling: Sampling, random: np.random.Generator
 ) -> int:
-    """An index of `probabilities`, shape (ids,), which need not add up to one.
+    """Draws an index of `probabilities`, shape (ids,), which need not add up to one.
 
-    The temperature comes first, then each filter by itself; an index is drawn that passes all. Of
-    equally probable ids the lowest comes first, so that a seed names one text. Top-p is the nucleus
-    of Holtzman et al. (2020): the fewest ids whose probabilities reach that share. Min-p (Nguyen et
-    al., 2024) keeps what is at least that share as probable as the most probable one.
+    The temperature is applied first, then each filter by itself, and only ids that pass all
+    filters are drawn. Equally probable ids are ordered by index, so that a seed names one text.
+    Top-p keeps the nucleus of Holtzman et al. (2020): the fewest ids whose probabilities add up to
+    that share. Min-p (Nguyen et al., 2024) keeps the ids that are at least that share as probable
+    as the most probable one.
     """
     order = np.argsort(-probabilities, kind="stable")
     if sampling.temperature == 0:
@@ -83,12 +90,13 @@ def draw(
     if sampling.min_p:
         most = min(most, int(np.count_nonzero(weights >= sampling.min_p)))
     reached = reached[:most]
-    place = np.searchsorted(reached, random.random() * reached[-1], side="right")
-    return int(order[min(int(place), len(reached) - 1)])
+    rank = np.searchsorted(reached, random.random() * reached[-1], side="right")
+    # The product can round up to the whole sum, which no rank exceeds.
+    return int(order[min(int(rank), len(reached) - 1)])
 
 
 class Sampler:
-    """Draws one text's ids in turn, and never bytes that make no character."""
+    """Draws the ids of one text in turn, and only bytes that make a character."""
 
     def __init__(
         self,
@@ -108,7 +116,6 @@ class Sampler:
 
     def draw(self, probabilities: NDArray[np.float32]) -> tuple[int, str]:
         """The id drawn, and the character it completes, or "" while bytes are missing."""
-        # Never zero, so that a byte that was never learnt still leaves something to draw.
         possible = np.maximum(probabilities, _TINY) * _possible(self._vocabulary, self._pending)
         random = random_at(self._seed, self._position, len(self._pending), self._stream)
         index = draw(possible, self._sampling, random)
@@ -134,7 +141,10 @@ def _spell(vocabulary: Vocabulary, ids: tuple[int, ...]) -> str | None:
 
 
 def _power(x: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
-    """x^exponent for 0 ≤ x ≤ 1, with the same bits wherever binary64 is; below e⁻⁷⁰⁰ it is 0."""
+    """x^exponent for 0 ≤ x ≤ 1, with the same bits on every machine; 0 below e⁻⁷⁰⁰.
+
+    A library's `pow` may round otherwise from one machine to the next.
+    """
     mantissa, two = np.frexp(x)
     small = mantissa < _HALF_ROOT
     mantissa = np.where(small, 2 * mantissa, mantissa)
@@ -147,7 +157,7 @@ def _power(x: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
 
 
 def _polynomial(coefficients: tuple[float, ...], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """By Horner's rule, the highest power's coefficient first."""
+    """A polynomial by Horner's rule; the coefficient of the highest power comes first."""
     value = np.full_like(x, coefficients[0])
     for coefficient in coefficients[1:]:
         value = value * x + coefficient

@@ -1,50 +1,60 @@
-"""The text behind the cursor: where in a suggestion it begins, so that nothing is ever doubled."""
+"""The text behind the cursor: where a suggestion comes to it, and must end before it."""
 
-from model.decoding.options import BEFORE
+from model.decoding.options import CHARACTERS_BEFORE
 
 LINE_ENDS = "\n\r"
 OPENING = {")": "(", "]": "[", "}": "{"}
 QUOTES = "\"'`"
 BLANKS = " \t"
-SHORT = 4
-"""What is shorter stands in many places, so that finding it inside of brackets tells nothing."""
+# A shorter text behind the cursor occurs by chance. Where a candidate has brackets open, it is more
+# likely a part of what they enclose than the place at which the suffix begins.
+LEAST_DISTINCT_CHARACTERS = 4
 
 
 class Suffix:
-    """What stands behind the cursor up to the end of its line, and how it bears on candidates.
+    """The text behind the cursor up to the end of its line, and where candidates come to it.
 
-    Editors put in the closing bracket or quote with the opening one. A candidate that closes what
-    was opened before the cursor, and closes behind it, would close it twice, so it ends there; one
-    that closes what it has opened itself does not.
+    Editors insert the closing bracket or quote together with the opening one. So where a bracket
+    was opened before the cursor and is closed behind it, a candidate ends before it would close
+    the bracket once more. Brackets that the candidate itself has opened it may close.
     """
 
     def __init__(self, suffix: str, before: str) -> None:
-        """`before` is the text before the cursor, its last BEFORE characters at least if it is
-        longer."""
+        """`before` is the text before the cursor, or at least its last CHARACTERS_BEFORE
+        characters."""
         line = first_line(suffix)
         self.line = line.rstrip()
+        # A candidate can only become the next line where nothing is left of the cursor's own.
         self._next = "" if self.line else next_line(suffix[len(line) :])
-        self._before = before[-BEFORE:].rsplit("\n\n", 1)[-1]
-        whole = len(before) < BEFORE and self._before == before
+        # Brackets seldom stay open over a blank line, so counting begins after the last one.
+        self._before = before[-CHARACTERS_BEFORE:].rsplit("\n\n", 1)[-1]
+        whole = len(before) < CHARACTERS_BEFORE and self._before == before
         self._closing = {kind: _unopened(self.line, kind) for kind in OPENING}
-        # How many are open before the cursor; where not all of it is known, as many as close.
+        # How many brackets are open before the cursor. Where not all of the text before it was
+        # counted, the missing ones are assumed: at least as many are open as the line closes.
         self._open = {
             kind: max(unclosed(self._before, kind), 0 if whole else closing)
             for kind, closing in self._closing.items()
             if closing
         }
+        # A quote is open if its line has an odd number of them before the cursor.
         quote = self.line[:1] if self.line[:1] in QUOTES else ""
         self._quote = quote if quote and last_line(before).count(quote) % 2 else ""
         self._first = self.line.lstrip()[:1]
 
     def begins(self, text: str) -> int | None:
-        """Where in `text` what is behind the cursor begins, by its last character just come."""
+        """Where in `text` the text behind the cursor begins, as its last character shows, or None.
+
+        Callers ask at each character, so earlier ones have shown no beginning.
+        """
         if not self.line:
             return None
         at = len(text) - 1
         last = text[at]
+        # A closing bracket is the one behind the cursor if no more are open than that line closes.
         if self._closing.get(last) and self._left_open(text[:at], last) <= self._closing[last]:
             return at
+        # A quote is the one behind the cursor unless the candidate has opened one of its own.
         if last == self._quote and text.count(last, 0, at) % 2 == 0:
             return at
         at = len(text) - len(self.line)
@@ -53,7 +63,7 @@ class Suffix:
         return None
 
     def overlap(self, text: str) -> int:
-        """How many characters at the end of `text` may be where what is behind it begins."""
+        """How many characters at the end of `text` may be the first ones behind the cursor."""
         for length in range(min(len(text), len(self.line)), 0, -1):
             at = len(text) - length
             if text.endswith(self.line[:length]) and self._may_begin(text[:at]):
@@ -61,28 +71,31 @@ class Suffix:
         return 0
 
     def repeats(self, line: str) -> bool:
-        """Whether a whole line, blanks at its ends aside, is the one that follows the cursor's."""
+        """Whether a whole line is the one below the cursor's, apart from blanks at both ends."""
         return bool(self._next) and line.strip() == self._next
 
     def may_repeat(self, line: str) -> bool:
-        """Whether a line that has not ended may come to be the one that follows the cursor's."""
+        """Whether a line that has not ended yet may become the one below the cursor's."""
         return bool(self._next) and self._next.startswith(line.strip())
 
     def _left_open(self, text: str, kind: str) -> int:
-        """How many brackets are open when the candidate has come to `text`."""
+        """How many brackets are open after `text`, the ones before the cursor included."""
         return unclosed(text, kind, self._open[kind])
 
     def _may_begin(self, text: str) -> bool:
-        """Whether what is behind the cursor may begin where a candidate has come to `text`."""
+        """Whether the text behind the cursor may begin after `text`."""
+        # Closing brackets are matched with what is open, in `begins`, and not by their text.
         if self._first in OPENING:
             return False
         if self._first in QUOTES and text.count(self._first) % 2:
             return False
-        return len(self.line.strip()) >= SHORT or not any(unclosed(text, k) for k in OPENING)
+        if len(self.line.strip()) >= LEAST_DISTINCT_CHARACTERS:
+            return True
+        return not any(unclosed(text, kind) for kind in OPENING)
 
 
 def first_line(text: str) -> str:
-    """A text up to its first line end."""
+    """A text up to its first line end, without it."""
     for position, character in enumerate(text):
         if character in LINE_ENDS:
             return text[:position]
@@ -90,18 +103,18 @@ def first_line(text: str) -> str:
 
 
 def last_line(text: str) -> str:
-    """A text from its last line end on."""
+    """A text from its last line end on, without it."""
     return text[max(text.rfind(end) for end in LINE_ENDS) + 1 :]
 
 
 def next_line(text: str) -> str:
     """The first line of a text that is not blank, without the blanks at its ends."""
-    line = text.lstrip()[:BEFORE]
+    line = text.lstrip()[:CHARACTERS_BEFORE]
     return first_line(line).rstrip()
 
 
 def unclosed(text: str, kind: str, before: int = 0) -> int:
-    """How many brackets that `kind` closes are open after a text, and `before` it."""
+    """How many brackets that `kind` closes are open after a text, with `before` open before it."""
     count = before
     for character in text:
         if character == OPENING[kind]:

@@ -64,6 +64,7 @@ def complete(
     from model.checkpoint import load
     from model.completing import complete as complete_text
     from model.served import Runtime
+    from service.http.answer_form import answer_form
 
     options = completion_options(
         max_chars=max_chars,
@@ -82,25 +83,7 @@ def complete(
     runtime = Runtime(load(checkpoint), backend)
     prefix = read_standard_input()
     answer = complete_text(runtime, prefix, options, top)
-    completion = answer.completion
-    write_json(
-        {
-            "length": len(prefix),
-            "completion": completion.text,
-            "confidence": completion.confidence,
-            "chars": [
-                {"text": char.text, "probability": char.probability} for char in completion.chars
-            ],
-            "alternatives": [
-                {"completion": other.text, "confidence": other.confidence}
-                for other in answer.alternatives
-            ],
-            "next": [
-                {"character": character, "probability": probability}
-                for character, probability in answer.next
-            ],
-            "finish_reason": completion.finish_reason,
-            "model": runtime.checkpoint.name,
-        },
-        STANDARD_OUTPUT,
+    form = answer_form(
+        len(prefix), answer.completion, answer.alternatives, answer.next, runtime.checkpoint.name
     )
+    write_json(form, STANDARD_OUTPUT)

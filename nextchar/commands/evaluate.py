@@ -21,7 +21,8 @@ from nextchar.writing import STANDARD_OUTPUT, check_folder, check_target, write_
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from training.evaluation.evaluation import Evaluation, TypistFigures
+    from training.evaluation.evaluation import Evaluation
+    from training.evaluation.figures import TypistFigures
 
 
 _TITLES = ("characters", "bits/char", "saved", "shown", "accepted", "cal. error")

@@ -1,17 +1,17 @@
 """The page of each session, by which its suggestions are adapted to its text, between requests."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
 from model.adaptation import Page
+from service.expiring import ExpiringMap
 
 
 class PageCache:
-    """The pages of the sessions served last, so many bytes of them; the least recent go first.
+    """The pages of the sessions served last, up to a number of bytes; the least recent go first.
 
-    A page belongs to who takes it until it is put back. Each is under the session's key and the
-    fingerprint of the model that reads by it; what it holds by then may be of any earlier text.
+    A page belongs to whoever takes it, until it is put back. Its key is the session and the
+    fingerprint of the model that reads by it. Its text may be any earlier one of the session.
     """
 
     def __init__(
@@ -20,44 +20,30 @@ class PageCache:
         seconds: float = float("inf"),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most_bytes = most_bytes
-        self._seconds = seconds
-        self._clock = clock
-        self._kept: OrderedDict[tuple[str, str], tuple[float, int, Page]] = OrderedDict()
-        self._bytes = 0
+        self._pages: ExpiringMap[tuple[str, str], Page] = ExpiringMap(
+            most_bytes, seconds, clock, size_of=lambda page: page.nbytes
+        )
 
     @property
     def nbytes(self) -> int:
-        """The memory of all that are kept."""
-        return self._bytes
+        """The memory of all pages that are kept."""
+        return self._pages.total
 
     def take(self, session: str, fingerprint: str) -> Page | None:
         """The page, which is not kept here any longer, or None."""
-        found = self._kept.pop((session, fingerprint), None)
-        if found is None:
-            return None
-        self._bytes -= found[1]
-        return found[2]
+        return self._pages.pop((session, fingerprint))
 
     def put(self, session: str, fingerprint: str, page: Page) -> None:
-        """Keeps a page in the place of the one that is there."""
-        self.take(session, fingerprint)
-        size = page.nbytes
-        self._kept[session, fingerprint] = (self._clock() + self._seconds, size, page)
-        self._bytes += size
-        while self._bytes > self._most_bytes:
-            self.take(*next(iter(self._kept)))
+        """Keeps a page in place of the one that is kept under the same key."""
+        self._pages.put((session, fingerprint), page)
 
     def forget(self, session: str) -> None:
         """Leaves nothing of the session."""
-        for key in [key for key in self._kept if key[0] == session]:
-            self.take(*key)
+        keys = self._pages.keys()
+        for key in keys:
+            if key[0] == session:
+                self._pages.pop(key)
 
     def expire(self) -> None:
-        """Lets go what has been kept for long enough."""
-        now = self._clock()
-        while self._kept:
-            key, (until, _, _) = next(iter(self._kept.items()))
-            if until > now:
-                return
-            self.take(*key)
+        """Lets go of what has been kept for long enough."""
+        self._pages.expire()

@@ -7,18 +7,19 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from model.decoding.continuation import Continuation
 from model.served import Runtime
 from service.batching.batch import Batch, PendingJob
-from service.batching.continuations import Continuations
 from service.batching.page_cache import PageCache
 from service.batching.sequence import Computed, Job
 from service.errors import ComputationFailed, Overloaded, log_fault
+from service.expiring import ExpiringMap
 
 log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Drives every model's lane, step by step; requests come and go between any two steps.
+    """Drives every model's batch, step by step; requests come and go between any two steps.
 
     The event loop and the thread share a queue of calls to make and a flag on each request that
     nobody waits for any more, and nothing else.
@@ -34,7 +35,9 @@ class Scheduler:
         kept_page_bytes: int,
         kept_seconds: float = float("inf"),
     ) -> None:
-        self._continuations = Continuations(kept_sessions, kept_seconds)
+        self._continuations: ExpiringMap[str, Continuation] = ExpiringMap(
+            kept_sessions, kept_seconds
+        )
         self._page_cache = PageCache(kept_page_bytes, kept_seconds)
         kept = self._continuations, self._page_cache
         self._batches = {runtime: Batch(runtime, batch_limit, *kept) for runtime in runtimes}
@@ -83,7 +86,7 @@ class Scheduler:
         def forget() -> None:
             for batch in self._batches.values():
                 batch.forget(session)
-            self._continuations.forget(session)
+            self._continuations.pop(session)
             self._page_cache.forget(session)
 
         await self._made(forget)

@@ -1,34 +1,30 @@
-"""The limit on a request's body: what is over it is never kept, parsed or waited for."""
+"""The limit on the size of a request's body: a larger one is neither kept nor parsed."""
 
 import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import TooLarge
-from service.http.error_format import respond
+from service.http.error_format import ErrorFormats
 
-# The texts that can be long, as they begin in a body that was not read to its end. A quote inside
-# a JSON string has a backslash before it.
-_FIELDS = {
-    b"prefix": "prefix",
-    b"append": "edit.append",
-    b"suffix": "suffix",
-    b"prompt": "prompt",
-    b"input_prefix": "input_prefix",
-    b"input_suffix": "input_suffix",
-    b"text": "input_extra",
-}
-_LONG_TEXT = re.compile(rb'(?<!\\)"(%s)"\s*:\s*"' % b"|".join(_FIELDS))
-# How much more of a body over the limit is read, and dropped, before it is answered.
-_DROPPED = 128 * 2**20
+# How many bytes of a body over the limit are read and dropped before it is answered.
+MOST_DROPPED_BYTES = 128 * 2**20
 
 
 class BodyLimit:
-    """Answers 413 to a body over the limit; other bodies go on to the application."""
+    """Middleware that answers a body over `limit` bytes with an error that names the long text.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    Other bodies go on to the application.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, formats: ErrorFormats) -> None:
         self._app = app
         self._limit = limit
+        self._formats = formats
+        self._fields = {name.encode(): field for name, field in formats.long_texts.items()}
+        # Where a long text begins, in a body that was not read to its end and so is no JSON. A
+        # quote inside a JSON string has a backslash before it.
+        self._long_text = re.compile(rb'(?<!\\)"(%s)"\s*:\s*"' % b"|".join(self._fields))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,17 +42,16 @@ class BodyLimit:
             more = message.get("more_body", False)
         body: Message = {"type": "http.request", "body": b"".join(chunks), "more_body": False}
         if size > self._limit:
-            # A client that closes after one request reads nothing before it has sent everything:
-            # were it answered now, its connection would be reset and the answer never seen.
-            while more and size <= _DROPPED:
+            # A client that sends everything before it reads needs to be read to the end. If it was
+            # answered now, its connection would be reset before it saw the answer.
+            while more and size <= MOST_DROPPED_BYTES:
                 message = await receive()
                 if message["type"] != "http.request":
                     return
                 size += len(message.get("body", b""))
                 more = message.get("more_body", False)
-            await respond(_too_large(body["body"], self._limit), scope["path"])(
-                scope, receive, send
-            )
+            error = self._too_large(body["body"])
+            await self._formats.of(scope["path"]).respond(error)(scope, receive, send)
             return
 
         async def replay() -> Message:
@@ -68,8 +63,7 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
-
-def _too_large(body: bytes, limit: int) -> TooLarge:
-    begun = _LONG_TEXT.findall(body)
-    field = _FIELDS[begun[-1]] if begun else "body"
-    return TooLarge(f"{field}: the body is over the limit of {limit} bytes", field)
+    def _too_large(self, body: bytes) -> TooLarge:
+        begun = self._long_text.findall(body)
+        field = self._fields[begun[-1]] if begun else "body"
+        return TooLarge(f"{field}: the body is over the limit of {self._limit} bytes", field)

@@ -1,27 +1,24 @@
-"""This service's own protocol: from the body of a request to what is asked, and back."""
+"""`POST /complete`, this service's own protocol: from the body of a request to what is asked, and
+back."""
 
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI, Request
 
 from model.decoding.next_step import next_characters
-from model.decoding.options import CharProbability
-from service.completions import Answer, Completions, OnChars, Question
-from service.http import error_format
+from service.completions import Answer, Chars, Completions, OnChars, Question
+from service.http.answer_form import answer_form, characters
 from service.http.faults import problem_of
-from service.http.schema import (
-    Alternative,
-    Character,
-    Characters,
-    CompleteRequest,
-    CompleteResponse,
-    NextCharacter,
-    Usage,
-)
-from service.http.streaming import Stream, event
+from service.http.own_errors import OWN_ERRORS
+from service.http.schema import Characters, CompleteRequest, CompleteResponse, Usage
+from service.http.streaming import Stream, event, respond, streams
+from service.resources import TENANT, Resources
 from service.sessions.rules import TextEdit, WholeText
 
-PATH = "/complete"
 STREAM = {
     "type": "object",
     "properties": {
@@ -32,6 +29,36 @@ STREAM = {
         },
     },
 }
+ERRORS = (
+    "invalid_json",
+    "unknown_model",
+    "resync",
+    "superseded",
+    "too_large",
+    "unsupported_media_type",
+    "invalid_request",
+    "overloaded",
+    "store_unavailable",
+)
+
+
+def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
+    """Adds the route; `resources` gives what the application has once it has started."""
+
+    @app.post(
+        "/complete",
+        summary="Complete the text before the cursor",
+        response_model=CompleteResponse,
+        responses=streams(STREAM) | OWN_ERRORS.responses(*ERRORS),
+    )
+    async def post_complete(body: CompleteRequest, request: Request) -> Any:
+        """One request a keystroke; a newer one of the same session ends the older.
+
+        With `stream` the answer is server-sent events: `characters` as they become certain, then
+        the `completion`, or an `error` where something went wrong after the first characters.
+        """
+        work = partial(complete, resources().completions, TENANT, body)
+        return await respond(request, body.stream, work, events)
 
 
 async def complete(
@@ -40,64 +67,62 @@ async def complete(
     request: CompleteRequest,
     on_chars: OnChars | None = None,
 ) -> CompleteResponse:
-    """The answer to one keystroke; raises a ServiceError for what cannot be answered."""
+    """The answer to one keystroke; raises a ServiceError for what cannot be answered.
+
+    `on_chars` is told of characters as soon as they are certain.
+    """
     session = request.session or secrets.token_urlsafe(16)
-    answer = await completions.answer(tenant, session, _asked(request, on_chars))
-    return _answered(session, answer, request.top)
+    answer = await completions.answer(tenant, session, _question(request, on_chars))
+    return _response(session, answer, request.top)
 
 
 async def events(stream: Stream[CompleteResponse]) -> AsyncIterator[bytes]:
     """The stream as server-sent events: characters, then the answer or what went wrong."""
     async for _, chars in stream.pieces():
-        yield event(Characters(chars=characters(chars)).model_dump_json(), "characters")
+        yield event(piece_json(chars), "characters")
     try:
         yield event(stream.result().model_dump_json(), "completion")
     except Exception as error:
-        _, said = error_format.body(problem_of(error), PATH)
-        yield event(json.dumps(said), "error")
+        _, body = OWN_ERRORS.render(problem_of(error))
+        yield event(json.dumps(body), "error")
 
 
-def _asked(request: CompleteRequest, on_chars: OnChars | None = None) -> Question:
-    """What a request asks; `on_chars` hears of characters as soon as they are certain."""
-    if request.edit is not None:
-        edit = request.edit
-        return Question(
-            change=TextEdit(edit.version, edit.keep, edit.append),
-            options=(request.options,),
-            model=request.model,
-            top=request.top,
-            on_chars=on_chars,
-            text_field="edit.append",
-        )
+def piece_json(chars: Chars) -> str:
+    """Further characters of an answer, as a stream or a WebSocket sends them."""
+    return Characters.model_validate({"chars": characters(chars)}).model_dump_json()
+
+
+def _question(request: CompleteRequest, on_chars: OnChars | None) -> Question:
+    edit = request.edit
     return Question(
-        change=WholeText(request.prefix or ""),
+        change=TextEdit(edit.version, edit.keep, edit.append)
+        if edit is not None
+        else WholeText(request.prefix or ""),
         options=(request.options,),
         model=request.model,
         top=request.top,
         on_chars=on_chars,
+        text_field="edit.append" if edit is not None else "prefix",
     )
 
 
-def _answered(session: str, answer: Answer, top: int) -> CompleteResponse:
+def _response(session: str, answer: Answer, top: int) -> CompleteResponse:
     """The answer to a request that asked for `top` next characters."""
     (computed,) = answer.computed
-    completion = computed.completion
-    vocabulary = answer.runtime.vocabulary
-    following = next_characters(vocabulary, computed.next, top) if computed.next is not None else ()
+    following: tuple[tuple[str, float], ...] = ()
+    if computed.next is not None:
+        following = next_characters(answer.runtime.vocabulary, computed.next, top)
+    form = answer_form(
+        answer.length,
+        computed.completion,
+        computed.alternatives,
+        following,
+        answer.runtime.checkpoint.name,
+    )
     return CompleteResponse(
         session=session,
         version=answer.version,
-        length=answer.length,
-        completion=completion.text,
-        confidence=completion.confidence,
-        chars=characters(completion.chars),
-        alternatives=tuple(
-            Alternative(completion=other.text, confidence=other.confidence)
-            for other in computed.alternatives
-        ),
-        next=tuple(NextCharacter(character=c, probability=p) for c, p in following),
-        finish_reason=completion.finish_reason,
-        model=answer.runtime.checkpoint.name,
+        **form,
         usage=Usage(
             characters_absorbed=answer.absorbed,
             steps_computed=computed.steps_computed,
@@ -105,8 +130,3 @@ def _answered(session: str, answer: Answer, top: int) -> CompleteResponse:
         ),
         degraded=not answer.stored,
     )
-
-
-def characters(chars: tuple[CharProbability, ...]) -> tuple[Character, ...]:
-    """Predicted characters as they stand in answers."""
-    return tuple(Character(text=c.text, probability=c.probability) for c in chars)

@@ -1,20 +1,26 @@
-"""Clients that go away: what they asked for is given up at once."""
+"""Clients that go away: the work for them is cancelled at once."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import TypeVar
 
-from starlette.requests import Request
+from starlette.types import Receive
 
 from service.errors import ClientGone
 
 Result = TypeVar("Result")
 
 
-async def unless_gone(request: Request, work: Coroutine[None, None, Result]) -> Result:
-    """The work's result. When the client leaves first, the work is cancelled at once."""
+async def disconnected(receive: Receive) -> None:
+    """Returns when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def unless_gone(receive: Receive, work: Coroutine[None, None, Result]) -> Result:
+    """The result of the work; raises ClientGone, and cancels it, if the client leaves first."""
     task = asyncio.create_task(work)
-    gone = asyncio.create_task(_disconnect(request))
+    gone = asyncio.create_task(disconnected(receive))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -23,8 +29,3 @@ async def unless_gone(request: Request, work: Coroutine[None, None, Result]) -> 
     finally:
         task.cancel()
         gone.cancel()
-
-
-async def _disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -1,120 +1,111 @@
-"""Errors as HTTP: the one JSON format, whatever raised the error, and its part in OpenAPI.
+"""Errors as HTTP: the format that each protocol has for them, and what the framework's errors say.
 
-The paths of other protocols answer in those protocols' forms.
+Whatever went wrong becomes a Problem, which is told in the format of the path's protocol.
 """
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.errors import CODES, RETRY_AFTER_SECONDS, Problem, ServiceError
-from service.http.protocols import errors as forms
 
-# What an unknown field's name may add to an answer.
-LONGEST_FIELD = 100
+# How many characters of what a client sent an error may repeat: an unknown field's name, a method.
+LONGEST_REPEATED = 100
 FAULT = Problem("internal", "a fault of the service; its log says where")
 
 log = logging.getLogger(__name__)
 
 
-class ErrorDetail(BaseModel):
-    """What was wrong, what was expected, what to do."""
+@dataclass(frozen=True)
+class ErrorFormat:
+    """How one protocol tells its clients of errors.
 
-    code: str = Field(description="One of the codes in this description's list.")
-    message: str
-    field: str | None = Field(None, description="The dotted name of the field at fault.")
-    version: int | None = Field(None, description="With `resync`: the version held, or null.")
+    `render` makes the status and the body of a problem, and `model` describes that body in OpenAPI.
+    `long_texts` are the fields that can make a body too large: their names in JSON, and the dotted
+    names that clients are told. `paths` answer in this format; one that ends in a slash stands for
+    all paths below it.
+    """
 
+    render: Callable[[Problem], tuple[int, dict[str, Any]]]
+    model: type[BaseModel]
+    long_texts: Mapping[str, str]
+    paths: tuple[str, ...] = ()
 
-class ErrorBody(BaseModel):
-    """The body of every answer that is an error."""
+    def covers(self, path: str) -> bool:
+        """Whether the path is one of this format's."""
+        return any(
+            path.startswith(each) if each.endswith("/") else path == each for each in self.paths
+        )
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "error": {
-                        "code": "invalid_request",
-                        "message": "edit.keep: Input should be greater than or equal to 0",
-                        "field": "edit.keep",
-                    }
-                }
-            ]
-        }
-    )
+    def respond(self, error: ServiceError) -> Response:
+        """The answer to a request that met this error."""
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.retry else None
+        return self.respond_to(error.problem, headers)
 
-    error: ErrorDetail
+    def respond_to(self, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+        """The answer that tells of this problem."""
+        status, body = self.render(problem)
+        return Response(
+            # ASCII escapes: an unknown field's name may hold a lone surrogate, which UTF-8 lacks.
+            json.dumps(body),
+            status_code=status,
+            headers=dict(headers) if headers else None,
+            media_type="application/json",
+        )
 
-
-def respond(error: ServiceError, path: str) -> Response:
-    """The answer to a request of this path that met this error."""
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.retry else None
-    return _response(error.problem, path, headers)
-
-
-def respond_to_fault(path: str) -> Response:
-    """The answer when the service itself is at fault."""
-    return _response(FAULT, path)
-
-
-def body(problem: Problem, path: str) -> tuple[int, dict[str, Any]]:
-    """The status and the body of an error, in the form of the path."""
-    if path in forms.LLAMA_CPP_PATHS:
-        return forms.llama_cpp(problem)
-    if path.startswith(forms.OPENAI_PATHS):
-        return forms.openai(problem)
-    detail: dict[str, Any] = {"code": problem.code, "message": problem.message}
-    if problem.field:
-        detail["field"] = problem.field
-    return problem.status, {"error": detail | dict(problem.more)}
+    def responses(self, *codes: str) -> dict[int | str, dict[str, Any]]:
+        """What a route's OpenAPI entry says of the errors that it can answer with."""
+        entries: dict[int | str, dict[str, Any]] = {}
+        for code in codes:
+            status, _ = self.render(Problem(code, ""))
+            said = f"`{code}`: {CODES[code].meaning}"
+            before = entries.get(status)
+            said = f"{before['description']} {said}" if before else said
+            entries[status] = {"model": self.model, "description": said}
+        return entries
 
 
-def install(app: FastAPI) -> None:
-    """Makes every error of the framework answer in the format, too."""
+class ErrorFormats:
+    """The formats of all protocols, found by path; all other paths have the service's `own`."""
+
+    def __init__(self, own: ErrorFormat, others: Sequence[ErrorFormat]) -> None:
+        self._own = own
+        self._others = tuple(others)
+
+    def of(self, path: str) -> ErrorFormat:
+        """The format in which this path answers."""
+        return next((each for each in self._others if each.covers(path)), self._own)
+
+    @property
+    def long_texts(self) -> dict[str, str]:
+        """The long texts of all protocols, by their names in JSON."""
+        formats = (self._own, *self._others)
+        return {name: field for each in formats for name, field in each.long_texts.items()}
+
+
+def install(app: FastAPI, formats: ErrorFormats) -> None:
+    """Makes the errors of requests and of the framework answer in the format of their path."""
 
     @app.exception_handler(ServiceError)
     async def _(request: Request, error: ServiceError) -> Response:
-        return respond(error, request.url.path)
+        return formats.of(request.url.path).respond(error)
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> Response:
-        return _response(invalid(error.errors()[0]), request.url.path)
+        return formats.of(request.url.path).respond_to(invalid(error.errors()[0]))
 
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> Response:
-        return _response(_refused(request, error), request.url.path, error.headers)
-
-
-def responses(path: str, *codes: str) -> dict[int | str, dict[str, Any]]:
-    """What the OpenAPI entry of a path says of the errors that it can answer."""
-    entries: dict[int | str, dict[str, Any]] = {}
-    model = _model(path)
-    for code in codes:
-        status, _ = body(Problem(code, ""), path)
-        said = f"`{code}`: {CODES[code].meaning}"
-        before = entries.get(status)
-        said = f"{before['description']} {said}" if before else said
-        entries[status] = {"model": model, "description": said}
-    return entries
-
-
-def _model(path: str) -> type[BaseModel]:
-    if path in forms.LLAMA_CPP_PATHS:
-        return forms.LlamaCppErrorBody
-    return forms.OpenAIErrorBody if path.startswith(forms.OPENAI_PATHS) else ErrorBody
-
-
-def table() -> str:
-    """All codes as a table in Markdown, for the description of the API."""
-    rows = [f"| `{name}` | {code.status} | {code.meaning} |" for name, code in CODES.items()]
-    return "\n".join(["| code | status | meaning |", "| --- | --- | --- |", *rows])
+        problem = _refused(request, error)
+        return formats.of(request.url.path).respond_to(problem, error.headers)
 
 
 def invalid(error: Mapping[str, Any]) -> Problem:
@@ -137,7 +128,7 @@ def _refused(request: Request, error: HTTPException) -> Problem:
     if error.status_code == 404:
         return Problem("not_found", "there is nothing at this path")
     if error.status_code == 405:
-        said = f"this path does not know {request.method[:LONGEST_FIELD]}"
+        said = f"this path does not know {request.method[:LONGEST_REPEATED]}"
         return Problem("method_not_allowed", said)
     if error.status_code == 400:
         return Problem("invalid_json", "the body cannot be read as JSON in UTF-8", "body")
@@ -157,15 +148,4 @@ _MESSAGES = {
 
 def _dotted(location: tuple[str | int, ...]) -> str:
     parts = [str(part) for part in location if part not in ("body", "path")]
-    return ".".join(parts)[:LONGEST_FIELD] or "body"
-
-
-def _response(problem: Problem, path: str, headers: Mapping[str, str] | None = None) -> Response:
-    status, detail = body(problem, path)
-    return Response(
-        # ASCII escapes: an unknown field's name may hold a lone surrogate, which UTF-8 cannot say.
-        json.dumps(detail),
-        status_code=status,
-        headers=dict(headers) if headers else None,
-        media_type="application/json",
-    )
+    return ".".join(parts)[:LONGEST_REPEATED] or "body"

@@ -1,17 +1,17 @@
-"""Faults of the service itself: how they are logged, and that none of them reaches a client raw."""
+"""Faults of the service itself: they are logged without any text, and told to clients as such."""
 
 import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import Problem, ServiceError, log_fault
-from service.http.error_format import FAULT, respond_to_fault
+from service.http.error_format import FAULT, ErrorFormats
 
 log = logging.getLogger(__name__)
 
 
 def problem_of(error: Exception) -> Problem:
-    """What a client is told of an error that ended its work; a fault of ours is logged."""
+    """What a client is told of an error that ended its work; a fault of the service is logged."""
     if isinstance(error, ServiceError):
         return error.problem
     log_fault(log, error)
@@ -19,10 +19,11 @@ def problem_of(error: Exception) -> Problem:
 
 
 class Faults:
-    """Answers a fault of the application in the error format, and logs it without any text."""
+    """Middleware that logs what the application raises, and answers in the format of the path."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, formats: ErrorFormats) -> None:
         self._app = app
+        self._formats = formats
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
@@ -39,4 +40,4 @@ class Faults:
                 raise
             log_fault(log, error)
             if not started:
-                await respond_to_fault(scope["path"])(scope, receive, send)
+                await self._formats.of(scope["path"]).respond_to(FAULT)(scope, receive, send)

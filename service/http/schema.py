@@ -1,22 +1,37 @@
 """The bodies of HTTP requests and responses, with the examples that OpenAPI shows."""
 
+from dataclasses import fields
+from math import inf
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from model.decoding.options import MOST_ALTERNATIVES, MOST_LINES, FinishReason, Options
+from model.decoding.options import BOUNDS, FinishReason, Options
 
 SESSION_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
 # The largest integer that every JSON reader keeps exactly (RFC 8259, section 6).
 LARGEST_EXACT_INTEGER = 2**53 - 1
 MAX_CHARS = 1000
-MAX_LINES = MOST_LINES
 MAX_TOP = 256
 MAX_STOPS = 16
 MAX_STOP_CHARACTERS = 64
 
-_DEFAULTS = Options()
+
+def option(name: str, description: str, le: int | None = None) -> Any:
+    """A field for the option of decoding of this name, with its default and its bounds.
+
+    `le` is a bound that HTTP sets beside the option's own.
+    """
+    bounds = BOUNDS[name]
+    most = bounds.most if le is None else le
+    return Field(
+        getattr(Options, name),
+        ge=None if bounds.above else bounds.least,
+        gt=bounds.least if bounds.above else None,
+        le=None if most == inf else most,
+        description=description,
+    )
 
 
 def utf8(value: str) -> str:
@@ -107,15 +122,10 @@ class CompleteRequest(WholeNumbers, Strict):
     prefix: Text | None = Field(None, description="The whole text before the cursor.")
     edit: Edit | None = Field(None, description="A change, in place of `prefix`.")
     suffix: Text = Field("", description="The text after the cursor, which is never repeated.")
-    max_chars: int = Field(
-        _DEFAULTS.max_chars, ge=0, le=MAX_CHARS, description="The longest suggestion."
-    )
-    min_confidence: float = Field(
-        _DEFAULTS.min_confidence,
-        ge=0,
-        le=1,
-        description="The suggestion ends before the probability that all of it is right falls "
-        "below this.",
+    max_chars: int = option("max_chars", "The longest suggestion.", le=MAX_CHARS)
+    min_confidence: float = option(
+        "min_confidence",
+        "The suggestion ends before the probability that all of it is right falls below this.",
     )
     stop: list[Stop] = Field(
         [], max_length=MAX_STOPS, description="Strings that end the suggestion."
@@ -124,43 +134,26 @@ class CompleteRequest(WholeNumbers, Strict):
         0, ge=0, le=MAX_TOP, description="How many of the most probable next characters to return."
     )
     model: str | None = Field(None, description="A name of GET /models; the first when absent.")
-    n: int = Field(
-        _DEFAULTS.n, ge=1, le=MOST_ALTERNATIVES, description="How many suggestions to look for."
+    n: int = option("n", "How many suggestions to look for.")
+    temperature: float = option(
+        "temperature", "0 takes the most probable; above it suggestions are drawn."
     )
-    temperature: float = Field(
-        _DEFAULTS.temperature,
-        ge=0,
-        le=100,
-        description="0 takes the most probable; above it suggestions are drawn.",
+    top_k: int = option("top_k", "Draws from so many characters; 0 is all.")
+    top_p: float = option(
+        "top_p", "Draws from the fewest characters that together are so probable."
     )
-    top_k: int = Field(
-        _DEFAULTS.top_k, ge=0, description="Draws from so many characters; 0 is all."
+    min_p: float = option(
+        "min_p",
+        "Draws from characters that are at least so many times as probable as the most probable "
+        "one.",
     )
-    top_p: float = Field(
-        _DEFAULTS.top_p,
-        gt=0,
-        le=1,
-        description="Draws from the fewest characters that together are so probable.",
-    )
-    min_p: float = Field(
-        _DEFAULTS.min_p,
-        ge=0,
-        le=1,
-        description="Draws from characters that are at least so many times as probable as the "
-        "most probable one.",
-    )
-    seed: int = Field(
-        _DEFAULTS.seed, ge=0, le=LARGEST_EXACT_INTEGER, description="The same seed draws the same."
-    )
-    max_lines: int = Field(
-        _DEFAULTS.max_lines,
-        ge=1,
-        le=MAX_LINES,
-        description="The most lines of a suggestion; above 1 it ends where the indentation falls "
-        "back.",
+    seed: int = option("seed", "The same seed draws the same.", le=LARGEST_EXACT_INTEGER)
+    max_lines: int = option(
+        "max_lines",
+        "The most lines of a suggestion; above 1 it ends where the indentation falls back.",
     )
     trigger: Literal["automatic", "manual"] = Field(
-        _DEFAULTS.trigger,
+        Options.trigger,
         description="`manual` shows the best there is, whatever the confidence.",
     )
     stream: bool = Field(
@@ -179,21 +172,15 @@ class CompleteRequest(WholeNumbers, Strict):
 
     @property
     def options(self) -> Options:
-        """What decoding needs to know."""
-        return Options(
-            max_chars=self.max_chars,
-            min_confidence=self.min_confidence,
-            stop=tuple(self.stop),
-            suffix=self.suffix,
-            n=self.n,
-            max_lines=self.max_lines,
-            temperature=self.temperature,
-            top_k=self.top_k,
-            top_p=self.top_p,
-            min_p=self.min_p,
-            seed=self.seed,
-            trigger=self.trigger,
-        )
+        """What decoding needs to know: the fields that have the name of an option."""
+        values = {name: getattr(self, name) for name in OPTION_FIELDS}
+        return Options(**values | {"stop": tuple(self.stop)})
+
+
+# A field sets an option of decoding by having its name.
+OPTION_FIELDS = tuple(
+    each.name for each in fields(Options) if each.name in CompleteRequest.model_fields
+)
 
 
 class Character(Strict):

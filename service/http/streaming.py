@@ -1,4 +1,4 @@
-"""Streams: an answer's characters as they become certain, then the answer itself."""
+"""Answers as streams: characters as they become certain, then the answer itself."""
 
 import asyncio
 import threading
@@ -6,29 +6,31 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Generic, TypeVar
 
+from fastapi import Request
 from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
 from service.completions import Chars, OnChars
+from service.http.disconnect import disconnected, unless_gone
 
 Result = TypeVar("Result")
 
-# How long the thread that computes waits for its first characters to be taken.
+# How long the thread that computes waits until its first characters are read.
 LONGEST_TURN_SECONDS = 0.0005
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 class Stream(Generic[Result]):
-    """A computation that tells its characters as it goes.
+    """A computation whose characters can be read while it goes on.
 
-    What is told and not yet read waits here: as much as one answer has, so that a reader who is
-    slow, or never reads, holds back only himself.
+    Characters wait here until they are read. There are never more of them than one answer has, so
+    the computation need not wait for a slow reader, nor for one who never reads.
     """
 
     def __init__(self, work: Callable[[OnChars], Coroutine[None, None, Result]]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._told: deque[tuple[int, Chars]] = deque()
+        self._unread: deque[tuple[int, Chars]] = deque()
         self._news = asyncio.Event()
         self._waking = False
         self._begun = threading.Event()
@@ -36,23 +38,24 @@ class Stream(Generic[Result]):
         self._task.add_done_callback(self._ended)
 
     async def begin(self) -> None:
-        """Returns when there is something to send; raises what the work fails with before that."""
+        """Returns when there is something to send; raises what the work failed with before that."""
         await self._news.wait()
-        if self._task.done() and not self._told:
+        if self._task.done() and not self._unread:
             self._task.result()
 
     async def pieces(self) -> AsyncIterator[tuple[int, Chars]]:
-        """What is told, as it is told: the number of a text, and further characters of it."""
+        """The characters as they come: the number of a text, and further characters of it."""
         while True:
             await self._news.wait()
             self._news.clear()
-            while self._told:
-                number, chars = self._told.popleft()
-                while self._told and self._told[0][0] == number:
-                    chars += self._told.popleft()[1]
+            while self._unread:
+                number, chars = self._unread.popleft()
+                # What has gathered for one text goes out as one piece.
+                while self._unread and self._unread[0][0] == number:
+                    chars += self._unread.popleft()[1]
                 yield number, chars
                 self._begun.set()
-            if self._task.done() and not self._told:
+            if self._task.done() and not self._unread:
                 return
 
     def result(self) -> Result:
@@ -60,33 +63,34 @@ class Stream(Generic[Result]):
         return self._task.result()
 
     def close(self) -> None:
-        """Ends the work where it has not ended by itself."""
+        """Cancels the work if it has not ended."""
         self._task.cancel()
 
     def _ended(self, task: "asyncio.Task[Result]") -> None:
         if not task.cancelled():
-            # Nobody may be left who asks for it.
+            # Where nobody is left to read the result, asyncio would warn of an exception unread.
             task.exception()
         self._news.set()
 
     def _tell(self, number: int, chars: Chars) -> None:
-        self._told.append((number, chars))
+        self._unread.append((number, chars))
         if not self._waking:
             self._waking = True
             self._loop.call_soon_threadsafe(self._wake)
         if not self._begun.is_set():
-            # Python gives the loop no turn by itself while this thread computes on.
+            # This thread computes on with the interpreter's lock in hand, and the event loop would
+            # send the first characters only when the lock is next passed on. Waiting releases it.
             self._begun.wait(LONGEST_TURN_SECONDS)
             self._begun.set()
 
     def _wake(self) -> None:
-        # What is told after this wakes anew, and what was told before is read now.
+        # Cleared first: characters that come from here on ask to be woken again.
         self._waking = False
         self._news.set()
 
 
 class EventStream(EventSourceResponse):
-    """A response of server-sent events; whatever ends it, its stream is closed.
+    """A response of server-sent events, which closes its stream however it ends.
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html
     """
@@ -101,6 +105,7 @@ class EventStream(EventSourceResponse):
             await self._stream.begin()
             await self.stream_response(send)
         except asyncio.CancelledError:
+            # Where the client has left, its stream was cancelled, and nobody waits for an answer.
             if not watching.done():
                 raise
         finally:
@@ -108,17 +113,32 @@ class EventStream(EventSourceResponse):
             watching.cancel()
 
     async def _watch(self, receive: Receive) -> None:
-        """Ends the work when the client goes."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await disconnected(receive)
         self._stream.close()
 
 
+async def respond(
+    request: Request,
+    streamed: bool | None,
+    work: Callable[[OnChars | None], Coroutine[None, None, Result]],
+    events: Callable[[Stream[Result]], AsyncIterator[bytes]],
+    whole: Callable[[Result], Any] = lambda result: result,
+) -> Any:
+    """The answer to a request: a stream of `events`, or the `whole` result of the work as a body.
+
+    The work is cancelled when the client leaves.
+    """
+    if streamed:
+        stream = Stream(work)
+        return EventStream(stream, events(stream))
+    return whole(await unless_gone(request.receive, work(None)))
+
+
 def event(data: str, name: str | None = None) -> bytes:
-    """One event with this text, of JSON as a rule, as its data."""
+    """One event with this data, which is JSON as a rule."""
     return format_sse_event(data_str=data, event=name)
 
 
 def streams(schema: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """What a route's OpenAPI entry says of its stream: this is the schema of an event's data."""
+    """What a route's OpenAPI entry says of its stream, whose events have this schema."""
     return {200: {"content": {MEDIA_TYPE: {"itemSchema": dict(schema)}}}}

@@ -6,26 +6,41 @@ A message is a request's body with an `id`; each message back has that `id` and 
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from fastapi import FastAPI
 from pydantic import BaseModel, PlainValidator, ValidationError
 from pydantic_core import PydanticCustomError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from service.completions import Completions, OnChars
+from service.completions import Completions
 from service.errors import ForbiddenOrigin, InvalidJson, Overloaded, Problem, TooLarge
-from service.http import error_format
-from service.http.complete import characters, complete
+from service.http.complete import complete, piece_json
+from service.http.error_format import invalid
 from service.http.faults import problem_of
-from service.http.schema import LARGEST_EXACT_INTEGER, Characters, CompleteRequest, CompleteResponse
+from service.http.own_errors import OWN_ERRORS
+from service.http.schema import LARGEST_EXACT_INTEGER, CompleteRequest
 from service.http.streaming import Stream
+from service.resources import TENANT, Resources
 
-PATH = "/ws"
-# So many requests of one connection may be unanswered, or their answers unread.
+# How many requests of one connection may be unanswered at a time, or have unread answers.
 MOST_UNANSWERED = 256
 LONGEST_ID = 128
+
+
+def add_routes(app: FastAPI, resources: Callable[[], Resources], limit: int) -> None:
+    """Adds the route, whose messages have at most `limit` bytes.
+
+    `resources` gives what the application has once it has started.
+    """
+
+    @app.websocket("/ws")
+    async def websocket(websocket: WebSocket) -> None:
+        """The same requests as messages."""
+        await Connection(websocket, resources().completions, TENANT, limit).serve()
 
 
 def _identifying(value: Any) -> int | str:
@@ -53,14 +68,14 @@ class _Identified(BaseModel):
 class Connection:
     """One client's WebSocket, with any number of sessions.
 
-    Each request is a task that computes and then sends. A reader who is slow holds back these
-    tasks alone, and there are at most MOST_UNANSWERED of them.
+    Each request is a task that computes and then sends. A slow reader holds back only the tasks of
+    its own connection, of which there are at most MOST_UNANSWERED.
     """
 
     def __init__(
         self, websocket: WebSocket, completions: Completions, tenant: str, limit: int
     ) -> None:
-        """`limit` is how many bytes a message may have."""
+        """`limit` is the most bytes that a message may have."""
         self._websocket = websocket
         self._completions = completions
         self._tenant = tenant
@@ -68,10 +83,10 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        """Answers messages until the client goes; all that still computes for it ends then."""
+        """Answers messages until the client goes, and then cancels what still computes for it."""
         if not _same_origin(self._websocket):
             refused = ForbiddenOrigin("web pages of other origins may not open a WebSocket here")
-            await self._websocket.send_denial_response(error_format.respond(refused, PATH))
+            await self._websocket.send_denial_response(OWN_ERRORS.respond(refused))
             return
         await self._websocket.accept()
         try:
@@ -82,7 +97,7 @@ class Connection:
                 task.cancel()
 
     async def _take(self, text: str | None) -> None:
-        """Begins on a message. Requests begin in the order in which they arrive."""
+        """Starts the work on a message. Messages are started in the order in which they arrive."""
         if len(self._tasks) >= MOST_UNANSWERED:
             full = Overloaded(f"{MOST_UNANSWERED} requests of this connection are unanswered")
             await self._fail(_id_of(text), full.problem)
@@ -97,29 +112,26 @@ class Connection:
             await self._complete(Message.model_validate(_parsed(text)))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            await self._fail(_id_of(text), error_format.invalid(first))
+            await self._fail(_id_of(text), invalid(first))
         except Exception as error:
             await self._fail(_id_of(text), problem_of(error))
 
     async def _complete(self, message: Message) -> None:
-        def work(on_chars: OnChars | None) -> Coroutine[None, None, CompleteResponse]:
-            return complete(self._completions, self._tenant, message, on_chars)
-
+        work = partial(complete, self._completions, self._tenant, message)
         if message.stream:
             stream = Stream(work)
             try:
                 async for _, chars in stream.pieces():
-                    piece = Characters(chars=characters(chars))
-                    await self._send(message.id, "characters", piece.model_dump_json())
+                    await self._send(message.id, "characters", piece_json(chars))
                 answer = stream.result()
             finally:
                 stream.close()
         else:
-            answer = await work(None)
+            answer = await work()
         await self._send(message.id, "completion", answer.model_dump_json())
 
     async def _fail(self, id_: Id | None, problem: Problem) -> None:
-        _, body = error_format.body(problem, PATH)
+        _, body = OWN_ERRORS.render(problem)
         await self._send(id_, "error", json.dumps(body))
 
     async def _send(self, id_: Id | None, event: str, body: str) -> None:
@@ -127,7 +139,7 @@ class Connection:
         try:
             await self._websocket.send_text(f"{head[:-1]}, {body[1:]}")
         except (WebSocketDisconnect, RuntimeError):
-            # Nobody is left to tell; what is received next says so, and ends the connection.
+            # The client has gone. The next message received says so and ends the connection.
             return
 
     def _check_size(self, text: str) -> None:
@@ -136,7 +148,7 @@ class Connection:
 
 
 def _parsed(text: str | None) -> Any:
-    """The JSON value of a message; raises InvalidJson where it is none."""
+    """The JSON value of a message; raises InvalidJson for anything else."""
     try:
         return json.loads(text or "")
     except (ValueError, RecursionError):
@@ -144,7 +156,7 @@ def _parsed(text: str | None) -> Any:
 
 
 def _id_of(text: str | None) -> Id | None:
-    """The id of a message that may be wrong otherwise, so that its sender knows which one it is."""
+    """The id of a message that may be invalid, so that its sender knows which one it was."""
     try:
         return _Identified.model_validate(_parsed(text)).id
     except (ValidationError, InvalidJson):
@@ -152,9 +164,9 @@ def _id_of(text: str | None) -> Id | None:
 
 
 def _same_origin(websocket: WebSocket) -> bool:
-    """Whether no web page asks, or one of this very address.
+    """Whether the client is no web page, or a page from this service's own address.
 
-    Browsers let any page open a WebSocket to any address and read what it says (RFC 6455, 10.2).
+    Browsers let any page open a WebSocket to any address and read its messages (RFC 6455, 10.2).
     """
     origin = websocket.headers.get("origin")
     return origin is None or urlsplit(origin).netloc == websocket.headers.get("host")

@@ -1,1 +1,1 @@
-"""A session: the rules of what to compute and keep, and its record."""
+"""Sessions: the rules of what to compute and keep, their records, and how these are stored."""

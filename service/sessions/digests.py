@@ -1,10 +1,13 @@
-"""Digests of a text's beginnings: a chain over fixed blocks, so that a long text's end is cheap."""
+"""Digests of a text's beginnings: a chain over blocks, so that the end of a text is enough."""
 
 from hashlib import blake2b
 
-BLOCK = 1024
+# The characters of one block of the chain.
+DIGEST_BLOCK = 1024
+# The bytes of a digest, and of a link of the chain.
 DIGEST_SIZE = 16
-EMPTY = bytes(DIGEST_SIZE)
+# The link before the first block.
+FIRST_LINK = bytes(DIGEST_SIZE)
 
 
 def _hash(purpose: bytes, before: bytes, text: str) -> bytes:
@@ -12,33 +15,37 @@ def _hash(purpose: bytes, before: bytes, text: str) -> bytes:
 
 
 class Digests:
-    """The digests of all beginnings of a text of which the part from `start` on is at hand.
+    """The digests of all beginnings of a text, of which only the part from `start` on is given.
 
-    The chain is D₀ = 0, Dₖ = hash(Dₖ₋₁, block k), each block BLOCK code points; `head` is the link
-    at `start`, a multiple of BLOCK. The digest of text[:p] hashes the last link before p and what
-    is left of the text up to p. Two texts with one digest are one text (BLAKE2, RFC 7693).
+    The chain is D₀ = 0, Dₖ = hash(Dₖ₋₁, block k), where a block has DIGEST_BLOCK code points.
+    `start` is a multiple of DIGEST_BLOCK, and `head` is the link there. The digest of text[:p] is
+    the hash of the last link before p and of the text from there to p. Texts with equal digests
+    count as equal (BLAKE2, RFC 7693).
     """
 
-    def __init__(self, text: str, start: int = 0, head: bytes = EMPTY) -> None:
-        if start % BLOCK:
-            raise ValueError(f"a chain can only begin at a multiple of {BLOCK}, not at {start}")
+    def __init__(self, text: str, start: int = 0, head: bytes = FIRST_LINK) -> None:
+        if start % DIGEST_BLOCK:
+            raise ValueError(
+                f"a chain can only begin at a multiple of {DIGEST_BLOCK}, not at {start}"
+            )
         self._text = text
         self.start = start
         self._links = [head]
-        for end in range(BLOCK, len(text) + 1, BLOCK):
-            self._links.append(_hash(b"block", self._links[-1], text[end - BLOCK : end]))
+        for end in range(DIGEST_BLOCK, len(text) + 1, DIGEST_BLOCK):
+            block = text[end - DIGEST_BLOCK : end]
+            self._links.append(_hash(b"block", self._links[-1], block))
 
     def link(self, position: int) -> bytes:
-        """The link of the chain at a multiple of BLOCK, which a later chain can begin with."""
-        return self._links[(position - self.start) // BLOCK]
+        """The link at a multiple of DIGEST_BLOCK; another chain can begin with it there."""
+        return self._links[(position - self.start) // DIGEST_BLOCK]
 
     @property
     def last(self) -> bytes:
-        """The link at the last multiple of BLOCK."""
+        """The last link."""
         return self._links[-1]
 
     def at(self, position: int) -> bytes:
-        """The digest of the text's first `position` characters, from `start` on."""
-        block, rest = divmod(position - self.start, BLOCK)
-        begin = block * BLOCK
+        """The digest of the text's first `position` characters; `position` is at least `start`."""
+        block, rest = divmod(position - self.start, DIGEST_BLOCK)
+        begin = block * DIGEST_BLOCK
         return _hash(b"text", self._links[block], self._text[begin : begin + rest])

@@ -1,7 +1,8 @@
-"""Sessions for clients that know none: a request goes on from the kept text nearest to its own.
+"""An index of texts for clients that name no session: a request goes on from the nearest one.
 
-A text is found again by the chain of digests of its blocks and, within a block, by comparing, so
-that what is kept of a text is bounded. Names begin with "~", which no client's own session does.
+Each text is kept in a session whose name this module makes up. The name begins with "~", which no
+name given by a client does. A text is found by the digests of its blocks, and compared character
+by character within one block, so that only a bounded part of each text is held here.
 """
 
 import secrets
@@ -11,126 +12,165 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
-from service.sessions.digests import BLOCK, EMPTY, Digests
+from model.adaptation.page import common_length
+from service.sessions.digests import DIGEST_BLOCK, FIRST_LINK, Digests
 
-# Who deletes so many characters at most still types; who goes back further may come again.
-NEAR = 32
-# How many texts that share the same blocks are compared, the latest ones.
-COMPARED = 32
+# Someone who deletes at most this many characters is still typing, and will hardly undo it. Who
+# goes back further may return, so the longer text is kept as well.
+MOST_DELETED_WHILE_TYPING = 32
+# Of the texts that share the same blocks this many are compared, the latest ones.
+MOST_COMPARED = 32
 
+# A tenant, and the fingerprint of the model that is asked.
 Owner = tuple[str, str]
-"""A tenant, and the fingerprint of the model that is asked."""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """The session that a request's text is kept in, and the one whose record it goes on from."""
+    """The session that keeps a request's text, and the session whose record it starts from."""
 
     session: str
     source: str
 
 
-@dataclass
-class _Text:
-    """What is known of a session's text: its length, the digests of its blocks, and its end.
+@dataclass(frozen=True)
+class _Branching:
+    """Which session a text branched off from, and the number of that session's last request."""
 
-    `asked` numbers the request that it is of. `aside` is the session that this one branched off
-    from, where that goes only a little further, and its `asked` then: while nobody asks for more
-    of it, it is a guess that came to nothing.
+    session: str
+    request: int
+
+
+@dataclass
+class _KeptText:
+    """A session's text: its length, the links of its digests, and its last one to two blocks.
+
+    `request` is the number of the last request. `branching` is there where the session began as a
+    branch of a text that is only a little longer than the part in common (see TextIndex.place).
     """
 
     owner: Owner
     length: int = 0
     links: tuple[bytes, ...] = ()
     tail: str = ""
-    aside: tuple[str, int] | None = None
-    asked: int = 0
+    branching: _Branching | None = None
+    request: int = 0
     busy: bool = False
 
     @property
-    def keys(self) -> set[tuple[Owner, bytes]]:
-        """What the text is found by: the digests of its first blocks, one, two, and so on.
+    def tail_start(self) -> int:
+        """The position of the tail's first character."""
+        return self.length - len(self.tail)
 
-        Before the first of them it can be compared only while that lies in the tail.
+    @property
+    def keys(self) -> set[tuple[Owner, bytes]]:
+        """What the text is found by: the digest of its first block, of its first two, and so on.
+
+        FIRST_LINK stands for no block at all. It finds texts that can still be compared from their
+        first character on.
         """
-        first = (EMPTY,) if _tail_start(self.length) == 0 and self.length else ()
+        first = (FIRST_LINK,) if self.length and self.tail_start == 0 else ()
         return {(self.owner, link) for link in (*first, *self.links)}
 
+    def is_continued(self, common: int, length: int) -> bool:
+        """Whether a request goes on typing this text, and not another one with the same beginning.
 
-class Nearest:
-    """The texts of at most `most` sessions without a client's name; the least recent go first.
+        The request's text has `length` characters, the first `common` of them in common with this.
+        """
+        lost = self.length - common
+        deletes = common == length and lost <= MOST_DELETED_WHILE_TYPING
+        return not self.busy and (lost == 0 or deletes)
 
-    No request takes the place of a running one here: where the nearest session has one, the
-    newer request goes on from what is kept there, in a session of its own.
+
+class TextIndex:
+    """The texts of at most `most` sessions; the least recently used go first.
+
+    A request never supersedes a running one here. Where the nearest session is busy, the request
+    starts from that session's record in a session of its own.
     """
 
     def __init__(self, most: int, forget: Callable[[str, str], None]) -> None:
-        """`forget` is called with the tenant and the session of a text that is kept no more."""
+        """`forget` is called with the tenant and the session of each text that is dropped."""
         self._most = most
         self._forget = forget
-        self._texts: OrderedDict[str, _Text] = OrderedDict()
+        self._texts: OrderedDict[str, _KeptText] = OrderedDict()
+        # The sessions of each key, as the keys of a dictionary: it keeps their order, latest last.
         self._found: dict[tuple[Owner, bytes], dict[str, None]] = {}
-        self._asked = 0
+        self._requests = 0
 
     def __len__(self) -> int:
         return len(self._texts)
 
     @contextmanager
     def place(self, owner: Owner, text: str) -> Iterator[Placement]:
-        """Where to keep a request's text while it is served; it is kept unless serving fails."""
+        """The sessions for a request while it is served; its text is kept unless serving fails."""
         digests = Digests(text)
         near, common = self._nearest(owner, text, digests)
-        kept = self._texts.get(near or "")
-        if near and kept and _goes_on(kept, common, len(text)):
-            session, aside = near, kept.aside
+        kept = self._texts.get(near)
+        # A request that goes on typing the nearest text stays in its session. Any other one starts
+        # from the nearest record in a session of its own, and the nearest text stays as it is: it
+        # may be that of another typist, or one to which this typist returns.
+        #
+        # It may also be a guess. Some editors ask ahead for the text that accepting a suggestion
+        # would make. Such a request goes on typing, so it takes the typist's session, and the next
+        # key typed becomes a branch that loses a few characters. `branching` remembers this. When
+        # the typist branches off once more and nobody has asked for the guess since, it is dropped
+        # in `_drop_guess`. Without that, each guess would leave a session behind.
+        if kept and kept.is_continued(common, len(text)):
+            session, branching = near, kept.branching
         else:
-            session = "~" + secrets.token_urlsafe(16)
-            aside = (near, kept.asked) if near and kept and kept.length - common <= BLOCK else None
-            self._texts[session] = _Text(owner)
+            session, branching = "~" + secrets.token_urlsafe(16), None
+            if kept and kept.length - common <= DIGEST_BLOCK:
+                branching = _Branching(near, kept.request)
+            self._texts[session] = _KeptText(owner)
         self._texts[session].busy = True
         try:
             yield Placement(session, near or session)
         except BaseException:
+            # The session keeps its earlier text; one that was made for this request goes again.
             self._texts[session].busy = False
             if not self._texts[session].tail:
                 del self._texts[session]
             raise
         if kept and session != near:
-            self._drop_guess(kept)
-        self._asked += 1
-        self._keep(session, _described(owner, text, digests, aside, self._asked))
+            self._drop_guess(kept.branching)
+        self._requests += 1
+        self._keep(session, _described(owner, text, digests, branching, self._requests))
 
-    def _nearest(self, owner: Owner, text: str, digests: Digests) -> tuple[str | None, int]:
-        """The session whose text has the longest beginning in common with this one, and how long.
+    def _nearest(self, owner: Owner, text: str, digests: Digests) -> tuple[str, int]:
+        """The session with the longest common beginning, and how many characters that has.
 
-        Of several the one that goes on here, else one that is not busy, and of these the latest.
+        The session is "" where no text has even its first character in common. Of several texts
+        with the longest beginning, one that this text continues comes first, then one that is not
+        busy, then the latest.
         """
-        for block in range(len(text) // BLOCK, -1, -1):
-            start = block * BLOCK
+        for block in range(len(text) // DIGEST_BLOCK, -1, -1):
+            start = block * DIGEST_BLOCK
             sharing = self._found.get((owner, digests.link(start)), {})
             candidates = [
                 (self._common(session, start, text), session)
-                for session in islice(reversed(sharing), COMPARED)
+                for session in islice(reversed(sharing), MOST_COMPARED)
             ]
             if candidates:
+                # The latest stands first, and max takes the first of equals.
                 common, session = max(candidates, key=lambda c: self._rank(c[0], c[1], len(text)))
-                return (session, common) if common else (None, 0)
-        return None, 0
+                return (session, common) if common else ("", 0)
+        return "", 0
 
     def _rank(self, common: int, session: str, length: int) -> tuple[int, bool, bool]:
         kept = self._texts[session]
-        return common, _goes_on(kept, common, length), not kept.busy
+        return common, kept.is_continued(common, length), not kept.busy
 
     def _common(self, session: str, start: int, text: str) -> int:
-        """How many characters the texts have in common, where they have the first `start`."""
+        """How many characters the texts have in common, given that they share the first `start`."""
         kept = self._texts[session]
-        tail_start = kept.length - len(kept.tail)
-        if tail_start > start:
+        if kept.tail_start > start:
+            # What follows `start` is no longer held, so it cannot be compared.
             return start
-        here = kept.tail[start - tail_start :][:BLOCK]
-        return start + _shared(here, text[start : start + BLOCK])
+        here = kept.tail[start - kept.tail_start :][:DIGEST_BLOCK]
+        return start + common_length(here, text[start : start + DIGEST_BLOCK])
 
-    def _keep(self, session: str, text: _Text) -> None:
+    def _keep(self, session: str, text: _KeptText) -> None:
         self._index(session, self._texts[session].keys, text.keys)
         self._texts[session] = text
         self._texts.move_to_end(session)
@@ -138,12 +178,11 @@ class Nearest:
         for old in [s for s, t in islice(self._texts.items(), max(0, excess)) if not t.busy]:
             self._drop(old)
 
-    def _drop_guess(self, kept: _Text) -> None:
-        """Lets go what the text branched off from, where nobody has asked for it since."""
-        session, asked = kept.aside or ("", 0)
-        guess = self._texts.get(session)
-        if guess and guess.asked == asked and not guess.busy:
-            self._drop(session)
+    def _drop_guess(self, branching: _Branching | None) -> None:
+        """Drops the session that a text branched off from, if it had no request since."""
+        guess = self._texts.get(branching.session) if branching else None
+        if branching and guess and guess.request == branching.request and not guess.busy:
+            self._drop(branching.session)
 
     def _drop(self, session: str) -> None:
         dropped = self._texts.pop(session)
@@ -153,6 +192,7 @@ class Nearest:
     def _index(
         self, session: str, before: set[tuple[Owner, bytes]], now: set[tuple[Owner, bytes]]
     ) -> None:
+        """Lets the session be found by the keys of `now`, as the latest, and by no others."""
         for key in before - now:
             del self._found[key][session]
             if not self._found[key]:
@@ -163,32 +203,10 @@ class Nearest:
             sessions[session] = None
 
 
-def _tail_start(length: int) -> int:
-    """Where what is kept of a text begins: one to two blocks before its end."""
-    return max(0, length // BLOCK - 1) * BLOCK
-
-
-def _goes_on(kept: _Text, common: int, length: int) -> bool:
-    """Whether a text of this length, with so much in common, is the kept one as it is typed on."""
-    lost = kept.length - common
-    return not kept.busy and (lost == 0 or (common == length and lost <= NEAR))
-
-
 def _described(
-    owner: Owner, text: str, digests: Digests, aside: tuple[str, int] | None, asked: int
-) -> _Text:
-    ends = range(BLOCK, len(text) + 1, BLOCK)
+    owner: Owner, text: str, digests: Digests, branching: _Branching | None, request: int
+) -> _KeptText:
+    ends = range(DIGEST_BLOCK, len(text) + 1, DIGEST_BLOCK)
     links = tuple(digests.link(end) for end in ends)
-    return _Text(owner, len(text), links, text[_tail_start(len(text)) :], aside, asked)
-
-
-def _shared(one: str, other: str) -> int:
-    """The length of the longest common beginning."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    tail_start = max(0, len(text) // DIGEST_BLOCK - 1) * DIGEST_BLOCK
+    return _KeptText(owner, len(text), links, text[tail_start:], branching, request)

@@ -1,16 +1,19 @@
-"""A session's record as bytes and back: one binary format, versioned and checked.
+"""The record of a session: what is kept, how it becomes bytes, and how much of it a store gets.
 
-Layout, big endian: the version of the text (8 bytes, so that a store can compare it without
-reading on), MAGIC, the format's number, a BLAKE2 checksum of everything else, then the fields.
+The bytes, big endian, are the version of the text (which is the token that stores compare), MAGIC,
+the number of the format, a BLAKE2 checksum of everything else, and then the body: the fields, the
+packed tail, and the snapshots.
 """
 
 import struct
 import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
-from service.sessions.digests import BLOCK, DIGEST_SIZE
-from service.sessions.rules import Record, Snapshot
-from service.sessions.tails import pack, unpack
+from model.adaptation import window_start
+from service.sessions.digests import DIGEST_BLOCK, DIGEST_SIZE, Digests
+from service.sessions.sealing import SEAL_OVERHEAD
 from service.stores.tokens import token_of
 
 MAGIC = b"nextchar"
@@ -20,6 +23,58 @@ CHECKSUM_SIZE = 8
 _ENVELOPE = struct.Struct(f">Q8sB{CHECKSUM_SIZE}s")
 _FIELDS = struct.Struct(f">B32sII{DIGEST_SIZE}sQIIBI")
 _SNAPSHOT = struct.Struct(f">I{DIGEST_SIZE}s")
+
+# A stored record takes at most RECORD_LIMIT bytes, sealed, whatever its text is, as long as a state
+# takes at most STATE_LIMIT bytes.
+RECORD_LIMIT = 16_384
+STATE_LIMIT = 2_600
+# The bytes that a stored record takes beside its tail and its snapshots, and that a snapshot takes
+# beside its state. They decide which snapshots fit. The spare bytes are there for further fields:
+# a new field takes its size from them, so that the sums stay and the same snapshots fit as before.
+SPARE_RECORD_BYTES = 9
+SPARE_SNAPSHOT_BYTES = 4
+RECORD_OVERHEAD = _ENVELOPE.size + _FIELDS.size + SEAL_OVERHEAD + SPARE_RECORD_BYTES
+SNAPSHOT_OVERHEAD = _SNAPSHOT.size + SPARE_SNAPSHOT_BYTES
+
+# A stored record has room for this many snapshots, however large a state is: for the text's end
+# and for two places to go back to. It gives up one of them where the text's window needs the room.
+FEWEST_SNAPSHOTS = 3
+FEWEST_SNAPSHOTS_BESIDE_WINDOW = 2
+# Absorbing this many characters again costs so little that snapshots need not stand closer to the
+# end of the text, or to each other there.
+CHEAP_CHARACTERS = 32
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The network's state after the first `position` characters, whose digest is `digest`."""
+
+    position: int
+    digest: bytes
+    state: bytes
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of a session. The snapshots stand newest first.
+
+    `tail` is the text from `tail_start` to the end; `tail_start` is a multiple of DIGEST_BLOCK, and
+    `head` is the link of the chain of digests there. The text shares its first `base_keep`
+    characters with the text of `base_version`. So a client's edit of that version can still be
+    applied when it is sent again, or was sent before the last answer arrived. `packed` is the
+    packed tail of a record that was made for a store, and empty for any other.
+    """
+
+    fingerprint: str
+    version: int
+    length: int
+    tail_start: int
+    head: bytes
+    tail: str
+    snapshots: tuple[Snapshot, ...]
+    base_version: int
+    base_keep: int
+    packed: bytes = field(default=b"", compare=False, repr=False)
 
 
 def encode(record: Record) -> bytes:
@@ -56,6 +111,84 @@ def decode(data: bytes) -> Record | None:
         return None
 
 
+def as_stored(record: Record) -> Record:
+    """The record as a store keeps it: with as much of its tail and its snapshots as fits."""
+    left_out, packed = _fit_record(record)
+    each = SNAPSHOT_OVERHEAD + (len(record.snapshots[0].state) if record.snapshots else 0)
+    room = RECORD_LIMIT - RECORD_OVERHEAD - len(packed)
+    return replace(
+        record,
+        tail_start=record.tail_start + left_out,
+        head=Digests(record.tail[:left_out], record.tail_start, record.head).last,
+        tail=record.tail[left_out:],
+        snapshots=thin(record.snapshots, max(FEWEST_SNAPSHOTS_BESIDE_WINDOW, room // each)),
+        packed=packed,
+    )
+
+
+def thin(snapshots: Sequence[Snapshot], count: int) -> tuple[Snapshot, ...]:
+    """At most `count` of the snapshots, newest first, at growing distances from the text's end.
+
+    Going back d characters may cost as many steps as the next snapshot lies beyond d. So one
+    snapshot after another is dropped: the one whose two neighbours have the closest distances from
+    the end, in proportion. The empty text counts as the oldest neighbour, since its state is known.
+    """
+    kept = list(snapshots)
+    end = kept[0].position if kept else 0
+
+    def proportion(i: int) -> float:
+        older = kept[i + 1].position if i + 1 < len(kept) else 0
+        return (end - older + CHEAP_CHARACTERS) / (end - kept[i - 1].position + CHEAP_CHARACTERS)
+
+    while len(kept) > count:
+        del kept[min(range(1, len(kept)), key=proportion)]
+    return tuple(kept)
+
+
+def pack(tail: str) -> bytes:
+    """The text as compressed bytes."""
+    return zlib.compress(tail.encode(), level=6)
+
+
+def unpack(data: bytes) -> str:
+    """The text; raises zlib.error or UnicodeDecodeError for bytes that `pack` did not make."""
+    return zlib.decompress(data).decode()
+
+
+def fit(text: str, step: int, room: int) -> tuple[int, bytes]:
+    """The end of a text that packs into `room` bytes: how many characters are left out, and it.
+
+    They are left out at the beginning, a multiple of `step`; none where the whole text fits.
+    """
+    left_out = 0
+    packed = pack(text)
+    while len(packed) > room and left_out < len(text):
+        excess = (len(text) - left_out) * (1 - room / len(packed))
+        left_out += step * max(1, round(excess / step))
+        packed = pack(text[left_out:])
+    return left_out, packed
+
+
+def _fit_record(record: Record) -> tuple[int, bytes]:
+    """How many characters of the tail a store does not get, and the rest of the tail packed.
+
+    The store gets the whole tail where that fits beside FEWEST_SNAPSHOTS; else the text's window
+    where that fits beside FEWEST_SNAPSHOTS_BESIDE_WINDOW; else what fits beside FEWEST_SNAPSHOTS.
+    In the last case an edit needs a worker that keeps the session, for lack of the window.
+    """
+    beside_window, beside_tail = (
+        RECORD_LIMIT - RECORD_OVERHEAD - count * (SNAPSHOT_OVERHEAD + STATE_LIMIT)
+        for count in (FEWEST_SNAPSHOTS_BESIDE_WINDOW, FEWEST_SNAPSHOTS)
+    )
+    left_out, packed = 0, pack(record.tail)
+    before_window = window_start(record.length) - record.tail_start
+    if len(packed) > beside_tail and before_window > 0:
+        left_out, packed = before_window, pack(record.tail[before_window:])
+    if len(packed) > beside_window:
+        return fit(record.tail, DIGEST_BLOCK, beside_tail)
+    return left_out, packed
+
+
 def _decode(data: bytes) -> Record | None:
     version, magic, form, checksum = _ENVELOPE.unpack_from(data)
     body = data[_ENVELOPE.size :]
@@ -74,7 +207,7 @@ def _decode(data: bytes) -> Record | None:
         at += _SNAPSHOT.size
         snapshots.append(Snapshot(position, digest, body[at : at + state_size]))
         at += state_size
-    if at != len(body) or tail_start % BLOCK or tail_start + len(tail) != length:
+    if at != len(body) or tail_start % DIGEST_BLOCK or tail_start + len(tail) != length:
         return None
     return Record(
         fingerprint=fingerprint[:fingerprint_size].hex(),

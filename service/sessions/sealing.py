@@ -1,9 +1,10 @@
-"""Sessions sealed for the store: what someone types does not lie readable in Redis or its dumps.
+"""How records are sealed, so that what someone types cannot be read in Redis or in its dumps.
 
-A sealed value is a token, MAGIC, the name of the key, a nonce, and the value under AES-256-GCM
-(NIST SP 800-38D), with all before it and the session's own key in the store as associated data: a
-value that was moved to another session or tenant does not open. Each session has a key of its own,
-derived from the one that was given, so that no key ever seals more messages than GCM allows.
+A sealed value is a head, a nonce, and the value under AES-256-GCM (NIST SP 800-38D). The head is a
+token, MAGIC and the name of the operator's key. The head and the session's key in the store are
+the associated data, so a value that was moved to another session or tenant does not open. Each
+session is sealed under a key of its own, which is derived from the operator's key: one key then
+never seals more messages than GCM allows.
 """
 
 import base64
@@ -22,21 +23,24 @@ KEY_SIZE = 32
 MAGIC = b"sealed01"
 _NAME_SIZE = 4
 _NONCE_SIZE = 12
+_TAG_SIZE = 16
 _HEAD_SIZE = TOKEN_SIZE + len(MAGIC) + _NAME_SIZE
+# The bytes by which a sealed value is longer than the value.
+SEAL_OVERHEAD = _HEAD_SIZE + _NONCE_SIZE + _TAG_SIZE
 
 
 class Seal(Protocol):
-    """How records are kept in a store."""
+    """The form in which records are kept in a store."""
 
     def close(self, session: str, value: bytes) -> bytes:
-        """The value as the store is to hold it; it begins with a token of the value's own."""
+        """The value as it goes to the store. It begins with a token that depends on the value."""
 
     def open(self, session: str, sealed: bytes) -> bytes | None:
-        """The value, or None for what was not sealed for this session by a key at hand."""
+        """The value, or None where it was not sealed for this session by one of the keys."""
 
 
 class Plain:
-    """Values as they are."""
+    """Values go to the store as they are."""
 
     def close(self, session: str, value: bytes) -> bytes:
         return value
@@ -46,7 +50,7 @@ class Plain:
 
 
 class Sealed:
-    """Values under the first of the keys; what any of them has sealed is opened."""
+    """Values are sealed by the first of the keys, and opened by whichever key sealed them."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = {_hash(b"name", key, b"", _NAME_SIZE): key for key in keys}
@@ -54,7 +58,8 @@ class Sealed:
 
     def close(self, session: str, value: bytes) -> bytes:
         key = self._keys[self._name]
-        # A version tells of its text to whoever can guess the text, so it is hidden as well.
+        # The plain token is the text's version. Whoever guesses the text could check the guess by
+        # it, so the token of the sealed value is a keyed hash.
         token = _hash(b"token", key, value[:TOKEN_SIZE], TOKEN_SIZE)
         head = token + MAGIC + self._name
         nonce = secrets.token_bytes(_NONCE_SIZE)
@@ -73,7 +78,7 @@ class Sealed:
 
 
 def keys_of(text: str) -> tuple[bytes, ...]:
-    """The keys in a list separated by commas, each base64 of 32 bytes. Raises ValueError."""
+    """The keys in a list separated by commas, each 32 bytes in base64. Raises ValueError."""
     keys = []
     for number, part in enumerate(text.split(","), 1):
         try:
@@ -87,10 +92,12 @@ def keys_of(text: str) -> tuple[bytes, ...]:
 
 
 def _cipher(key: bytes, session: str) -> AESGCM:
+    """The cipher under the session's own key."""
     return AESGCM(_hash(b"session", key, session.encode(), KEY_SIZE))
 
 
 def _bound(head: bytes, session: str) -> bytes:
+    """The associated data."""
     return head + session.encode()
 
 

@@ -1,4 +1,4 @@
-"""Whose turn it is: of the requests of one session, the newest takes the place of the older."""
+"""Superseding: the newest request of a session ends the one that is still running."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,15 +10,15 @@ Result = TypeVar("Result")
 
 
 class Superseding:
-    """At most one running request a session."""
+    """The running request of each session; there is at most one."""
 
     def __init__(self) -> None:
         self._running: dict[str, asyncio.Task[object]] = {}
 
-    async def take(self, session: str, work: Coroutine[None, None, Result]) -> Result:
-        """Runs the work as the session's newest request, ending the one before at once.
+    async def run(self, session: str, work: Coroutine[None, None, Result]) -> Result:
+        """Runs the work as the session's newest request, and ends the one before at once.
 
-        Raises Superseded when a newer request, or `end`, ended this one.
+        Raises Superseded when this request is ended by a newer one or by `end`.
         """
         self.end(session)
         task = asyncio.create_task(work)
@@ -26,6 +26,8 @@ class Superseding:
         try:
             return await task
         except asyncio.CancelledError:
+            # Whoever supersedes this request takes it out of `_running` first. If it is still
+            # there, it was cancelled by its own caller, whose client has gone.
             if self._running.get(session) is task:
                 raise
             raise Superseded("a newer request of this session took its place") from None

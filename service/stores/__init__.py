@@ -1,8 +1,8 @@
-"""Stores of sessions, one protocol; the scheme of the address chooses the backend."""
+"""Stores of sessions behind one protocol; the scheme of the address chooses the backend."""
 
 from urllib.parse import urlsplit
 
-from service.stores.batches import BatchedStore, Patience
+from service.stores.batches import BatchedStore, TimeBudget
 from service.stores.cluster import ClusterStore
 from service.stores.memory import MemoryStore
 from service.stores.protocol import (
@@ -24,11 +24,11 @@ __all__ = [
     "Found",
     "MemoryStore",
     "Outcome",
-    "Patience",
     "Read",
     "RedisStore",
     "Store",
     "StoreError",
+    "TimeBudget",
     "Write",
     "open_store",
     "scheme_of",
@@ -42,12 +42,12 @@ SCHEMES = ("memory://", "redis://", "rediss://", "unix://", *CLUSTER_SCHEMES)
 
 
 def scheme_of(url: str) -> str:
-    """The part of an address that chooses the backend, as in SCHEMES."""
+    """The beginning of an address that chooses the backend; one of SCHEMES if it is known."""
     return url.partition("://")[0] + "://"
 
 
 def shown(url: str) -> str:
-    """The address without a user or password, for people and logs."""
+    """The address without user, password and query, to be shown to people and in logs."""
     parts = urlsplit(url)
     return f"{scheme_of(url)}{parts.netloc.rpartition('@')[2]}{parts.path}"
 
@@ -60,7 +60,7 @@ def open_store(
     timeout_seconds: float,
     connections: int,
 ) -> Store:
-    """The store at an address. Raises ValueError for an address that no backend takes."""
+    """The store at an address; raises ValueError for an address that no backend takes."""
     if scheme_of(url) == "memory://":
         return MemoryStore(max_sessions, ttl_seconds)
     if scheme_of(url) not in SCHEMES:

@@ -1,4 +1,4 @@
-"""Gathers the store calls of many requests: all that wait at a tick go to the store together."""
+"""Gathers the store calls of many requests: calls that wait at the same time go out together."""
 
 import asyncio
 import time
@@ -12,104 +12,105 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class _Late(StoreError):
-    """Nothing was heard of a call for longer than its caller waits."""
+class _TimedOut(StoreError):
+    """A call had no result for as long as its caller waits."""
 
 
 @dataclass(frozen=True)
-class _Asked(Generic[Item, Result]):
+class _PendingCall(Generic[Item, Result]):
     item: Item
     future: asyncio.Future[Result]
 
 
 class Batches(Generic[Item, Result]):
-    """One kind of call. While one batch is on its way, the next gathers.
+    """Calls of one kind. While one batch is under way, the next one gathers.
 
-    A batch runs in a task of its own: a request that is cancelled gives up waiting and nothing
-    else, so no reply is ever left on a connection for the next caller to read.
+    A batch runs in a task of its own, so a request that is cancelled only stops waiting. Its call
+    goes on, and no reply is left on a connection for the next caller to read.
     """
 
     def __init__(
         self, call: Callable[[Sequence[Item]], Awaitable[list[Result | StoreError]]]
     ) -> None:
         self._call = call
-        self._waiting: list[_Asked[Item, Result]] = []
-        self._flying: list[_Asked[Item, Result]] = []
+        self._waiting: list[_PendingCall[Item, Result]] = []
+        self._under_way: list[_PendingCall[Item, Result]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def ask(self, item: Item, patience_seconds: float) -> Result:
-        """The result for one item; raises StoreError, also where there is none in time."""
+    async def call(self, item: Item, seconds: float) -> Result:
+        """The result for one item; raises StoreError, also where there is none after `seconds`."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        # Reading the exception here keeps asyncio from reporting it where nobody waits any more.
         future.add_done_callback(asyncio.Future.exception)
-        self._waiting.append(_Asked(item, future))
+        self._waiting.append(_PendingCall(item, future))
         if self._task is None:
             self._task = asyncio.create_task(self._run())
-        # What nobody waits for any more still arrives, so that no connection is left in its middle.
-        await asyncio.wait({future}, timeout=patience_seconds)
+        # Unlike wait_for, this never cancels the future, whose batch goes on in any case.
+        await asyncio.wait({future}, timeout=seconds)
         if not future.done():
-            raise _Late("the store did not answer in time")
+            raise _TimedOut("the store did not answer in time")
         return future.result()
 
     async def settled(self) -> None:
-        """Returns when all that was asked so far has its result, also what nobody waits for."""
-        asked = [asked.future for asked in (*self._flying, *self._waiting)]
-        if asked:
-            await asyncio.wait(asked)
+        """Returns when all calls made so far have their results, awaited by anyone or not."""
+        futures = [pending.future for pending in (*self._under_way, *self._waiting)]
+        if futures:
+            await asyncio.wait(futures)
 
     async def _run(self) -> None:
         while self._waiting:
-            self._flying, self._waiting = self._waiting, []
-            await self._settle(self._flying)
-            self._flying = []
+            self._under_way, self._waiting = self._waiting, []
+            await self._settle(self._under_way)
+            self._under_way = []
         self._task = None
 
-    async def _settle(self, batch: Sequence["_Asked[Item, Result]"]) -> None:
+    async def _settle(self, batch: Sequence["_PendingCall[Item, Result]"]) -> None:
         try:
-            results = await self._call([asked.item for asked in batch])
+            results = await self._call([pending.item for pending in batch])
         except Exception as error:
-            for asked in batch:
-                asked.future.set_exception(error)
+            for pending in batch:
+                pending.future.set_exception(error)
         else:
-            for asked, result in zip(batch, results, strict=True):
+            for pending, result in zip(batch, results, strict=True):
                 if isinstance(result, StoreError):
-                    asked.future.set_exception(result)
+                    pending.future.set_exception(result)
                 else:
-                    asked.future.set_result(result)
+                    pending.future.set_result(result)
 
 
-class Patience:
-    """How many seconds one request still waits for the store; what its calls wait is taken off."""
+class TimeBudget:
+    """The seconds that one request may still wait for the store; each of its calls uses some."""
 
     def __init__(self, seconds: float) -> None:
-        self.left = seconds
+        self.seconds_left = seconds
 
 
 class _Part:
-    """One part of a store: the calls to it, and until when it is left alone."""
+    """The calls to one part of a store, and until when none are made after a failure."""
 
-    def __init__(self, store: Store, leave_alone: Callable[["_Part"], None]) -> None:
+    def __init__(self, store: Store, pause: Callable[["_Part"], None]) -> None:
         self.reads: Batches[Read, Found] = Batches(lambda r: self.guard(store.read_many(r)))
         self.writes: Batches[Write, Outcome] = Batches(lambda w: self.guard(store.write_many(w)))
-        self.away_until = float("-inf")
-        self._leave_alone = leave_alone
+        self.paused_until = float("-inf")
+        self._pause = pause
 
     async def guard(self, call: Coroutine[None, None, Result]) -> Result:
-        """The call's result; a part that fails is left alone."""
+        """The call's result; a StoreError pauses the part."""
         try:
             return await call
         except StoreError:
-            self._leave_alone(self)
+            self._pause(self)
             raise
 
 
 class BatchedStore:
-    """A store as the requests of one worker use it: batched, and left alone while it is away.
+    """A store as the requests of one worker use it: in batches, and with pauses after failures.
 
-    After a failure nothing is tried for `pause_seconds`, so that a keystroke does not wait for a
-    timeout of its own while Redis is away, and service comes back by itself. A call is waited for
-    `call_seconds` at most, and all calls of one request `request_seconds`, however often a client
-    connects, waits and tries again meanwhile. Every part of the store has its own batches and
-    fails alone, so that nobody waits for one that holds none of his sessions.
+    After a failure nothing is tried for `pause_seconds`: a keystroke does not wait for a timeout
+    of its own while Redis is down, and the first call after a pause finds out when it is back. One
+    call is waited for `call_seconds` at most, and all calls of one request `request_seconds`,
+    however often a Redis client connects and retries meanwhile. Each part of the store has its own
+    batches and pauses, so nobody waits for a part that holds none of their sessions.
     """
 
     def __init__(
@@ -128,22 +129,22 @@ class BatchedStore:
         self._parts: dict[str, _Part] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def patience(self) -> Patience:
-        """That of a request which begins."""
-        return Patience(self._request_seconds)
+    def time_budget(self) -> TimeBudget:
+        """How long a request that begins now may wait."""
+        return TimeBudget(self._request_seconds)
 
-    async def read(self, read: Read, patience: Patience | None = None) -> Found:
+    async def read(self, read: Read, budget: TimeBudget | None = None) -> Found:
         """What is held of a key."""
         part = self._part(read.key)
-        return await self._ask(part, part.reads, read, patience or self.patience())
+        return await self._call(part, part.reads, read, budget or self.time_budget())
 
-    async def write(self, write: Write, patience: Patience | None = None) -> Outcome:
+    async def write(self, write: Write, budget: TimeBudget | None = None) -> Outcome:
         """Compares and sets one value."""
         part = self._part(write.key)
-        return await self._ask(part, part.writes, write, patience or self.patience())
+        return await self._call(part, part.writes, write, budget or self.time_budget())
 
     async def delete(self, key: str) -> None:
-        """Leaves nothing of the key; no write that was on its way can bring it back."""
+        """Leaves nothing of the key. It waits for earlier writes, which could bring it back."""
         part = self._part(key)
 
         async def after_the_writes() -> None:
@@ -153,13 +154,13 @@ class BatchedStore:
         await self._in_time(after_the_writes())
 
     async def ping(self) -> None:
-        """Asks the store itself, also while it counts as away; an answer ends that."""
+        """Asks the store even during a pause; an answer ends all pauses."""
         await self._in_time(self._store.ping())
         for part in self._parts.values():
-            part.away_until = float("-inf")
+            part.paused_until = float("-inf")
 
     async def close(self) -> None:
-        """Lets what is on its way arrive, then closes the store."""
+        """Waits for the calls that are under way, then closes the store."""
         for part in self._parts.values():
             await part.reads.settled()
             await part.writes.settled()
@@ -169,37 +170,39 @@ class BatchedStore:
     def _part(self, key: str) -> _Part:
         name = self._store.part_of(key)
         if name not in self._parts:
-            self._parts[name] = _Part(self._store, self._leave_alone)
+            self._parts[name] = _Part(self._store, self._pause)
         return self._parts[name]
 
-    async def _ask(
-        self, part: _Part, batches: Batches[Item, Result], item: Item, patience: Patience
+    async def _call(
+        self, part: _Part, batches: Batches[Item, Result], item: Item, budget: TimeBudget
     ) -> Result:
         begun = self._clock()
-        if begun < part.away_until:
+        if begun < part.paused_until:
             raise StoreError("the store did not answer a moment ago")
         try:
-            return await batches.ask(item, max(0, min(self._call_seconds, patience.left)))
-        except _Late:
-            self._leave_alone(part)
+            return await batches.call(item, max(0, min(self._call_seconds, budget.seconds_left)))
+        except _TimedOut:
+            # `guard` pauses for errors of the store; a call that takes too long has none yet.
+            self._pause(part)
             raise
         finally:
-            patience.left -= self._clock() - begun
+            budget.seconds_left -= self._clock() - begun
 
     async def _in_time(self, call: Coroutine[None, None, None]) -> None:
-        """Waits for a call as long as a request does; it goes on also where nobody waits for it."""
+        """Waits for a call as long as a request may; after that the call goes on by itself."""
         task = asyncio.create_task(call)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         await asyncio.wait({task}, timeout=self._request_seconds)
         if not task.done():
-            raise _Late("the store did not answer in time")
+            raise _TimedOut("the store did not answer in time")
         task.result()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        # Reading the exception keeps asyncio from reporting it where nobody waits any more.
         if not task.cancelled():
             task.exception()
 
-    def _leave_alone(self, part: _Part) -> None:
-        part.away_until = self._clock() + self._pause_seconds
+    def _pause(self, part: _Part) -> None:
+        part.paused_until = self._clock() + self._pause_seconds

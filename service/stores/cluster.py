@@ -1,4 +1,4 @@
-"""Sessions in a Redis Cluster: each node's share of a tick's calls is one pipeline to it."""
+"""Sessions in a Redis Cluster: each node gets its share of a batch as one pipeline."""
 
 import asyncio
 import time
@@ -16,27 +16,29 @@ from service.stores.protocol import Found, Outcome, Read, StoreError, Write
 from service.stores.redis import (
     FAILURES,
     found,
-    one_error,
     outcome,
     read_calls,
     store_error,
+    translated_errors,
     write_calls,
 )
 from service.stores.scripts import COMPARE_AND_SET, READ_UNLESS_KNOWN, Call, Script, run, unlink
 
 Result = TypeVar("Result")
 
-# How long a node that did not answer is left alone. Then the cluster is asked anew who is where.
+# How long nothing is sent to a node that failed. Then the cluster is asked again for its topology.
 PAUSE_SECONDS = 0.5
 
 
 class ClusterStore:
-    """A cluster's nodes, each by at most as many connections as its pool holds.
+    """A cluster's nodes, each by a pool of connections.
 
-    redis-py's own pools raise when they are full, so semaphores keep callers below their size; its
-    client can hold on to a topology that is gone, so after failures it is made anew, from all
-    nodes that were ever seen. A node that fails or hangs concerns the sessions on it alone: what
-    redis-py does for all nodes when a command of one fails is kept from happening.
+    A node that fails or hangs concerns only the sessions on it. redis-py needs help with that:
+    - Its pools raise when they are full, so semaphores let callers wait for a connection.
+    - Its client can hold on to a topology that is gone, so failures are followed by a new client,
+      which knows all nodes that were ever seen.
+    - A failed command makes it connect to all nodes again, while a pipeline does not; so every
+      key is read, written and deleted in a pipeline.
     """
 
     def __init__(
@@ -57,16 +59,19 @@ class ClusterStore:
         self._timeout_seconds = timeout_seconds
         self._connections = connections
         self._clock = clock
-        self._places = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(connections))
+        self._free_connections = defaultdict[str, asyncio.Semaphore](
+            lambda: asyncio.Semaphore(connections)
+        )
+        # The host and port of each node that was ever seen, by its name.
         self._nodes: dict[str, tuple[str, int]] = {}
-        self._away_until: dict[str, float] = {}
-        self._beginning = asyncio.Lock()
+        self._paused_until: dict[str, float] = {}
+        self._discovering = asyncio.Lock()
         self._failed_at: float | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._client = self._connect()
 
     def part_of(self, key: str) -> str:
-        """The node that has the key; nameless while none is known."""
+        """The name of the node that has the key; empty while none is known."""
         try:
             node = self._client.get_node_from_key(key)
         except FAILURES:
@@ -74,30 +79,30 @@ class ClusterStore:
         return node.name if node else ""
 
     async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
-        """What is held of each; only its token is looked at where the caller's copy is current."""
+        """The value of each key; it is not sent where the caller's copy is current."""
         return await self._run(READ_UNLESS_KNOWN, read_calls(reads), found)
 
     async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
-        """Compares and sets each, on its own; those of one node in the order given."""
+        """Compares and sets each value by itself; those of one node in the order given."""
         return await self._run(
             COMPARE_AND_SET, write_calls(writes, self._ttl_milliseconds), outcome
         )
 
     async def delete(self, key: str) -> None:
         """Leaves nothing of the key."""
-        async with one_error():
+        async with translated_errors():
             await self._ready()
-        replies = await self._on(self.part_of(key), lambda: unlink(self._client, key))
+        replies = await self._call_node(self.part_of(key), lambda: unlink(self._client, key))
         if isinstance(replies, StoreError):
             raise replies
         if isinstance(replies[0], Exception):
             raise store_error(replies[0])
 
     async def ping(self) -> None:
-        """Returns when one of the nodes answers that the cluster serves all of its keys."""
-        async with one_error():
+        """Returns once a node has said that the cluster serves all of its keys."""
+        async with translated_errors():
             await self._ready()
-        asked = [self._spawn(self._state(node)) for node in self._client.get_primaries()]
+        asked = [self._spawn(self._cluster_state(node)) for node in self._client.get_primaries()]
         said = ""
         for answer in asyncio.as_completed(asked):
             said = await answer
@@ -113,7 +118,7 @@ class ClusterStore:
     async def _run(
         self, script: Script, calls: Sequence[Call], parse: Callable[[Any], Result]
     ) -> list[Result | StoreError]:
-        async with one_error():
+        async with translated_errors():
             await self._ready()
         shares: dict[str, list[int]] = defaultdict(list)
         for i, call in enumerate(calls):
@@ -122,7 +127,7 @@ class ClusterStore:
 
         async def one(node: str, share: list[int]) -> None:
             own = [calls[i] for i in share]
-            replies = await self._on(node, lambda: run(self._client, script, own))
+            replies = await self._call_node(node, lambda: run(self._client, script, own))
             if isinstance(replies, StoreError):
                 results.update(dict.fromkeys(share, replies))
             else:
@@ -131,53 +136,54 @@ class ClusterStore:
         await asyncio.gather(*(one(node, share) for node, share in shares.items()))
         return [results[i] for i in range(len(calls))]
 
-    async def _on(
+    async def _call_node(
         self, node: str, call: Callable[[], Awaitable[list[Any]]]
     ) -> list[Any] | StoreError:
-        """The replies of one node, or why there are none."""
-        if self._clock() < self._away_until.get(node, float("-inf")):
+        """The replies of one node, or the reason why there are none."""
+        if self._clock() < self._paused_until.get(node, float("-inf")):
             return StoreError("a node of the cluster did not answer a moment ago")
         try:
-            async with self._places[node]:
+            async with self._free_connections[node]:
                 replies = await call()
         except FAILURES as error:
             self._failed(node)
             return store_error(error)
-        # A cluster that fails over answers with errors; a script that is missing was sent again.
+        # While a replica takes over from its primary, nodes reply with errors. Those of a missing
+        # script are not among them: `run` has sent it again.
         if any(isinstance(reply, Exception) for reply in replies):
             self._failed(node)
         return replies
 
     def _failed(self, node: str) -> None:
         now = self._clock()
-        self._away_until[node] = now + PAUSE_SECONDS
+        self._paused_until[node] = now + PAUSE_SECONDS
         if self._failed_at is None:
             self._failed_at = now
 
-    async def _state(self, node: ClusterNode) -> str:
-        """What a node says of the whole cluster, "ok" where all is well."""
+    async def _cluster_state(self, node: ClusterNode) -> str:
+        """The state of the whole cluster as a node sees it: "ok", or what is wrong."""
         try:
-            async with self._places[node.name]:
+            async with self._free_connections[node.name]:
                 said = await node.execute_command("CLUSTER INFO")
         except FAILURES as error:
             return str(error) or type(error).__name__
         return str(said.get("cluster_state"))
 
     async def _ready(self) -> None:
-        """The client knows the cluster; where what it knows has failed, the cluster is asked anew.
+        """Returns once the client knows the cluster's nodes; after failures, renews the client.
 
-        Callers do not wait for that: until there is an answer, the other nodes go on.
+        Callers do not wait for the new client: until it is there, they use the nodes that answer.
         """
         if not self._nodes:
-            async with self._beginning:
+            async with self._discovering:
                 if not self._nodes:
-                    await self._begin(self._client)
+                    await self._discover(self._client)
         now = self._clock()
         if self._failed_at is not None and now - self._failed_at >= PAUSE_SECONDS:
             self._failed_at = None
             self._spawn(self._renew())
 
-    async def _begin(self, client: RedisCluster) -> None:
+    async def _discover(self, client: RedisCluster) -> None:
         await client.initialize()
         for node in client.get_nodes():
             self._nodes[node.name] = (node.host, int(node.port))
@@ -185,15 +191,15 @@ class ClusterStore:
     async def _renew(self) -> None:
         fresh = self._connect()
         try:
-            await self._begin(fresh)
+            await self._discover(fresh)
         except FAILURES:
-            # A cluster that has not yet agreed on who takes a lost node's place.
+            # The cluster may not have agreed yet on what takes a lost node's place.
             await fresh.aclose()
             self._failed_at = self._clock()
             return
         old, self._client = self._client, fresh
-        self._away_until.clear()
-        # Calls that are on their way by the old one must have ended by then.
+        self._paused_until.clear()
+        # Calls that are under way by the old client must have ended when it closes.
         await asyncio.sleep(2 * self._timeout_seconds)
         await old.aclose()
 
@@ -210,7 +216,7 @@ class ClusterStore:
             "socket_connect_timeout": self._timeout_seconds,
             "retry": Retry(NoBackoff(), 0),
             "require_full_coverage": False,
-            # A slot that has moved is asked for where it is now, and the other nodes go on.
+            # When a slot has moved its new node is asked, and all other connections stay.
             "reinitialize_steps": 0,
         }
         if self._nodes:

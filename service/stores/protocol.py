@@ -1,4 +1,4 @@
-"""What every store of sessions does: a few verbs over opaque values that begin with a token."""
+"""The protocol of a store of sessions: a few verbs over opaque values that begin with a token."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ NAMESPACE = "nextchar:session:"
 
 
 class StoreError(Exception):
-    """The store does not answer, or not as it should: the one error of all backends.
+    """The store does not answer, or answers with an error; all backends raise this one.
 
-    The message names the backend's own error, and never a value.
+    The message gives the backend's own error, and never a value.
     """
 
 
 @dataclass(frozen=True)
 class Read:
-    """A value to read, unless its token is `known`: that of a copy which the caller has."""
+    """A key to read. `known` is the token of a copy that the caller has, if there is one."""
 
     key: str
     known: bytes = b""
@@ -24,7 +24,10 @@ class Read:
 
 @dataclass(frozen=True)
 class Found:
-    """What is held of a key; `current` where it is what the caller knows, and was not sent."""
+    """The value of a key, None where nothing is held.
+
+    `current` tells that the caller's copy is what the store holds; the value is not sent then.
+    """
 
     value: bytes | None
     current: bool = False
@@ -32,10 +35,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Write:
-    """A value to set where the store still holds `expected`, the token that was read before.
+    """A value to set if the store still holds the value whose token is `expected`.
 
-    The token is the first TOKEN_SIZE bytes of a value; it is empty where nothing is held. A value
-    whose own token is held already counts as expected too: that is this write, repeated.
+    The token is the first TOKEN_SIZE bytes of a value, and empty where nothing is held. The write
+    is also made where the store holds the token of `value` itself: then it is a repetition, after
+    a reply was lost.
     """
 
     key: str
@@ -45,7 +49,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether a value was written, and what is held where it was not."""
+    """Whether a value was written; `held` is what the store holds where it was not."""
 
     written: bool
     held: bytes | None = None
@@ -54,31 +58,31 @@ class Outcome:
 class Store(Protocol):
     """Sessions by key, each with a time to live that a write renews. All verbs raise StoreError.
 
-    Where some of many calls fail and others do not, each of those has its error for a result.
+    A verb for many calls returns the error of a call as that call's result, where others succeed.
     """
 
     def part_of(self, key: str) -> str:
-        """The part of the store that holds a key; parts are reached, and fail, each by itself."""
+        """The name of the part that holds a key. Parts fail, and are waited for, independently."""
 
     async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
-        """What is held of each."""
+        """The value of each key."""
 
     async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
-        """Compares and sets each, on its own; in the order given."""
+        """Compares and sets each value by itself, in the order given."""
 
     async def delete(self, key: str) -> None:
         """Leaves nothing of the key."""
 
     async def ping(self) -> None:
-        """Returns when the store answers, and takes writes."""
+        """Returns once the store has shown that it answers and takes writes."""
 
     async def close(self) -> None:
-        """Gives back all connections."""
+        """Closes all connections."""
 
 
 def session_key(tenant: str, session: str) -> str:
-    """The key of a tenant's session. No session id holds a slash, so no two share a key.
+    """The key of a tenant's session. A session's name has no slash, so no two share a key.
 
-    The braces keep all that is ever stored of one session on one node of a cluster.
+    The braces are a hash tag of Redis Cluster: keys with the same tag are on the same node.
     """
     return f"{NAMESPACE}{{{tenant}/{session}}}"

@@ -1,4 +1,4 @@
-"""Sessions in one Redis: all reads of a tick are one pipeline, and all writes another."""
+"""Sessions in one Redis: a batch of reads is one pipeline, and so is a batch of writes."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,18 +13,20 @@ from service.stores.protocol import NAMESPACE, Found, Outcome, Read, StoreError,
 from service.stores.scripts import COMPARE_AND_SET, READ_UNLESS_KNOWN, Call, run
 from service.stores.tokens import TOKEN_SIZE
 
-# The error for a cluster that cannot be reached, or has no node for a key, is no RedisError.
+# What redis-py raises. RedisClusterException (a cluster that cannot be reached, or has no node for
+# a key) is not a RedisError.
 FAILURES = (RedisError, RedisClusterException, OSError)
 
-# No session has this key. To set it only where it is there is a write that leaves nothing.
+# No session has this key, and nothing is stored under it: SET with XX is a write, but only replaces
+# a value that is there.
 PROBE = f"{NAMESPACE}probe"
 
 
 class RedisStore:
-    """One Redis, by a pool of connections that a caller waits for no longer than the timeout.
+    """One Redis, by a pool of connections; a caller waits for a free one for the timeout at most.
 
-    A call is tried again once at most, since a keystroke waits for it; a write that was carried
-    out although its reply was lost recognises itself by its token.
+    A call is retried once at most, since a keystroke waits for it. A write whose reply was lost
+    can be repeated: its own token is then in the store, and counts as the expected one.
     """
 
     def __init__(
@@ -43,30 +45,30 @@ class RedisStore:
         self._client: Redis = Redis.from_pool(self._pool)
 
     def part_of(self, key: str) -> str:
-        """One Redis has one part."""
+        """The only part."""
         return ""
 
     async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
-        """What is held of each; only its token is looked at where the caller's copy is current."""
-        async with one_error():
+        """The value of each key; it is not sent where the caller's copy is current."""
+        async with translated_errors():
             replies = await run(self._client, READ_UNLESS_KNOWN, read_calls(reads))
             return [found(reply) for reply in replies]
 
     async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
-        """Compares and sets each, on its own; in the order given."""
-        async with one_error():
+        """Compares and sets each value by itself, in the order given."""
+        async with translated_errors():
             calls = write_calls(writes, self._ttl_milliseconds)
             replies = await run(self._client, COMPARE_AND_SET, calls)
             return [outcome(reply) for reply in replies]
 
     async def delete(self, key: str) -> None:
         """Leaves nothing of the key."""
-        async with one_error():
+        async with translated_errors():
             await self._client.unlink(key)
 
     async def ping(self) -> None:
-        """Returns when Redis answers a write: one that is full, or a replica, refuses them."""
-        async with one_error():
+        """Returns once Redis has taken a write; a full Redis and a replica refuse it."""
+        async with translated_errors():
             await self._client.set(PROBE, b"", xx=True)
 
     async def close(self) -> None:
@@ -75,8 +77,8 @@ class RedisStore:
 
 
 @asynccontextmanager
-async def one_error() -> AsyncIterator[None]:
-    """Turns every error of Redis and its client into StoreError."""
+async def translated_errors() -> AsyncIterator[None]:
+    """Raises StoreError for every error of Redis and its client."""
     try:
         yield
     except FAILURES as error:
@@ -84,17 +86,17 @@ async def one_error() -> AsyncIterator[None]:
 
 
 def store_error(error: Exception) -> StoreError:
-    """The store's error for one of Redis or its client."""
+    """The StoreError for an error of Redis or its client."""
     return StoreError(f"Redis: {error or type(error).__name__}")
 
 
 def read_calls(reads: Sequence[Read]) -> list[Call]:
-    """The calls of the script that reads."""
+    """The calls of READ_UNLESS_KNOWN."""
     return [Call(read.key, (read.known,)) for read in reads]
 
 
 def write_calls(writes: Sequence[Write], ttl_milliseconds: int) -> list[Call]:
-    """The calls of the script that compares and sets."""
+    """The calls of COMPARE_AND_SET."""
     return [
         Call(write.key, (write.expected, write.value, ttl_milliseconds, TOKEN_SIZE))
         for write in writes
@@ -102,14 +104,14 @@ def write_calls(writes: Sequence[Write], ttl_milliseconds: int) -> list[Call]:
 
 
 def found(reply: Any) -> Found | StoreError:
-    """What the script that reads has replied."""
+    """What a reply of READ_UNLESS_KNOWN says."""
     if isinstance(reply, Exception):
         return store_error(reply)
     return Found(None, current=True) if reply[0] == 1 else Found(reply[1])
 
 
 def outcome(reply: Any) -> Outcome | StoreError:
-    """What the script that compares and sets has replied."""
+    """What a reply of COMPARE_AND_SET says."""
     if isinstance(reply, Exception):
         return store_error(reply)
     return Outcome(written=reply[0] == 1, held=None if reply[0] == 1 else reply[1])

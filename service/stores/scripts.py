@@ -1,4 +1,4 @@
-"""The scripts that run inside Redis, each on one key; many calls go in one pipeline."""
+"""The scripts that run inside Redis, each on one key, and how many calls go in one pipeline."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from redis.exceptions import NoScriptError
 
 @dataclass(frozen=True)
 class Script:
-    """A script's text, and the digest by which Redis knows it."""
+    """A script's text, and the SHA-1 digest by which Redis finds it."""
 
     text: str
     sha: str
@@ -36,16 +36,19 @@ READ_UNLESS_KNOWN = _load("read_unless_known")
 
 
 async def unlink(client: RedisCluster, key: str) -> list[Any]:
-    """The reply or exception for one key; unlike a command of its own, it leaves the client be."""
+    """Deletes one key: its reply or exception.
+
+    A pipeline of one command: a failed command by itself makes redis-py connect to all nodes again.
+    """
     async with client.pipeline(transaction=False) as pipeline:
         pipeline.execute_command("UNLINK", key)
         return await pipeline.execute(raise_on_error=False)
 
 
 async def run(client: Redis | RedisCluster, script: Script, calls: Sequence[Call]) -> list[Any]:
-    """Each call's reply or exception: one pipeline, and one more after the scripts were flushed.
+    """Each call's reply or exception, by one pipeline; by one more where scripts were flushed.
 
-    The keys of a cluster's calls all belong to one of its nodes.
+    In a cluster, the keys of all calls must belong to one node.
     """
     replies = await _pipeline(client, "EVALSHA", script.sha, calls)
     unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]

@@ -8,11 +8,11 @@ import pytest
 
 from loadtest.servers import running_service
 from tests.editors.editor import Editor
-from tests.editors.wiretap import Wiretap
+from tests.editors.recording_proxy import RecordingProxy
 from tests.tiny import save_tiny_checkpoint
 
+# With this any network suggests something everywhere, so that tests need no good one.
 EAGER = {"min_confidence": 0.0}
-"""With this any network suggests something everywhere, so that tests need no good one."""
 
 
 @pytest.fixture(scope="session")
@@ -40,22 +40,22 @@ def open_editor() -> Iterator[Callable[..., Editor]]:
 
 @pytest.fixture
 def editor(service: str, open_editor: Callable[..., Editor]) -> Editor:
-    """An editor that is suggested something everywhere."""
+    """An editor that gets a suggestion everywhere."""
     return open_editor(service, request=EAGER)
 
 
 @pytest.fixture
-def wiretap(service: str) -> Iterator[Wiretap]:
-    """A tapped line to the service."""
-    tap = Wiretap(service)
-    yield tap
-    tap.close()
+def proxy(service: str) -> Iterator[RecordingProxy]:
+    """A proxy before the service that records the requests."""
+    started = RecordingProxy(service)
+    yield started
+    started.close()
 
 
 @pytest.fixture
-def tapped(wiretap: Wiretap, open_editor: Callable[..., Editor]) -> Editor:
-    """An editor on the tapped line."""
-    return open_editor(wiretap.url, request=EAGER)
+def proxied(proxy: RecordingProxy, open_editor: Callable[..., Editor]) -> Editor:
+    """An editor that asks by way of the recording proxy."""
+    return open_editor(proxy.url, request=EAGER)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A real Neovim without a screen of its own, driven over its socket as fingers drive it."""
+"""A real Neovim without a screen of its own, driven over its socket, key by key."""
 
 import shutil
 import sys
@@ -60,7 +60,7 @@ class Editor:
 
     @property
     def status(self) -> dict[str, Any]:
-        """What the plugin says of itself."""
+        """What the plugin reports."""
         status: dict[str, Any] = self.lua("return require('nextchar').status()")
         return status
 

@@ -19,7 +19,7 @@ class Screen:
     def frames(self) -> list[list[str]]:
         """The rows at each drawing since the last call."""
         seen: list[list[str]] = []
-        # All drawing before this call's own notification has arrived when that arrives.
+        # When this notification arrives, everything drawn before it has arrived too.
         self._nvim.call("rpcnotify", self._nvim.channel_id, "looked")
         while (message := self._nvim.next_message())[1] != "looked":
             if message[1] == "redraw":

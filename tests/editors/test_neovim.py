@@ -13,8 +13,8 @@ from loadtest.servers import running_service
 from model.typist import press
 from tests.editors.conftest import EAGER
 from tests.editors.editor import KEYS, Editor
+from tests.editors.recording_proxy import RecordingProxy
 from tests.editors.screen import Screen
-from tests.editors.wiretap import Wiretap
 from tests.tiny import save_tiny_checkpoint
 
 ACCEPT = {"suggestion": "<Tab>", "word": "<C-Right>"}
@@ -40,9 +40,9 @@ def type_as_a_typist(editor: Editor, text: str, begin: int, end: int) -> int:
     return taken
 
 
-def asked(wiretap: Wiretap) -> list[str]:
+def asked(proxy: RecordingProxy) -> list[str]:
     """The text before the cursor of each request."""
-    return [body["prefix"] for body in wiretap.bodies]
+    return [body["prefix"] for body in proxy.bodies]
 
 
 def test_a_file_typed_with_suggestions_taken_ends_as_the_original(
@@ -131,18 +131,18 @@ def test_a_suggestion_that_typing_followed_is_completed_not_doubled(editor: Edit
     editor.until_text("the " + ghost)
 
 
-def test_a_late_answer_to_an_older_key_is_not_shown(tapped: Editor, wiretap: Wiretap) -> None:
-    tapped.press("i")
-    tapped.until_ghost()
-    wiretap.gate.clear()
-    tapped.type("t")
-    tapped.until(lambda: asked(wiretap)[-1:] == ["t"], "t is asked for")
-    tapped.type("he")
-    tapped.until(lambda: asked(wiretap)[-1:] == ["the"], "the newest key is asked for")
-    wiretap.gate.set()
-    ghost = tapped.until_ghost()
-    tapped.press("<Tab>")
-    tapped.until_text("the" + ghost)
+def test_a_late_answer_to_an_older_key_is_not_shown(proxied: Editor, proxy: RecordingProxy) -> None:
+    proxied.press("i")
+    proxied.until_ghost()
+    proxy.gate.clear()
+    proxied.type("t")
+    proxied.until(lambda: asked(proxy)[-1:] == ["t"], "t is asked for")
+    proxied.type("he")
+    proxied.until(lambda: asked(proxy)[-1:] == ["the"], "the newest key is asked for")
+    proxy.gate.set()
+    ghost = proxied.until_ghost()
+    proxied.press("<Tab>")
+    proxied.until_text("the" + ghost)
 
 
 @pytest.mark.parametrize(
@@ -183,18 +183,18 @@ def test_nothing_shows_over_the_completion_menu(editor: Editor) -> None:
 
 
 def test_what_stands_behind_the_cursor_is_not_suggested_again(
-    tapped: Editor, wiretap: Wiretap
+    proxied: Editor, proxy: RecordingProxy
 ) -> None:
-    tapped.press("i")
-    tapped.type("the ")
-    ghost = tapped.until_ghost()
-    tapped.press("<Tab><Esc>04l")
-    tapped.until_text("the " + ghost)
-    tapped.press("i")
-    tapped.until(lambda: wiretap.bodies[-1]["suffix"] == ghost, "the text behind is sent")
-    assert asked(wiretap)[-1] == "the "
-    tapped.until_answered()
-    assert tapped.ghost != ghost
+    proxied.press("i")
+    proxied.type("the ")
+    ghost = proxied.until_ghost()
+    proxied.press("<Tab><Esc>04l")
+    proxied.until_text("the " + ghost)
+    proxied.press("i")
+    proxied.until(lambda: proxy.bodies[-1]["suffix"] == ghost, "the text behind is sent")
+    assert asked(proxy)[-1] == "the "
+    proxied.until_answered()
+    assert proxied.ghost != ghost
 
 
 def test_a_file_type_can_be_left_alone(service: str, open_editor: Callable[..., Editor]) -> None:
@@ -207,74 +207,78 @@ def test_a_file_type_can_be_left_alone(service: str, open_editor: Callable[..., 
 
 
 def test_a_long_text_is_sent_from_a_line_that_seldom_moves(
-    wiretap: Wiretap, open_editor: Callable[..., Editor]
+    proxy: RecordingProxy, open_editor: Callable[..., Editor]
 ) -> None:
-    editor = open_editor(wiretap.url, request=EAGER, max_prefix=400)
+    editor = open_editor(proxy.url, request=EAGER, max_prefix=400)
     editor.nvim.current.buffer[:] = [f"line {number}" for number in range(200)]
     editor.press("Go")
     editor.type("some words that go on\n" * 12)
     editor.until_answered()
-    assert all(len(prefix) <= 400 for prefix in asked(wiretap))
-    assert 2 <= len({prefix.partition("\n")[0] for prefix in asked(wiretap)}) <= 3
-    assert len({body["session"] for body in wiretap.bodies}) == 1
+    assert all(len(prefix) <= 400 for prefix in asked(proxy))
+    assert 2 <= len({prefix.partition("\n")[0] for prefix in asked(proxy)}) <= 3
+    assert len({body["session"] for body in proxy.bodies}) == 1
 
 
-def test_keys_do_not_cancel_the_first_reading_of_a_text(tapped: Editor, wiretap: Wiretap) -> None:
-    tapped.nvim.current.buffer[:] = ["some text to read"]
-    wiretap.gate.clear()
-    tapped.press("A")
-    tapped.until(lambda: len(wiretap.bodies) == 1, "the text is sent")
-    tapped.type(" and on")
-    assert tapped.status["waits"]
-    wiretap.gate.set()
-    tapped.until_ghost()
-    assert asked(wiretap) == ["some text to read", "some text to read and on"]
+def test_keys_do_not_cancel_the_first_reading_of_a_text(
+    proxied: Editor, proxy: RecordingProxy
+) -> None:
+    proxied.nvim.current.buffer[:] = ["some text to read"]
+    proxy.gate.clear()
+    proxied.press("A")
+    proxied.until(lambda: len(proxy.bodies) == 1, "the text is sent")
+    proxied.type(" and on")
+    assert proxied.status["waits"]
+    proxy.gate.set()
+    proxied.until_ghost()
+    assert asked(proxy) == ["some text to read", "some text to read and on"]
 
 
 def test_a_request_that_an_older_one_overtook_is_sent_again(
-    tapped: Editor, wiretap: Wiretap, service: str
+    proxied: Editor, proxy: RecordingProxy, service: str
 ) -> None:
-    tapped.press("i")
-    tapped.type("the ")
-    tapped.until_ghost()
-    wiretap.statuses.clear()
+    proxied.press("i")
+    proxied.type("the ")
+    proxied.until_ghost()
+    proxy.statuses.clear()
 
     def send_the_first_again() -> None:
-        while 409 not in wiretap.statuses:
-            httpx.post(f"{service}/complete", json=wiretap.bodies[0])
+        while 409 not in proxy.statuses:
+            httpx.post(f"{service}/complete", json=proxy.bodies[0])
 
     with ThreadPoolExecutor(1) as pool:
         overtaking = pool.submit(send_the_first_again)
-        while 409 not in wiretap.statuses:
-            tapped.type("e")
-            tapped.until(lambda: asked(wiretap)[-1] == tapped.text, "the newest is asked for")
-            tapped.until_answered()
+        while 409 not in proxy.statuses:
+            proxied.type("e")
+            proxied.until(lambda: asked(proxy)[-1] == proxied.text, "the newest is asked for")
+            proxied.until_answered()
         overtaking.result()
-    tapped.until(lambda: wiretap.statuses[-1] == 200, "the newest is answered")
+    proxied.until(lambda: proxy.statuses[-1] == 200, "the newest is answered")
 
 
-def test_each_buffer_has_a_session_that_ends_with_it(tapped: Editor, wiretap: Wiretap) -> None:
-    tapped.press("i")
-    tapped.type("a")
+def test_each_buffer_has_a_session_that_ends_with_it(
+    proxied: Editor, proxy: RecordingProxy
+) -> None:
+    proxied.press("i")
+    proxied.type("a")
     # To leave a buffer cancels its request, perhaps before it was sent.
-    tapped.until_ghost()
-    tapped.press("<Esc>:enew!<CR>i")
-    tapped.until_text("")
-    tapped.type("b")
-    tapped.until(lambda: len({b["session"] for b in wiretap.bodies}) == 2, "two sessions")
-    first, second = dict.fromkeys(b["session"] for b in wiretap.bodies)
-    tapped.press("<Esc>")
-    tapped.nvim.command("bwipeout! %")
-    tapped.until(lambda: f"/sessions/{second}" in wiretap.deleted, "the session is deleted")
+    proxied.until_ghost()
+    proxied.press("<Esc>:enew!<CR>i")
+    proxied.until_text("")
+    proxied.type("b")
+    proxied.until(lambda: len({b["session"] for b in proxy.bodies}) == 2, "two sessions")
+    first, second = dict.fromkeys(b["session"] for b in proxy.bodies)
+    proxied.press("<Esc>")
+    proxied.nvim.command("bwipeout! %")
+    proxied.until(lambda: f"/sessions/{second}" in proxy.deleted, "the session is deleted")
     assert first != second
 
 
-def test_other_alphabets_and_tabs_stay_as_they_are(tapped: Editor, wiretap: Wiretap) -> None:
+def test_other_alphabets_and_tabs_stay_as_they_are(proxied: Editor, proxy: RecordingProxy) -> None:
     text = "naïve → 日本 \U0001d70b\n\tconst "
-    tapped.nvim.current.buffer[:] = text.split("\n")
-    tapped.press("GA")
-    tapped.until(lambda: bool(wiretap.bodies), "the editor asks")
-    ghost = tapped.until_ghost()
-    assert asked(wiretap)[-1] == text
-    tapped.press("<Tab>")
-    tapped.until_text(text + ghost)
+    proxied.nvim.current.buffer[:] = text.split("\n")
+    proxied.press("GA")
+    proxied.until(lambda: bool(proxy.bodies), "the editor asks")
+    ghost = proxied.until_ghost()
+    assert asked(proxy)[-1] == text
+    proxied.press("<Tab>")
+    proxied.until_text(text + ghost)

@@ -1,4 +1,4 @@
-"""scripts/soak: lets everything go wrong for a given time, and tells what came of it."""
+"""scripts/soak: injects faults for a given time while typists type, and reports what it found."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ from tests.invariant.typist import Mismatch, RandomTypist, SoakTally
 from tests.tiny import save_primed_checkpoint, save_tiny_checkpoint
 
 STEPS = 60
-# The first of a run is the plainest: one rule, over and over.
+# Several, since the first example of a run is the plainest: one rule over and over.
 EXAMPLES = 12
 NOTE_EVERY_SECONDS = 60
 
@@ -97,7 +97,7 @@ def soak(
 
 
 def run(stage: Stage, minutes: float, name: str) -> SoakReport:
-    """Runs the state machine, over and over with new seeds, until the time is up."""
+    """Runs the state machine with new seeds until the time is up."""
     tally = Invariant.tally = SoakTally()
     Invariant.stage = stage
     console = Console(stderr=True)
@@ -120,7 +120,7 @@ def run(stage: Stage, minutes: float, name: str) -> SoakReport:
 
 
 def play(stage: Stage, recordings: list[Path], patches: int, name: str) -> SoakReport:
-    """Replays recordings, each as edits and as whole texts, all at the same time."""
+    """Replays the recordings at the same time, each once as edits and once as whole texts."""
     tally = SoakTally()
     begun = time.monotonic()
     resident = [stage.resident_megabytes]
@@ -147,7 +147,7 @@ def play(stage: Stage, recordings: list[Path], patches: int, name: str) -> SoakR
 
 
 def report_of(tally: SoakTally, name: str, begun: float, resident: list[float]) -> SoakReport:
-    """What was counted since `begun`."""
+    """The report on everything since `begun`."""
     return SoakReport(
         checkpoint=name,
         minutes=round((time.monotonic() - begun) / 60, 2),

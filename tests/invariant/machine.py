@@ -1,4 +1,4 @@
-"""Everything that typists do and that can break, in any order, as a Hypothesis state machine."""
+"""What typists do and what can break, in any order, as a Hypothesis state machine."""
 
 import asyncio
 import signal
@@ -42,10 +42,10 @@ WISHES = st.builds(
 
 
 class Invariant(RuleBasedStateMachine):
-    """Three typists: the first and the last share a session, the second has one alone.
+    """Three typists. The first and the last share a session, the second has its own.
 
-    The stage and the tally are set on the class before it runs. What starts processes anew takes
-    seconds, so it happens in one case of `luck` only.
+    The stage and the tally are set on the class before it runs. Restarting processes takes seconds,
+    so the rules that do it do nothing for most values of `luck`.
     """
 
     stage: ClassVar[Stage]
@@ -121,7 +121,7 @@ class Invariant(RuleBasedStateMachine):
 
     @rule(pieces=st.tuples(SHORT, SHORT, SHORT), as_edit=st.booleans(), backs=st.integers(0, 30))
     def race(self, pieces: tuple[str, str, str], as_edit: bool, backs: int) -> None:
-        """All at once, the first and the last in one session."""
+        """All type at once, the first and the last in one session."""
         self._step("races")
         self._do(
             together(
@@ -204,7 +204,7 @@ class Invariant(RuleBasedStateMachine):
         self._check_all()
 
     def _become(self, who: int, text: str, as_edit: bool) -> None:
-        """Makes the typist's text another one, by the shortest change."""
+        """Changes the typist's text into another one, keeping the common beginning."""
         own = self.typists[who].text
         keep = next(
             (i for i, (a, b) in enumerate(zip(own, text, strict=False)) if a != b),
@@ -236,12 +236,12 @@ class Invariant(RuleBasedStateMachine):
 
 
 async def together(works: Iterable[Coroutine[None, None, Result]]) -> None:
-    """Returns when all are done; raises what the first of them raised that failed."""
+    """Returns when all are done; raises the exception of the first one that fails."""
     await asyncio.gather(*works)
 
 
 def run_invariant(examples: int, steps: int) -> None:
-    """Lets the machine take its steps, a new one each example; raises what it finds."""
+    """Runs `examples` new machines for `steps` steps each; raises the first failure."""
     run_state_machine_as_test(
         Invariant,
         settings=settings(

@@ -1,4 +1,4 @@
-"""Recorded typing: real people's editing, replayed key by key as an editor's plugin would send it.
+"""Recorded typing of real people, replayed key by key as an editor's plugin would send it.
 
 The recordings have the form of josephg/editing-traces: gzipped or plain JSON with `startContent`
 and `txns`, each of a `time` and `patches` [position, deleted, inserted] in code points.
@@ -18,7 +18,7 @@ PAUSE = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class RecordedKey:
-    """What one patch makes of the text before the cursor, and whether the person then paused.
+    """How one patch changes the text before the cursor, and whether the person then paused.
 
     Where the times were not recorded, going on elsewhere in the text counts as a pause.
     """
@@ -60,7 +60,7 @@ def read(path: Path, most: int) -> Iterator[RecordedKey]:
 
 
 async def replay(typist: RandomTypist, keys: Iterable[RecordedKey], as_edit: bool) -> int:
-    """Types all of it, comparing the answer at each pause; how many pauses there were."""
+    """Types all keys and compares the answer at each pause; returns the number of pauses."""
     pauses = 0
     for key in keys:
         pauses += key.pause

@@ -1,4 +1,4 @@
-"""Where the invariant is tried: a service of two workers with its Redis, and all that can break."""
+"""What the invariant is tested on: a service of two workers with its Redis, and their faults."""
 
 import asyncio
 import os
@@ -25,10 +25,10 @@ TTL_SECONDS = 3600
 
 
 class Stage:
-    """The service as processes of its own, behind a port that stays; what breaks it is a verb.
+    """The service in processes of its own, always on the same port; each fault is a method.
 
-    It serves one folder, into which `swap_checkpoint` copies the next of the checkpoints, so that
-    the model's name stays while its fingerprint changes.
+    It serves one folder. `swap_checkpoint` copies the next checkpoint into it, so the model keeps
+    its name while its fingerprint changes.
     """
 
     def __init__(self, folder: Path, checkpoints: list[Path]) -> None:
@@ -62,16 +62,16 @@ class Stage:
 
     @property
     def log(self) -> str:
-        """All that the service ever said on standard error."""
+        """Everything that the service has written to standard error."""
         return (self._folder / "service.log").read_text("utf-8")
 
     @property
     def resident_megabytes(self) -> float:
-        """What the workers hold in memory now."""
+        """The memory that the workers take now."""
         return sum(worker.memory_info().rss for worker in self._workers()) / 2**20
 
     def expected(self, text: str, top: int, options: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-        """What a fresh computation of the whole text answers, with the checkpoint served now."""
+        """The answer of a fresh computation of the whole text, by the checkpoint that is served."""
         asked = (self.runtime.fingerprint, text, top, options)
         if asked not in self._expected:
             if len(self._expected) > 1000:
@@ -87,7 +87,7 @@ class Stage:
             workers[index % len(workers)].kill()
 
     def restart_service(self, told: signal.Signals) -> None:
-        """Ends all processes of the service and starts it anew."""
+        """Ends all processes of the service and starts it again."""
         self._end(told)
         self._start()
 
@@ -108,7 +108,7 @@ class Stage:
             client.flushall()
 
     def flush_scripts(self) -> None:
-        """Lets Redis forget its scripts."""
+        """Removes the scripts from Redis."""
         with self._client() as client:
             client.script_flush()
 
@@ -118,19 +118,19 @@ class Stage:
             client.client_kill_filter(_type="normal", skipme=True)
 
     def expire_sessions(self) -> None:
-        """Lets the time of every session run out."""
+        """Lets every session expire."""
         with self._client() as client:
             for key in client.scan_iter():
                 client.pexpire(key, 1)
             while client.dbsize():
-                # Asking for a key lets Redis notice that its time is over.
+                # Redis removes an expired key when somebody asks for it.
                 client.randomkey()
 
     def _client(self) -> redis.Redis:
         return redis.Redis.from_url(self._redis.url)
 
     def _workers(self) -> list[psutil.Process]:
-        """The processes that serve, and not the one that counts shared memory for them."""
+        """The worker processes, without the resource tracker of multiprocessing."""
         children = psutil.Process(self._process.pid).children()
         return [child for child in children if "spawn_main" in " ".join(_command(child))]
 
@@ -167,7 +167,7 @@ def _command(child: psutil.Process) -> list[str]:
 
 
 async def tell(http: httpx.AsyncClient, body: dict[str, Any]) -> httpx.Response:
-    """The response to one request, sent again for as long as connections break."""
+    """The response to a request, which is sent again as long as connections break."""
     deadline = asyncio.get_running_loop().time() + 30
     while True:
         try:

@@ -1,4 +1,4 @@
-"""A few hundred steps of everything that can happen: each answer is that of a fresh computation."""
+"""In a few hundred steps of typing and faults, each answer is that of a fresh computation."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A client of the service as editors are: it sends changes, and whole texts where it is told to."""
+"""A client that types as an editor does: it sends edits, and whole texts where it must."""
 
 import asyncio
 from collections import Counter
@@ -12,12 +12,12 @@ from tests.service.running import EAGER, comparable
 
 
 class Mismatch(AssertionError):
-    """An answer that is not the one which a fresh process computes from the whole text."""
+    """An answer differs from what a fresh process computes from the whole text."""
 
 
 @dataclass
 class SoakTally:
-    """What happened so far: answers compared, faults injected, and what the service said."""
+    """Counts of what happened so far: answers compared, faults injected, replies by their kind."""
 
     steps: int = 0
     compared: int = 0
@@ -39,8 +39,8 @@ class Wish:
 class RandomTypist:
     """Types one text into one session, by a connection of its own.
 
-    It sends an edit where it knows the version, and else, or when the answer is that it must, the
-    whole text. Every answer is compared with a fresh computation.
+    It sends an edit where it knows the version. Where it does not, or where the service asks for
+    it, it sends the whole text. Every answer is compared with a fresh computation.
     """
 
     def __init__(self, stage: Stage, tally: SoakTally, session: str) -> None:
@@ -70,9 +70,9 @@ class RandomTypist:
         alone: bool = True,
         compare: bool = True,
     ) -> bool:
-        """Changes the text. Whether it was answered: a session's older request may be dropped.
+        """Changes the text, and tells whether the request was answered.
 
-        Only where others use the session at this moment (`alone` is false) may that happen.
+        It may be superseded, but only where others use the session now (`alone` is false).
         """
         version, self._last = self.version, None
         self.text = self.text[:keep] + append
@@ -82,7 +82,7 @@ class RandomTypist:
         return await self._send(body, wish, alone, compare)
 
     async def send_again(self) -> bool:
-        """Sends the last request once more, as after an answer that was lost."""
+        """Sends the last request again, as a client does when the answer was lost."""
         if self._last is None:
             return False
         body, wish = self._last

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from loadtest.errors import LoadTestError
-from loadtest.texts import OPENED_AT_MOST, choose_passage, load_texts
+from loadtest.texts import MOST_OPENED_CHARACTERS, choose_passage, load_texts
 
 
 def test_without_a_folder_the_standard_library_is_typed() -> None:
@@ -33,6 +33,6 @@ def test_passages_begin_at_a_line_with_some_text_before() -> None:
     for seed in range(50):
         passage = choose_passage((text,), Random(seed))
         assert passage.text in text
-        assert passage.opened <= OPENED_AT_MOST
+        assert passage.opened <= MOST_OPENED_CHARACTERS
         assert passage.text[passage.opened :].startswith("line ")
         assert len(passage.text) - passage.opened >= len(text) // 4

@@ -1,4 +1,4 @@
-"""Jobs for tests of the batch, and a lane that is driven by hand."""
+"""Jobs for tests of the batch, and a batch that is driven by hand."""
 
 import random
 from collections.abc import AsyncIterator
@@ -78,7 +78,7 @@ def batch_of(scheduler: Scheduler, runtime: Runtime) -> Batch:
 
 
 class Waiter:
-    """Somebody who waits for a job in a lane that the test drives by hand."""
+    """Somebody who waits for a job in a batch that the test drives by hand."""
 
     def __init__(self, batch: Batch, work: Job) -> None:
         self.results: list[Computed | Exception] = []
@@ -97,4 +97,4 @@ def drive(batch: Batch, most: int = 5000) -> None:
         if not batch.busy:
             return
         batch.advance()
-    raise AssertionError("the lane never came to rest")
+    raise AssertionError("the batch never came to rest")

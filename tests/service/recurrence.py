@@ -1,8 +1,9 @@
-"""A recurrence small enough to compute from scratch after every step of a test of the rules."""
+"""A network in place of the real one: cheap enough to recompute in every step of a test."""
 
 from hashlib import blake2b
 
-from service.sessions.rules import Change, Plan, Record, plan, settle
+from service.sessions.record import Record
+from service.sessions.rules import Change, Plan, plan, settle
 
 STATE_SIZE = 2560
 FINGERPRINT = "0a" * 16
@@ -10,7 +11,7 @@ OTHER_FINGERPRINT = "0b" * 16
 
 
 def advance(state: bytes, text: str, fingerprint: str = FINGERPRINT) -> bytes:
-    """The state after `text`, one character at a time, as a network's would be."""
+    """The state after `text`, computed character by character as a network does."""
     for character in text:
         said = state[:64] + character.encode() + fingerprint.encode()
         state = blake2b(said, digest_size=64).digest().ljust(STATE_SIZE, b"\0")
@@ -22,7 +23,7 @@ def state_of(text: str, fingerprint: str = FINGERPRINT) -> bytes:
 
 
 def follow(planned: Plan) -> Record:
-    """Computes what the plan asks for, and settles it."""
+    """The record after the plan: computes the states that it asks for, and settles."""
     state = planned.start.state if planned.start else bytes(STATE_SIZE)
     states = []
     for piece in planned.pieces:
@@ -32,5 +33,5 @@ def follow(planned: Plan) -> Record:
 
 
 def request(record: Record | None, change: Change, fingerprint: str = FINGERPRINT) -> Record:
-    """One request from a record to the next."""
+    """The record after one request."""
     return follow(plan(record, change, fingerprint, STATE_SIZE))

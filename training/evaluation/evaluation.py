@@ -1,82 +1,22 @@
-"""What a checkpoint is worth on a text: bits a character and the simulated typist's figures."""
+"""What a checkpoint is worth on texts: bits a character, and the simulated typist's figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
-from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from model.decoding.candidate import Candidate, Rules
 from model.decoding.options import Options
 from model.served import Runtime
-from model.typist import press
-from training.evaluation.flicker import flicker, together
-from training.evaluation.scoring import Progress, Reading, ignore, mean_bits, read, window
-from training.evaluation.suggestions import Suggestions, best, networks, suggest
+from training.evaluation.figures import Session, TypistFigures, figures, type_with
+from training.evaluation.flicker import Flicker, flicker, flicker_in_all
+from training.evaluation.scoring import Progress, ignore, mean_bits, read
+from training.evaluation.suggestions import Suggestions, suggest
+from training.evaluation.timing import Milliseconds, time_suggestions
 
+# How often `evaluate` goes over a text: once to read it, once to decode suggestions.
 PASSES = 2
-"""How often `evaluate` goes over the text: once to read it, once to make suggestions."""
+# The characters between two states that are kept of a text. What lies between them is decoded one
+# position after another, and all such stretches side by side.
 STRETCH = 512
-"""Characters between two kept states: what one generator of suggestions works through."""
-BINS = 10
-"""Groups of shown suggestions, equally many in each, over which calibration is judged."""
-TIMED_PLACES = 40
-TIMED_KEYS = 8
-"""Suggestions are timed at so many places of the texts, and so many keys at each."""
-
-
-class Suggested(Protocol):
-    """What the typist sees of a suggestion, whoever made it."""
-
-    @property
-    def text(self) -> str: ...
-
-    @property
-    def confidence(self) -> float: ...
-
-
-@dataclass(frozen=True)
-class Session:
-    """What the simulated typist did in one text.
-
-    `confidences` and `right` have one entry for each suggestion shown, in the order of typing:
-    the confidence it had, and whether all of it was what came next.
-    """
-
-    characters: int
-    keys: int
-    accepted: int
-    confidences: tuple[float, ...]
-    right: tuple[bool, ...]
-
-
-@dataclass(frozen=True)
-class Milliseconds:
-    """How long one suggestion takes, measured alone: absorbing the key, then decoding."""
-
-    median: float
-    p95: float
-
-
-@dataclass(frozen=True)
-class TypistFigures:
-    """The simulated typist's figures over one text or many; shares are from 0 to 1.
-
-    `shown` is the share of keys at which something was suggested, `accepted` the share of these
-    that were taken, whole or by the first word. `calibration_error` is the mean distance between
-    the confidence and the share that was wholly right, over bins of equal count; None where
-    nothing was shown.
-    """
-
-    characters: int
-    keys: int
-    keystrokes_saved: float
-    shown: float
-    accepted: float | None
-    calibration_error: float | None
 
 
 @dataclass(frozen=True)
@@ -153,9 +93,9 @@ def evaluate(
         options=options,
         bits_per_character=mean_bits(readings),
         typist=figures(sessions),
-        flicker=together(
+        flicker=flicker_in_all(
             [
-                flicker(text, partial(_text_at, source, options))
+                flicker_of(text, source, options)
                 for text, source in zip(bodies, suggestions, strict=True)
             ]
         ).share,
@@ -165,10 +105,6 @@ def evaluate(
             for name, reading, session in zip(names, readings, sessions, strict=True)
         ),
     )
-
-
-def _text_at(suggestions: Suggestions, options: Options, position: int) -> str:
-    return suggestions.at(position, options).text
 
 
 def sweep(
@@ -197,106 +133,10 @@ def sweep(
 
 
 def type_out(text: str, suggestions: Suggestions, options: Options) -> Session:
-    """Types the whole text, by the rule of model.typist."""
-    return type_with(text, lambda position: suggestions.at(position, options))
+    """Types a whole text with what is suggested at its positions under some options."""
+    return type_with(text, lambda position: suggestions.shown(position, options))
 
 
-def type_with(text: str, complete: Callable[[int], Suggested]) -> Session:
-    """Types the whole text with what `complete` suggests at the positions it is asked for."""
-    position = keys = accepted = 0
-    confidences: list[float] = []
-    right: list[bool] = []
-    while position < len(text):
-        completion = complete(position)
-        key = press(completion.text, text, position)
-        if completion.text:
-            confidences.append(completion.confidence)
-            right.append(text.startswith(completion.text, position))
-            accepted += key.accepts != "nothing"
-        keys += 1
-        position += key.characters
-    return Session(len(text), keys, accepted, tuple(confidences), tuple(right))
-
-
-def figures(sessions: Sequence[Session]) -> TypistFigures:
-    """The figures of several sessions taken together."""
-    characters = sum(session.characters for session in sessions)
-    keys = sum(session.keys for session in sessions)
-    confidences = np.array([c for session in sessions for c in session.confidences])
-    right = np.array([r for session in sessions for r in session.right], dtype=bool)
-    shown = len(confidences)
-    return TypistFigures(
-        characters=characters,
-        keys=keys,
-        keystrokes_saved=1 - keys / characters,
-        shown=shown / keys,
-        accepted=sum(session.accepted for session in sessions) / shown if shown else None,
-        calibration_error=calibration_error(confidences, right) if shown else None,
-    )
-
-
-def calibration_error(
-    confidences: NDArray[np.float64], right: NDArray[np.bool_], bins: int = BINS
-) -> float:
-    """The expected calibration error over bins of equal count (Nixon et al., 2019).
-
-    Both arrays have the shape (suggestions,). The mean over suggestions of the distance, in its
-    bin, between the mean confidence and the share that was right.
-    """
-    parts = equal_bins(confidences, bins)
-    distances = [len(p) * abs(confidences[p].mean() - right[p].mean()) for p in parts]
-    return float(sum(distances) / len(confidences))
-
-
-def equal_bins(confidences: NDArray[np.float64], bins: int) -> list[NDArray[np.intp]]:
-    """The numbers of the suggestions in each of some bins of equal count, by rising confidence."""
-    order = np.argsort(confidences, kind="stable")
-    return np.array_split(order, min(bins, len(order)))
-
-
-def time_suggestions(
-    runtime: Runtime,
-    texts: Sequence[str],
-    readings: Sequence[Reading],
-    options: Options,
-    after: int = 0,
-) -> Milliseconds:
-    """Times suggestions one at a time, a few keys each at places spread over the texts.
-
-    In each text the places have at least `after` characters before them.
-    """
-    places = [
-        (text, number * reading.every, state)
-        for text, reading in zip(texts, readings, strict=True)
-        for number, state in enumerate(reading.snapshots)
-        if after <= number * reading.every < len(text)
-    ]
-    pool = runtime.pool(2)
-    head, tail = pool.acquire(), pool.acquire()
-    page = runtime.adaptation.page() if runtime.adaptation else None
-    seconds: list[float] = []
-    for text, begin, state in places[:: max(1, len(places) // TIMED_PLACES)]:
-        pool.write(head, state)
-        if page is not None:
-            page.follow(window(text, begin))
-        for position in range(begin, min(begin + TIMED_KEYS, len(text))):
-            started = perf_counter()
-            for index in runtime.vocabulary.spell(text[position]):
-                pool.step(np.array([head]), np.array([index]))
-            cursor = None
-            if page is not None:
-                page.follow(window(text, position + 1))
-                cursor = page.cursor()
-            pool.write(tail, pool.read(head))
-            greedy = Candidate(Rules(runtime.vocabulary, options, runtime.calibration))
-            while True:
-                (next_step,) = networks(pool, [tail], runtime.adaptation)
-                index, probability = best(runtime.adaptation, cursor, next_step)
-                if not greedy.push(index, probability):
-                    break
-                pool.step(np.array([tail]), np.array([index]))
-                if cursor is not None:
-                    cursor.push(index)
-            greedy.completion()
-            seconds.append(perf_counter() - started)
-    return Milliseconds(*(float(q) * 1000 for q in np.quantile(seconds, [0.5, 0.95])))
+def flicker_of(text: str, suggestions: Suggestions, options: Options) -> Flicker:
+    """The flicker of what is suggested in a text under some options."""
+    return flicker(text, lambda position: suggestions.shown(position, options).text)

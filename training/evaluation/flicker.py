@@ -22,7 +22,7 @@ class Flicker:
 
 
 def flicker(text: str, suggested: Callable[[int], str]) -> Flicker:
-    """Types a text; `suggested` gives what is shown when so many characters have been typed."""
+    """Types a text; `suggested` gives what is shown after a number of characters."""
     typed_through = changed = 0
     shown = suggested(0)
     for position, character in enumerate(text[:-1], 1):
@@ -34,6 +34,6 @@ def flicker(text: str, suggested: Callable[[int], str]) -> Flicker:
     return Flicker(typed_through, changed)
 
 
-def together(flickers: Sequence[Flicker]) -> Flicker:
-    """The figures of several texts taken together."""
+def flicker_in_all(flickers: Sequence[Flicker]) -> Flicker:
+    """The counts of several texts added up."""
     return Flicker(sum(f.typed_through for f in flickers), sum(f.changed for f in flickers))

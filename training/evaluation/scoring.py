@@ -1,6 +1,6 @@
-"""Each character's surprise: what was given, as served, to the characters that really came.
+"""Each character's surprise: how probable, as served, the characters were that really came.
 
-Where the runtime adapts, that is the mixed distribution, with the page as of each character.
+Where the runtime adapts, that is by the mixed distribution, with the page as of each character.
 """
 
 import math
@@ -11,23 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.adaptation import Adaptation, Cursor, Page, window_start
+from model.decoding.next_step import predicted_distributions
 from model.runtime import Pool
 from model.served import Runtime
 
-TOGETHER = 64
-"""How many texts are stepped in one batch; more gain nothing and leave the cache."""
+# The most texts that are stepped in one batch. With more, their states leave the processor's cache,
+# and nothing is gained.
+TEXTS_AT_ONCE = 64
 
+# Called with a number of characters that are done.
 Progress = Callable[[int], None]
-"""Called with a number of characters that are done."""
 
 
 def ignore(characters: int) -> None:
-    """The progress that nobody watches."""
+    """For a progress that nobody watches."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """A whole text's figures; the log-probability is natural, the rest is in bits."""
+    """A whole text's figures; the log-probability is natural, all else is in bits."""
 
     characters: int
     log_probability: float
@@ -40,9 +42,9 @@ class Score:
 class Reading:
     """One text as the network read it.
 
-    `bits` holds -log2 of each character's probability, shape (characters,); a character that is
-    spelt in bytes has the sum of its bytes. `snapshots` are states along the way: number k is the
-    state after the first k * `every` characters.
+    `bits` holds -log2 of each character's probability, shape (characters,). A character that is
+    spelt in bytes has the sum of its bytes' bits. `snapshots` are states along the way: number k is
+    the state after the first k * `every` characters.
     """
 
     bits: NDArray[np.float64]
@@ -77,7 +79,7 @@ class _Reader:
     part: int = 0
 
     def cursor(self, page: Page) -> Cursor:
-        """The place of the next id; a character counts only once all of its bytes are there."""
+        """The place of the next id; a character is on the page only once all its bytes are read."""
         if self.part == 0:
             page.follow(window(self.text, self.character))
         cursor = page.cursor()
@@ -87,7 +89,7 @@ class _Reader:
 
 
 def window(text: str, position: int) -> str:
-    """The window of the text before a position."""
+    """The window of the text that ends at a position."""
     return text[window_start(position) : position]
 
 
@@ -99,14 +101,14 @@ def read(
     With `every` 0 no state is kept. Raises TextError for a text that no UTF-8 can hold.
     """
     vocabulary = runtime.vocabulary
-    pool = runtime.pool(min(TOGETHER, max(1, len(texts))))
+    pool = runtime.pool(min(TEXTS_AT_ONCE, max(1, len(texts))))
     spelled = [[vocabulary.spell(character) for character in text] for text in texts]
     # Longest first, so that no long text is left to be read alone at the end.
     waiting = sorted(range(len(texts)), key=lambda order: len(spelled[order]))
     readers: list[_Reader] = []
     done: dict[int, Reading] = {}
     while waiting or readers:
-        while waiting and len(readers) < TOGETHER:
+        while waiting and len(readers) < TEXTS_AT_ONCE:
             order = waiting.pop()
             slot = pool.acquire()
             pool.start(slot)
@@ -132,11 +134,8 @@ def _step(pool: Pool, adaptation: Adaptation | None, readers: list[_Reader]) -> 
     """One more id for each reader; returns how many characters that completed."""
     slots = np.array([reader.slot for reader in readers], dtype=np.int32)
     ids = np.array([r.spelling[r.character][r.part] for r in readers], dtype=np.int32)
-    if adaptation is None:
-        p = pool.probabilities(slots)
-    else:
-        cursors = [reader.cursor(reader.page) for reader in readers if reader.page is not None]
-        p = adaptation.distribution(cursors, pool.network_output(slots))
+    cursors = [reader.cursor(reader.page) for reader in readers if reader.page is not None]
+    p = predicted_distributions(pool, adaptation, slots, cursors)
     given = p[np.arange(len(readers)), ids].astype(np.float64)
     pool.step(slots, ids)
     completed = 0

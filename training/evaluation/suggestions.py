@@ -1,54 +1,84 @@
-"""What would be suggested at every position of a text, for any stricter options.
+"""What would be suggested at every position of a text, decoded as the service does it.
 
-Greedy decoding is a chain: where the character that came is the one that was predicted, the
-network's steps at the next position are the same ones, one character on, and are not taken again;
-what a page has taught since is mixed in anew. Stricter options (fewer characters, more confidence)
-stop earlier on the same chain, so that trying many of them is mere arithmetic.
+A text is typed character by character. At each position it is decoded under the loosest options,
+and what was chosen at the position before is replayed as far as it holds, as in a session. Stricter
+options (fewer characters, more confidence) stop earlier on the same chain of ids, so trying many of
+them is mere arithmetic.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import numpy as np
-
-from model.adaptation import Adaptation, Cursor
 from model.calibration import Calibration
+from model.completing import decoding_at
 from model.decoding.candidate import Candidate, Rules
-from model.decoding.next_step import NextStep, next_steps
+from model.decoding.continuation import ChosenStep
+from model.decoding.decoder import Decoder
 from model.decoding.options import Completion, Options
-from model.runtime import Pool
+from model.decoding.running import Decoding, Phase
+from model.decoding.stepping import step_and_predict
 from model.served import Runtime
 from model.vocabulary import Vocabulary
-from training.evaluation.scoring import TOGETHER, Progress, Reading, ignore, window
+from training.evaluation.figures import Suggested
+from training.evaluation.scoring import TEXTS_AT_ONCE, Progress, Reading, ignore
 
-Ask = tuple[int, list[int]]
-"""A slot, and the ids to step it by before its outlook is taken."""
+# The steps of a suggestion that the next position replays: all. A service keeps fewer for lack of
+# memory; the bits are the same.
+REPLAYED_STEPS = 1_000_000
+
+
+class ShownText(NamedTuple):
+    """What the typist sees of one suggestion."""
+
+    text: str
+    confidence: float
 
 
 @dataclass
 class Tape:
-    """The chains of one stretch: predicted ids and their probabilities, one chain after another.
+    """What was decoded in one stretch of a text, position after position.
 
-    The chain of the stretch's position p ends at `ends[p]`, where the next one begins.
+    `ids` and `probabilities` hold the chains of chosen ids, one after another: that of the
+    stretch's position p ends at `ends[p]`, where the next one begins. `shown` has the suggestion at
+    each position under the loosest options.
     """
 
     ids: array[int] = field(default_factory=lambda: array("i"))
     probabilities: array[float] = field(default_factory=lambda: array("f"))
     ends: array[int] = field(default_factory=lambda: array("q"))
+    shown: list[ShownText] = field(default_factory=list)
+
+    def record(self, decoder: Decoder) -> None:
+        """Adds what was decoded at the next position."""
+        self.ids.extend(step.id for step in decoder.chain)
+        self.probabilities.extend(step.next_step.probability for step in decoder.chain)
+        self.ends.append(len(self.ids))
+        completion = decoder.completion
+        self.shown.append(ShownText(completion.text, completion.confidence))
 
 
 @dataclass(frozen=True)
 class Suggestions:
-    """The suggestions at every position of one text, under `loosest` or stricter options."""
+    """The suggestions at every position of one text, under `loosest` or stricter options.
+
+    There is a tape for each stretch of `every` characters.
+    """
 
     vocabulary: Vocabulary
     calibration: Calibration
     loosest: Options
     every: int
     tapes: tuple[Tape, ...]
+
+    def shown(self, position: int, options: Options) -> Suggested:
+        """What the typist sees at `position` under `options`; raises as `at` does."""
+        if options == self.loosest:
+            return self.tapes[position // self.every].shown[position % self.every]
+        return self.at(position, options)
 
     def at(self, position: int, options: Options) -> Completion:
         """What decoding with `options` gives at `position`, as model.completing would.
@@ -60,8 +90,12 @@ class Suggestions:
         greedy = Candidate(Rules(self.vocabulary, options, self.calibration))
         for at in range(tape.ends[position - 1] if position else 0, tape.ends[position]):
             if not greedy.push(tape.ids[at], tape.probabilities[at]):
-                return greedy.completion()
-        raise ValueError(f"{options} stop later than {self.loosest}, for which this was computed")
+                break
+        if greedy.finish_reason is None:
+            raise ValueError(
+                f"{options} stop later than {self.loosest}, for which this was computed"
+            )
+        return greedy.completion()
 
 
 def suggest(
@@ -71,21 +105,21 @@ def suggest(
     loosest: Options,
     progress: Progress = ignore,
 ) -> list[Suggestions]:
-    """Decodes greedily from every position of every text, all stretches together.
+    """Decodes greedily at every position of every text, many stretches side by side.
 
     `readings` are what training.evaluation.scoring.read gave for the same texts, with states kept:
-    a text is cut at them, and the stretches run side by side.
+    each is where a stretch begins.
     """
-    vocabulary = runtime.vocabulary
     stretches = [
-        _Stretch(text, number * reading.every, (number + 1) * reading.every, state)
+        Stretch(text, number * reading.every, min((number + 1) * reading.every, len(text)), state)
         for text, reading in zip(texts, readings, strict=True)
         for number, state in enumerate(reading.snapshots)
     ]
-    tapes = iter(_run(runtime, stretches, loosest, progress))
+    _decode_all(runtime, stretches, loosest, progress)
+    tapes = iter([stretch.tape for stretch in stretches])
     return [
         Suggestions(
-            vocabulary,
+            runtime.vocabulary,
             runtime.calibration,
             loosest,
             reading.every,
@@ -95,132 +129,66 @@ def suggest(
     ]
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    """The part of a text from `begin` to `end`, and the state before it."""
+@dataclass
+class Stretch:
+    """The part of a text from `begin` to `end`, the state before it, and what is decoded in it."""
 
     text: str
     begin: int
     end: int
     state: bytes
+    tape: Tape = field(default_factory=Tape)
+
+    def decodings(self, runtime: Runtime, options: Options) -> Iterator[Decoding]:
+        """The decoding at each position in turn, which whoever asks for the next one has computed.
+
+        One that a replay has finished needs no computing and is not given.
+        """
+        page = runtime.adaptation.page() if runtime.adaptation else None
+        state, absorbed = self.state, self.begin
+        chain: list[ChosenStep] = []
+        for position in range(self.begin, self.end):
+            decoding = decoding_at(
+                runtime,
+                options,
+                self.text,
+                position,
+                page,
+                state,
+                absorbed,
+                kept_steps=REPLAYED_STEPS,
+            )
+            decoding.replay(chain)
+            if decoding.phase is not Phase.FINISHED:
+                yield decoding
+            self.tape.record(decoding.decoder)
+            if decoding.states:
+                state = decoding.states[-1]
+            chain, absorbed = decoding.decoder.chain, position
 
 
-@dataclass
-class _Running:
-    """A stretch that is being decoded: its place in the result, its slots, and what it asks."""
+def _decode_all(
+    runtime: Runtime, stretches: Sequence[Stretch], options: Options, progress: Progress
+) -> None:
+    """Decodes in all stretches, each in a slot of its own."""
+    pool = runtime.pool(min(TEXTS_AT_ONCE, max(1, len(stretches))))
+    waiting = list(stretches)
+    running: dict[Decoding, tuple[Stretch, Iterator[Decoding]]] = {}
 
-    order: int
-    characters: int
-    slots: tuple[int, int]
-    chains: Generator[Ask, NextStep, Tape]
-    ask: Ask
+    def go_on(stretch: Stretch, decodings: Iterator[Decoding]) -> None:
+        """Begins at the stretch's next position at which something is to be computed."""
+        decoding = next(decodings, None)
+        if decoding is None:
+            progress(stretch.end - stretch.begin)
+        else:
+            decoding.enter(pool)
+            running[decoding] = stretch, decodings
 
-
-def _run(
-    runtime: Runtime, stretches: Sequence[_Stretch], options: Options, progress: Progress
-) -> list[Tape]:
-    rules = Rules(runtime.vocabulary, options, runtime.calibration)
-    pool = runtime.pool(2 * min(TOGETHER, max(1, len(stretches))))
-    waiting = list(range(len(stretches)))
-    running: list[_Running] = []
-    done: dict[int, Tape] = {}
     while waiting or running:
-        while waiting and len(running) < TOGETHER:
-            order = waiting.pop()
-            stretch = stretches[order]
-            slots = (pool.acquire(), pool.acquire())
-            pool.write(slots[0], stretch.state)
-            chains = _chains(pool, slots, rules, runtime.adaptation, stretch)
-            characters = min(stretch.end, len(stretch.text)) - stretch.begin
-            running.append(_Running(order, characters, slots, chains, next(chains)))
-        still_running: list[_Running] = []
-        asks = [r.ask for r in running]
-        answers = _answer(pool, asks, runtime.adaptation)
-        for one, next_step in zip(running, answers, strict=True):
-            try:
-                one.ask = one.chains.send(next_step)
-                still_running.append(one)
-            except StopIteration as finished:
-                done[one.order] = finished.value
-                for slot in one.slots:
-                    pool.release(slot)
-                progress(one.characters)
-        running = still_running
-    return [done[order] for order in range(len(stretches))]
-
-
-def _answer(pool: Pool, asks: Sequence[Ask], adaptation: Adaptation | None) -> list[NextStep]:
-    """Steps all slots that ask for it in one batch, then takes the outlook of each."""
-    moving = [(slot, ids) for slot, ids in asks if ids]
-    if moving:
-        pool.absorb([slot for slot, _ in moving], [np.array(ids, np.int32) for _, ids in moving])
-    return networks(pool, [slot for slot, _ in asks], adaptation)
-
-
-def networks(pool: Pool, slots: Sequence[int], adaptation: Adaptation | None) -> list[NextStep]:
-    """The network's own outlook at each slot's state, with what `best` mixes a page into."""
-    if adaptation is None:
-        return next_steps(pool, slots, False, [None] * len(slots))
-    network_output = pool.network_output(slots)
-    ids = network_output.probabilities.argmax(axis=1).tolist()
-    return [
-        NextStep(index, float(row[index]), network=network_output.at(number))
-        for number, (index, row) in enumerate(zip(ids, network_output.probabilities, strict=True))
-    ]
-
-
-def _chains(
-    pool: Pool,
-    slots: tuple[int, int],
-    rules: Rules,
-    adaptation: Adaptation | None,
-    stretch: _Stretch,
-) -> Generator[Ask, NextStep, Tape]:
-    """The chain of each position of a stretch; the head slot holds the state before it.
-
-    The head follows the text. The tail is at the end of `path`, the ids of the newest chain from
-    the head on; `known` are the network's outlooks along it, from the head's to the tail's.
-    """
-    head, tail = slots
-    tape = Tape()
-    page = adaptation.page() if adaptation else None
-    path: list[int] = []
-    known = [(yield head, [])]
-    for position, character in enumerate(stretch.text[stretch.begin : stretch.end], stretch.begin):
-        cursor = None
-        if page is not None:
-            page.follow(window(stretch.text, position))
-            cursor = page.cursor()
-        greedy = Candidate(rules)
-        at = 0
-        while True:
-            index, probability = best(adaptation, cursor, known[at])
-            tape.ids.append(index)
-            tape.probabilities.append(probability)
-            if not greedy.push(index, probability):
-                break
-            if path[at : at + 1] != [index]:
-                steps = [index]
-                if at == 0 or at < len(path):
-                    pool.write(tail, pool.read(head))
-                    steps = [*path[:at], index]
-                path, known = [*path[:at], index], known[: at + 1]
-                known.append((yield tail, steps))
-            if cursor is not None:
-                cursor.push(index)
-            at += 1
-        tape.ends.append(len(tape.ids))
-        for index in rules.vocabulary.spell(character):
-            next_step = yield head, [index]
-            path, known = (path[1:], known[1:]) if path[:1] == [index] else ([], [next_step])
-    return tape
-
-
-def best(
-    adaptation: Adaptation | None, cursor: Cursor | None, next_step: NextStep
-) -> tuple[int, float]:
-    """The most probable id, and its probability, with what a page knows of the place."""
-    if adaptation is None or cursor is None or next_step.network is None:
-        return next_step.id, next_step.probability
-    ids, probabilities = adaptation.best([cursor], next_step.network)
-    return int(ids[0]), float(probabilities[0])
+        while waiting and len(running) < TEXTS_AT_ONCE:
+            stretch = waiting.pop()
+            go_on(stretch, stretch.decodings(runtime, options))
+        step_and_predict(pool, runtime.adaptation, list(running))
+        for decoding in [one for one in running if one.phase is Phase.FINISHED]:
+            decoding.leave(pool)
+            go_on(*running.pop(decoding))

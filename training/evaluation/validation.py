@@ -18,6 +18,7 @@ from training.backpropagation.unrolled import forward
 from training.corpus import Document
 from training.loop.streams import IGNORED
 
+# The steps of one forward pass, after which only the state is kept: what bounds the memory.
 WINDOW = 256
 
 

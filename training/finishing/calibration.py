@@ -21,14 +21,8 @@ from model import checkpoint
 from model.calibration import Calibration
 from model.decoding.options import Options
 from model.served import Runtime
-from training.evaluation.evaluation import (
-    BINS,
-    STRETCH,
-    Session,
-    calibration_error,
-    equal_bins,
-    type_out,
-)
+from training.evaluation.evaluation import STRETCH, type_out
+from training.evaluation.figures import BINS, Session, calibration_error, equal_bins
 from training.evaluation.scoring import Progress, ignore, read
 from training.evaluation.suggestions import suggest
 from training.reporting.card import model_card

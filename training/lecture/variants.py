@@ -16,11 +16,11 @@ from model.served import Runtime
 from training.evaluation.scoring import Score, read
 from training.lecture.graph import Graph, GraphStep
 
+# Characters that may come next, the most probable first, with their probabilities.
 Following = tuple[tuple[str, float], ...]
-"""Characters that may come next, the most probable first, with their probabilities."""
 
+# The most steps that a graph has; of a longer text it shows the last ones.
 COLUMNS = 9
-"""The most steps that a graph has; of a longer text it shows the last ones."""
 
 
 @dataclass(frozen=True)

@@ -6,74 +6,60 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse
 
-from model.decoding.options import Completion, Options
+from model.decoding.options import MOST_LINES, Completion, Options
 from service.completions import Answer, Chars, OnChars, Question
-from service.errors import NotReady
-from service.http import error_format
-from service.http.disconnect import unless_gone
 from service.http.faults import problem_of
+from service.http.protocols import COMPLETION_ERRORS
+from service.http.protocols.infill_errors import LLAMA_CPP_ERRORS
 from service.http.protocols.infill_schema import ANY_SEED, Health, InfillRequest, InfillResponse
 from service.http.protocols.infill_text import text_before
-from service.http.schema import MAX_CHARS, MAX_LINES
-from service.http.streaming import EventStream, Stream, event, streams
+from service.http.schema import MAX_CHARS
+from service.http.status import require_scheduler
+from service.http.streaming import Stream, event, respond, streams
 from service.resources import TENANT, Resources
 from service.sessions.rules import WholeText
 
-PATH = "/infill"
-HEALTH = "/health"
-ERRORS = (
-    "invalid_json",
-    "unknown_model",
-    "too_large",
-    "unsupported_media_type",
-    "invalid_request",
-    "not_supported",
-    "overloaded",
-)
-Told = InfillResponse | dict[str, Any]
+# One text that may follow, or of it the fields alone that the request has chosen.
+Suggestion = InfillResponse | dict[str, Any]
+# By our reasons; all others are llama.cpp's end of the sequence, "eos".
 STOP_TYPES = {"stop": "word", "max_chars": "limit", "time": "limit", "indentation": "limit"}
 
 
-def routes(resources: Callable[[], Resources]) -> APIRouter:
-    """The routes, whose parts are there once the application has started."""
-    router = APIRouter(tags=["llama.cpp"])
+def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
+    """Adds the routes; `resources` gives what the application has once it has started."""
 
-    @router.post(
-        PATH,
+    @app.post(
+        "/infill",
+        tags=["llama.cpp"],
         summary="llama.cpp: what stands at the cursor",
-        response_model=Told | list[Told],
+        response_model=Suggestion | list[Suggestion],
         responses=streams({"type": "object", "properties": {"data": {"type": "string"}}})
-        | error_format.responses(PATH, *ERRORS),
+        | LLAMA_CPP_ERRORS.responses(*COMPLETION_ERRORS),
     )
     async def infill(body: InfillRequest, request: Request) -> Any:
         """Characters are the tokens. A text is found again by itself, so that only what is new of
         it is read; `timings` tells how much that was.
         """
-        infilling = Infilling(resources(), body)
-        if not body.stream:
-            return JSONResponse(await unless_gone(request, infilling.respond()))
-        stream = Stream(infilling.answer)
-        return EventStream(stream, infilling.events(stream))
+        handler = InfillHandler(resources(), body)
+        return await respond(request, body.stream, handler.answer, handler.events, handler.whole)
 
-    @router.get(
-        HEALTH,
+    @app.get(
+        "/health",
+        tags=["llama.cpp"],
         summary="llama.cpp: whether it can answer",
-        responses=error_format.responses(HEALTH, "not_ready"),
+        responses=LLAMA_CPP_ERRORS.responses("not_ready"),
     )
     async def health() -> Health:
         """The models are loaded, and their thread runs."""
-        if not resources().scheduler.alive:
-            raise NotReady("the scheduler's thread has ended; restart the service")
+        require_scheduler(resources())
         return Health()
 
-    return router
 
-
-class Infilling:
-    """One request: what is asked, and the answer as llama.cpp's server tells it."""
+class InfillHandler:
+    """Handles one request: what is asked, and the answer as llama.cpp's server tells it."""
 
     def __init__(self, resources: Resources, body: InfillRequest) -> None:
         """Raises UnknownModel."""
@@ -84,13 +70,8 @@ class Infilling:
         self._text, self._truncated = text_before(extra, body.input_prefix, body.prompt)
         self._options = _options(body)
 
-    async def respond(self) -> Any:
-        """The answer, or with `n_cmpl` above 1 an array of them."""
-        told = self._told(await self.answer(None))
-        return told[0] if (self._body.n_cmpl or 1) == 1 else told
-
     async def answer(self, on_chars: OnChars | None) -> Answer:
-        """What the core makes of it."""
+        """What the core answers."""
         limit = self._body.t_max_predict_ms / 1000
         question = Question(
             change=WholeText(self._text),
@@ -103,31 +84,37 @@ class Infilling:
         )
         return await self._resources.sessionless.answer(TENANT, question)
 
+    def whole(self, answer: Answer) -> JSONResponse:
+        """The body of one answer: a suggestion, or with `n_cmpl` above 1 an array of them."""
+        found = self._suggestions(answer)
+        return JSONResponse(found[0] if (self._body.n_cmpl or 1) == 1 else found)
+
     async def events(self, stream: Stream[Answer]) -> AsyncIterator[bytes]:
         """The stream as llama.cpp sends it: pieces, then the answer, or what went wrong."""
-        told = 0
+        sent = 0
         async for _, chars in stream.pieces():
-            told += len(chars)
-            yield event(_dumped(self._piece(chars, told)))
+            sent += len(chars)
+            yield event(_compact_json(self._piece(chars, sent)))
         try:
             answer = stream.result()
         except Exception as error:
-            yield event(_dumped(error_format.body(problem_of(error), PATH)[1]))
+            yield event(_compact_json(LLAMA_CPP_ERRORS.render(problem_of(error))[1]))
             return
-        rest = answer.computed[0].completion.chars[told:]
+        rest = answer.computed[0].completion.chars[sent:]
         if rest:
-            yield event(_dumped(self._piece(rest, told + len(rest))))
-        for final in self._told(answer, streamed=True):
-            yield event(_dumped(final))
+            yield event(_compact_json(self._piece(rest, sent + len(rest))))
+        for suggestion in self._suggestions(answer, streamed=True):
+            yield event(_compact_json(suggestion))
 
-    def _piece(self, chars: Chars, told: int) -> dict[str, Any]:
+    def _piece(self, chars: Chars, sent: int) -> dict[str, Any]:
+        """Further characters of a stream, with which `sent` of them are sent."""
         return {
             "index": 0,
             "content": "".join(c.text for c in chars),
             "tokens": [],
             "stop": False,
             "id_slot": self._slot,
-            "tokens_predicted": told,
+            "tokens_predicted": sent,
             "tokens_evaluated": len(self._text),
         }
 
@@ -136,18 +123,18 @@ class Infilling:
         given = self._body.id_slot
         return given if isinstance(given, int) and given >= 0 else 0
 
-    def _told(self, answer: Answer, streamed: bool = False) -> list[dict[str, Any]]:
+    def _suggestions(self, answer: Answer, streamed: bool = False) -> list[dict[str, Any]]:
         (computed,) = answer.computed
         found = (computed.completion, *computed.alternatives)
-        return [self._final(i, c, answer, streamed) for i, c in enumerate(found)]
+        return [self._suggestion(i, c, answer, streamed) for i, c in enumerate(found)]
 
-    def _final(
+    def _suggestion(
         self, index: int, completion: Completion, answer: Answer, streamed: bool
     ) -> dict[str, Any]:
         text = completion.text
-        told = {
+        suggestion = {
             "index": index,
-            # What has been streamed is not said again.
+            # The first suggestion of a stream has been sent in pieces.
             "content": text if index or not streamed else "",
             "tokens": [],
             "id_slot": self._slot,
@@ -165,7 +152,7 @@ class Infilling:
             "timings": _timings(answer),
         }
         wanted = self._body.response_fields
-        return _unnested(told, wanted) if wanted else told
+        return _selected(suggestion, wanted) if wanted else suggestion
 
     @property
     def _settings(self) -> dict[str, Any]:
@@ -190,7 +177,7 @@ def _options(body: InfillRequest) -> Options:
         stop=tuple(text for text in body.stop if text),
         suffix=body.input_suffix,
         n=body.n_cmpl or 1,
-        max_lines=MAX_LINES,
+        max_lines=MOST_LINES,
         indent=body.n_indent or None,
     )
     temperature = body.temperature or 0.0
@@ -199,7 +186,8 @@ def _options(body: InfillRequest) -> Options:
     return replace(
         options,
         temperature=temperature,
-        # None of the probability is what the most probable character has.
+        # llama.cpp's top_p of 0 keeps only the most probable token. Options has no such top_p, but
+        # a top_k of 1 keeps the same.
         top_k=1 if body.top_p <= 0 else max(0, body.top_k),
         top_p=min(body.top_p, 1.0) if body.top_p > 0 else 1.0,
         min_p=max(0.0, body.min_p),
@@ -226,11 +214,14 @@ def _rates(name: str, count: int, seconds: float) -> dict[str, float]:
     }
 
 
-def _unnested(told: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
-    """The wanted fields under the names that they are wanted by; what is not there is left out."""
+def _selected(suggestion: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
+    """The wanted fields of a suggestion, each under the name that it was asked for by.
+
+    A name such as `timings/prompt_n` is a path into the suggestion. Unknown ones are left out.
+    """
     found = {}
     for name in wanted:
-        value: Any = told
+        value: Any = suggestion
         for part in name.split("/"):
             value = value.get(part) if isinstance(value, Mapping) else None
         if value is not None:
@@ -238,5 +229,5 @@ def _unnested(told: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _dumped(value: Any) -> str:
+def _compact_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

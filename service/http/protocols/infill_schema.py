@@ -1,22 +1,23 @@
 """The bodies of llama.cpp's `POST /infill`, as its server's documentation has them.
 
 https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md, read in November 2026.
-Characters are the tokens. As there, fields that are not known change nothing; and so do those that
-only say how that server works inside: slots, caches, the order of samplers, adapters, the time for
-the prompt. What would change the text and is not there is refused where it is not neutral.
+Characters are the tokens. As in that server, unknown fields change nothing. Fields that only say
+how it works inside (slots, caches, the order of samplers, adapters, the time for the prompt) change
+nothing either. A field that would change the text in a way that does not exist here is refused
+unless it is neutral.
 """
 
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from model.decoding.options import MOST_ALTERNATIVES
+from model.decoding.options import BOUNDS, MOST_ALTERNATIVES
 from service.http.protocols.neutral import Neutral
 from service.http.schema import MAX_STOP_CHARACTERS, MAX_STOPS, Text, WholeNumbers, utf8
 
 MOST_PIECES = 256
 MOST_FIELDS = 64
-# llama.cpp's ways to say that the seed is to be drawn.
+# The values with which llama.cpp's clients ask for a seed to be drawn.
 ANY_SEED = (-1, 2**32 - 1)
 
 Stop = Annotated[str, Field(max_length=MAX_STOP_CHARACTERS), AfterValidator(utf8)]
@@ -72,11 +73,13 @@ class InfillRequest(WholeNumbers):
         description="So many alternatives, most probable first; above 1 the answer is an array.",
     )
     temperature: float | None = Field(
-        None, le=100, description="Up to 0, and without one, the most probable text follows."
+        None,
+        le=BOUNDS["temperature"].most,
+        description="Up to 0, and without one, the most probable text follows.",
     )
     top_k: int = Field(40, description="Where a temperature is given; up to 0 it keeps all.")
     top_p: float = Field(0.95, description="Where a temperature is given; from 1 on it keeps all.")
-    min_p: float = Field(0.05, le=1, description="Where a temperature is given.")
+    min_p: float = Field(0.05, le=BOUNDS["min_p"].most, description="Where a temperature is given.")
     seed: int = Field(-1, ge=-1, lt=2**32, description="-1 draws one.")
     stop: list[Stop] = Field([], max_length=MAX_STOPS)
     stream: bool = False

@@ -1,10 +1,10 @@
-"""The text before the cursor, of what a client of llama.cpp sends of its file and of others.
+"""The text before the cursor, made from what a client of llama.cpp sends of its file and of others.
 
-Such clients send a window of their file: as many lines before the cursor as they are set to. When
-the cursor goes on by a line the window loses its first one, and a network that reads from the
-beginning would have to read all of it anew. So a long window is cut once more, at the line of its
-first half that has the least digest: while the window moves, that is the same line for long. What
-is read is a function of what was sent and of nothing else.
+Such clients send a window of their file: a set number of lines before the cursor. When the cursor
+goes on by a line, the window loses its first one, and a network that reads from the beginning would
+have to read the whole window again. So a long window is cut once more, at the line of its first
+half that has the least digest. While the window moves, that stays the same line for a long time.
+The text read depends on what was sent and on nothing else.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,10 @@ from hashlib import blake2b
 
 # What llama.vim and llama.vscode send where nothing else is set; a shorter window has not moved.
 WINDOW_LINES = 256
-# Lines that are digested together: single ones are often the same.
-DIGESTED = 3
-# While no more than this stands before the cursor, as much of the other files is read before it.
+# How many lines are digested together. Single lines are often equal, and so the line with the least
+# digest would often be another one.
+DIGESTED_LINES = 3
+# Other files are read only where no more than this stands before the cursor, and as much of them.
 EXTRA_CHARACTERS = 4096
 
 
@@ -24,7 +25,7 @@ def text_before(extra: Sequence[str], prefix: str, prompt: str) -> tuple[str, bo
     `extra` holds pieces of other files, the latest one last, `prefix` whole lines before the
     cursor's, `prompt` that line up to the cursor.
     """
-    # This is what these clients send of no lines at all.
+    # With no lines before the cursor's, these clients send a single line end.
     own = _anchored("" if prefix == "\n" else prefix) + prompt
     room = EXTRA_CHARACTERS if len(own) <= EXTRA_CHARACTERS else 0
     pieces: list[str] = []
@@ -43,7 +44,7 @@ def _anchored(prefix: str) -> str:
     if len(lines) <= WINDOW_LINES:
         return prefix
     starts = range(len(lines) // 2)
-    first = min(starts, key=lambda i: (_digest(lines[i : i + DIGESTED]), -i))
+    first = min(starts, key=lambda i: (_digest(lines[i : i + DIGESTED_LINES]), -i))
     return "\n".join(lines[first:])
 
 

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 @dataclass(frozen=True)
 class Neutral(GroupedMetadata):
-    """Marks a field that may only have one of these values, JSON's true and 1 kept apart."""
+    """Marks a field that may only have one of these values. JSON's true and 1 are different."""
 
     values: tuple[Any, ...]
 

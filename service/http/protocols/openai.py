@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import FastAPI, Request
 
-from model.decoding.options import Completion, Options
+from model.decoding.options import MOST_LINES, Completion, Options
 from service.completions import Answer, Chars, OnChars, Question
-from service.http import error_format
-from service.http.disconnect import unless_gone
 from service.http.faults import problem_of
+from service.http.protocols import COMPLETION_ERRORS
+from service.http.protocols.openai_errors import OPENAI_ERRORS
 from service.http.protocols.openai_schema import (
     DEFAULT_MAX_TOKENS,
     MOST_CHARACTERS,
@@ -28,71 +28,57 @@ from service.http.protocols.openai_schema import (
     ModelObjects,
     PromptTokensDetails,
 )
-from service.http.schema import MAX_CHARS, MAX_LINES
-from service.http.streaming import EventStream, Stream, event, streams
+from service.http.schema import MAX_CHARS
+from service.http.streaming import Stream, event, respond, streams
 from service.resources import TENANT, Resources
 from service.sessions.rules import WholeText
 
-FinishReason = Literal["stop", "length"]
-
-PATH = "/v1/completions"
-ERRORS = (
-    "invalid_json",
-    "unknown_model",
-    "too_large",
-    "unsupported_media_type",
-    "invalid_request",
-    "not_supported",
-    "overloaded",
-)
+ChoiceFinishReason = Literal["stop", "length"]
 
 
-def routes(resources: Callable[[], Resources]) -> APIRouter:
-    """The routes, whose parts are there once the application has started."""
-    router = APIRouter(prefix="/v1", tags=["OpenAI"])
+def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
+    """Adds the routes; `resources` gives what the application has once it has started."""
 
-    @router.post(
-        "/completions",
+    @app.post(
+        "/v1/completions",
+        tags=["OpenAI"],
         summary="OpenAI: what follows a prompt",
         response_model=CompletionResponse,
         responses=streams({"type": "object", "properties": {"data": {"type": "string"}}})
-        | error_format.responses(PATH, *ERRORS),
+        | OPENAI_ERRORS.responses(*COMPLETION_ERRORS),
     )
     async def completions(body: CompletionRequest, request: Request) -> Any:
         """Characters are the tokens. A text is found again by itself, so that only what is new of
         a prompt is read; `usage.prompt_tokens_details` tells how much was not.
         """
-        generation = Generation(resources(), body)
-        if not body.stream:
-            return await unless_gone(request, generation.respond())
-        stream = Stream(generation.answers)
-        return EventStream(stream, generation.events(stream))
+        handler = CompletionHandler(resources(), body)
+        return await respond(request, body.stream, handler.answers, handler.events, handler.whole)
 
-    @router.get("/models", summary="OpenAI: the loaded models")
+    @app.get("/v1/models", tags=["OpenAI"], summary="OpenAI: the loaded models")
     async def models() -> ModelObjects:
         """The first one answers requests that name none."""
         return ModelObjects(data=[_model(resources(), name) for name in resources().models.names])
 
-    @router.get(
-        "/models/{model:path}",
+    @app.get(
+        "/v1/models/{model:path}",
+        tags=["OpenAI"],
         summary="OpenAI: a loaded model",
-        responses=error_format.responses("/v1/models", "unknown_model"),
+        responses=OPENAI_ERRORS.responses("unknown_model"),
     )
     async def model(model: str) -> ModelObject:
         """A model by its name."""
         return _model(resources(), resources().models.choose(model).checkpoint.name)
-
-    return router
 
 
 def _model(resources: Resources, name: str) -> ModelObject:
     return ModelObject(id=name, created=resources.loaded)
 
 
-class Generation:
-    """One request: its prompts asked for, and the choices told as OpenAI tells them.
+class CompletionHandler:
+    """Handles one request: what is asked of each prompt, and the choices as OpenAI tells them.
 
-    The choices of all prompts are numbered through: n of the first prompt, n of the second.
+    Choices are numbered across all prompts: first the `n` of the first prompt, then the `n` of the
+    second, and so on.
     """
 
     def __init__(self, resources: Resources, body: CompletionRequest) -> None:
@@ -101,7 +87,7 @@ class Generation:
         self._resources = resources
         self._body = body
         self._n = body.n or 1
-        self._head: dict[str, Any] = {
+        self._shared_fields: dict[str, Any] = {
             "id": f"cmpl-{secrets.token_urlsafe(18)}",
             "object": "text_completion",
             "created": int(time.time()),
@@ -112,18 +98,14 @@ class Generation:
 
     @property
     def _candidates(self) -> int:
+        """How many candidates each prompt has, of which `n` become choices."""
         return max(self._n, self._body.best_of or 1)
 
-    async def respond(self) -> CompletionResponse:
-        """The whole answer."""
-        answers = await self.answers(None)
-        choices = [self._choice(i, c.chars, _reason(c)) for i, c in self._chosen(answers)]
-        return CompletionResponse(choices=choices, usage=_usage(answers), **self._head)
-
     async def answers(self, on_chars: OnChars | None) -> list[Answer]:
-        """An answer for each prompt; `on_chars` hears the choices' numbers and characters."""
-        heard = on_chars if self._candidates == self._n else None
-        asked = [self._answer(number, heard) for number in range(len(self._body.prompt))]
+        """An answer for each prompt; `on_chars` is told of characters by their choice's number."""
+        # Which candidates become choices is known at the end, so only then are they told.
+        early = on_chars if self._candidates == self._n else None
+        asked = [self._answer(number, early) for number in range(len(self._body.prompt))]
         tasks = [asyncio.create_task(work) for work in asked]
         try:
             return await asyncio.gather(*tasks)
@@ -131,23 +113,29 @@ class Generation:
             for task in tasks:
                 task.cancel()
 
+    def whole(self, answers: Sequence[Answer]) -> CompletionResponse:
+        """The body of one answer."""
+        choices = [self._choice(i, c.chars, _reason(c)) for i, c in self._chosen(answers)]
+        return CompletionResponse(choices=choices, usage=_usage(answers), **self._shared_fields)
+
     async def events(self, stream: Stream[list[Answer]]) -> AsyncIterator[bytes]:
         """The stream as OpenAI sends it; a failure is an event, and the last one."""
-        told: Counter[int] = Counter()
+        # How many characters of each choice have been sent.
+        sent: Counter[int] = Counter()
         if self._body.echo:
             for index in range(self._n * len(self._body.prompt)):
                 yield self._event([self._choice(index, (), None)])
         async for index, chars in stream.pieces():
-            yield self._event([self._choice(index, chars, None, told[index])])
-            told[index] += len(chars)
+            yield self._event([self._choice(index, chars, None, sent[index])])
+            sent[index] += len(chars)
         try:
             answers = stream.result()
         except Exception as error:
-            yield event(json.dumps(error_format.body(problem_of(error), PATH)[1]))
+            yield event(json.dumps(OPENAI_ERRORS.render(problem_of(error))[1]))
             return
         for index, completion in self._chosen(answers):
-            rest = completion.chars[told[index] :]
-            yield self._event([self._choice(index, rest, _reason(completion), told[index])])
+            rest = completion.chars[sent[index] :]
+            yield self._event([self._choice(index, rest, _reason(completion), sent[index])])
         if self._with_usage:
             yield self._event([], _usage(answers))
         yield event("[DONE]")
@@ -158,7 +146,7 @@ class Generation:
         return bool(options and options.include_usage)
 
     async def _answer(self, number: int, on_chars: OnChars | None) -> Answer:
-        def hear(index: int, chars: Chars) -> None:
+        def tell(index: int, chars: Chars) -> None:
             assert on_chars is not None
             on_chars(number * self._n + index, chars)
 
@@ -166,46 +154,47 @@ class Generation:
             change=WholeText(self._body.prompt[number]),
             options=self._options,
             model=self._body.model,
-            on_chars=hear if on_chars else None,
+            on_chars=tell if on_chars else None,
             text_field="prompt",
         )
         return await self._resources.sessionless.answer(TENANT, question)
 
     def _chosen(self, answers: Sequence[Answer]) -> Iterator[tuple[int, Completion]]:
-        """The choices by their numbers: of each prompt's candidates the n most probable."""
+        """The choices by their numbers: the `n` most probable candidates of each prompt."""
         for number, answer in enumerate(answers):
             candidates = _completions(answer)
             if self._candidates > self._n:
                 candidates.sort(key=_mean_logprob, reverse=True)
             for index in range(self._n):
-                # A beam may find fewer, and then its best one stands for the others.
+                # A beam may find fewer candidates. Its best one then fills the other choices.
                 found = candidates[index] if index < len(candidates) else candidates[0]
                 yield number * self._n + index, found
 
     def _choice(
-        self, index: int, chars: Chars, reason: FinishReason | None, told: int | None = None
+        self, index: int, chars: Chars, reason: ChoiceFinishReason | None, sent: int | None = None
     ) -> dict[str, Any]:
-        """A choice, or of one that streams what follows the `told` characters."""
+        """A choice, or in a stream, the part of one that follows the `sent` characters."""
         prompt = self._body.prompt[index // self._n]
         text = "".join(c.text for c in chars)
-        echoed = prompt if self._body.echo and told is None else ""
+        echoed = prompt if self._body.echo and sent is None else ""
         wanted = self._body.logprobs is not None
         return {
             "text": echoed + text,
             "index": index,
-            "logprobs": _logprobs(chars, len(prompt) + (told or 0)) if wanted else None,
+            "logprobs": _logprobs(chars, len(prompt) + (sent or 0)) if wanted else None,
             "finish_reason": reason,
         }
 
     def _event(self, choices: Sequence[Any], usage: CompletionUsage | None = None) -> bytes:
         counted = {"usage": usage.model_dump() if usage else None} if self._with_usage else {}
-        return event(json.dumps(self._head | {"choices": choices} | counted))
+        return event(json.dumps(self._shared_fields | {"choices": choices} | counted))
 
 
 def _options(body: CompletionRequest, candidates: int) -> tuple[Options, ...]:
-    """A beam for the most probable texts, and else as many draws as there are candidates."""
+    """One beam for all candidates at temperature 0, and above it a draw for each candidate."""
     draws = body.temperature != 0
     asked = DEFAULT_MAX_TOKENS if body.max_tokens is None else body.max_tokens
+    # All candidates of a request share the most characters that it may have.
     share = MOST_CHARACTERS // (candidates * len(body.prompt))
     seed = secrets.randbits(63) if body.seed is None else body.seed
     options = Options(
@@ -213,10 +202,11 @@ def _options(body: CompletionRequest, candidates: int) -> tuple[Options, ...]:
         stop=body.stop,
         suffix=body.suffix or "",
         n=1 if draws else candidates,
-        max_lines=MAX_LINES,
+        max_lines=MOST_LINES,
         indent=0,
         temperature=1.0 if body.temperature is None else body.temperature,
-        # None of the probability is what the most probable character has.
+        # OpenAI's top_p of 0 keeps only the most probable token. Options has no such top_p, but a
+        # top_k of 1 keeps the same.
         top_k=1 if body.top_p == 0 else body.top_k or 0,
         top_p=body.top_p or 1.0,
         min_p=body.min_p or 0.0,
@@ -237,7 +227,7 @@ def _mean_logprob(completion: Completion) -> float:
     return sum(_log(c.probability) for c in chars) / len(chars) if chars else 0.0
 
 
-def _reason(completion: Completion) -> FinishReason:
+def _reason(completion: Completion) -> ChoiceFinishReason:
     return "length" if completion.finish_reason == "max_chars" else "stop"
 
 

@@ -1,8 +1,8 @@
 """The bodies of OpenAI's completions and models, as its documentation has them.
 
 https://platform.openai.com/docs/api-reference/completions, read in November 2026. Characters are
-the tokens. Every documented field is taken; what would change the text and is not there is refused
-where it is not neutral: penalties, `logit_bias`, prompts of token numbers.
+the tokens. Every documented field is taken. A field that would change the text in a way that does
+not exist here is refused unless it is neutral: penalties, `logit_bias`, prompts of token numbers.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -16,8 +16,8 @@ from service.http.schema import MAX_STOP_CHARACTERS, Text, WholeNumbers, utf8
 
 MOST_PROMPTS = 16
 MOST_CHOICES = 16
+# The most characters of all candidates of a request together; each has an equal share of them.
 MOST_CHARACTERS = 4_000
-"""All candidates of a request together have so many at most, in equal shares."""
 MOST_STOPS = 4
 MOST_LOGPROBS = 5
 DEFAULT_MAX_TOKENS = 16
@@ -83,7 +83,7 @@ class CompletionRequest(_Body):
             "examples": [
                 {"model": "python", "prompt": "import nu", "max_tokens": 16, "temperature": 0}
             ],
-            # What the two together ask for, the probabilities of the prompt, is not there.
+            # The two together ask for the probabilities of the prompt, which are not kept.
             "not": {
                 "properties": {"echo": {"const": True}, "logprobs": {"type": "integer"}},
                 "required": ["echo", "logprobs"],

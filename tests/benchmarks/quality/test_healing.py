@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.quality.healing import MOST_EXPANDED, Pieces, Probabilities, choose, taken_away
+from benchmarks.quality.healing import MOST_SPELLINGS, Pieces, Probabilities, choose, taken_away
 
 WORDS = (b"", b"i", b"imp", b"import", b"important", b"or", b" ", b"   ", b" return", b"\n", b"x")
 INDENTED = {(): {b"   ": 0.5, b"       ": 0.3}, (b"   ",): {b" return": 0.7, b" if": 0.3}}
@@ -94,7 +94,7 @@ def test_it_finds_the_likeliest_of_all_spellings(shares: list[float], start: str
     choice = choose(Pieces(pieces), start.encode(), lambda path: p)
     assert choice is not None
     every = spellings(start)
-    assert len(every) <= 4**MOST_EXPANDED
+    assert len(every) <= 4**MOST_SPELLINGS
     spelled = b"".join(pieces[token] for token in choice.tokens).decode()
     assert spelled == start + choice.added.decode()
     product = float(np.prod(p[list(choice.tokens)], dtype=np.float64))

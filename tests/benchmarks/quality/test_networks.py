@@ -12,7 +12,7 @@ from model.completing import complete
 from model.decoding.options import Options
 from model.served import Runtime
 from tests.tiny import save_tiny_checkpoint
-from training.evaluation.evaluation import Session, figures, type_with
+from training.evaluation.figures import Session, figures, type_with
 from training.finishing.priming import prime, save
 
 LINES = ["the typist types the text", "the text is typed once more", "more text to type is here"]

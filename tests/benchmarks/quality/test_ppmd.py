@@ -5,7 +5,7 @@ import random
 import pyppmd
 import pytest
 
-from benchmarks.quality.ppmd import MEMORY, ORDER, compressed_bits
+from benchmarks.quality.ppmd import MEMORY_BYTES, ORDER, compressed_bits
 
 
 def test_what_repeats_costs_almost_nothing() -> None:
@@ -27,10 +27,10 @@ def test_random_letters_cost_their_entropy() -> None:
 def test_the_code_can_be_read_again(text: str) -> None:
     bits, _ = compressed_bits(text)
     data = text.encode()
-    encoder = pyppmd.Ppmd8Encoder(ORDER, MEMORY)
+    encoder = pyppmd.Ppmd8Encoder(ORDER, MEMORY_BYTES)
     code = encoder.encode(data) + encoder.flush(endmark=False)
     assert bits == 8 * len(code)
-    assert pyppmd.Ppmd8Decoder(ORDER, MEMORY).decode(code, len(data)) == data
+    assert pyppmd.Ppmd8Decoder(ORDER, MEMORY_BYTES).decode(code, len(data)) == data
 
 
 def test_each_text_is_coded_from_nothing() -> None:

@@ -8,7 +8,7 @@ from benchmarks.quality.chains import Cut
 from benchmarks.quality.rows import lead, type_spans, typed
 from benchmarks.quality.texts import Span, TextSet, own_code, standard_library, text_set
 from training.corpus import Document
-from training.evaluation.evaluation import Milliseconds
+from training.evaluation.timing import Milliseconds
 
 TEXTS = TextSet("toy", ("a", "b"), ("xxxx" + "abcdefgh" + "yyyy", "0123456789abcdef"))
 SPAN = Span(4, 12, 16)

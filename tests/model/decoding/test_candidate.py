@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.calibration import Calibration
-from model.decoding.candidate import SEARCHED, Candidate, Rules
+from model.decoding.candidate import LEAST_FOLLOWED_PROBABILITY, Candidate, Rules
 from model.decoding.options import CharProbability, Completion, Options
 from model.vocabulary import Vocabulary
 
@@ -94,7 +94,7 @@ def test_by_value_nothing_is_searched_that_is_hardly_ever_right() -> None:
     made = fed("abcdef", Options(min_confidence=0), probability=0.2)
     assert made.finish_reason == "value"
     assert len(made.text) == 2
-    assert 0.2**2 >= SEARCHED > 0.2**3
+    assert 0.2**2 >= LEAST_FOLLOWED_PROBABILITY > 0.2**3
 
 
 def test_a_stop_string_ends_a_suggestion_and_is_not_part_of_it() -> None:

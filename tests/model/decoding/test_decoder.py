@@ -11,7 +11,7 @@ import pytest
 from model.checkpoint import load
 from model.completing import CompletedText, complete
 from model.decoding.decoder import Decoder
-from model.decoding.fitting import READ
+from model.decoding.fitting import COMPARED_CHARACTERS
 from model.decoding.next_step import NextStep
 from model.decoding.options import Completion, Options
 from model.served import Runtime
@@ -120,7 +120,7 @@ def test_suggestions_are_drawn_as_often_as_the_model_says(runtime: Runtime) -> N
     for seed in range(DRAWS):
         seeded = replace(options, seed=seed)
         decoder = Decoder(vocabulary, seeded, runtime.calibration, "ab", len("ab"))
-        decoder.take([NextStep(0, 0.0, probabilities)])
+        decoder.answer([NextStep(0, 0.0, probabilities)])
         ((_, index),) = decoder.chain
         counts[index] += 1
     # A byte that begins no character is never drawn first.
@@ -193,7 +193,7 @@ def test_of_the_candidates_that_end_the_one_that_fits_what_is_behind_comes_first
         pool.start(slot)
         pool.absorb([slot], [vocabulary.encode(text)])
         total = 0.0
-        for index in vocabulary.encode(suffix[:READ]).tolist():
+        for index in vocabulary.encode(suffix[:COMPARED_CHARACTERS]).tolist():
             total += float(np.log(pool.probabilities([slot])[0, index]))
             pool.step([slot], [index])
         return total

@@ -1,8 +1,11 @@
+"""options: values out of bounds are refused by name, and what a completion says."""
+
+from math import inf
 from typing import Any
 
 import pytest
 
-from model.decoding.options import CharProbability, Completion, Options
+from model.decoding.options import BOUNDS, CharProbability, Completion, Options
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,27 @@ from model.decoding.options import CharProbability, Completion, Options
 def test_options_out_of_range_are_refused_by_name(field: str, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^{field}: "):
         Options(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"top_k": -1}, "top_k: -1 is not at least 0"),
+        ({"n": 17}, "n: 17 is not between 1 and 16"),
+        ({"top_p": 0.0}, "top_p: 0.0 is not above 0 and at most 1"),
+    ],
+)
+def test_a_refusal_says_what_would_be_taken(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Options(**options)
+
+
+@pytest.mark.parametrize("option", BOUNDS)
+def test_both_bounds_of_an_option_are_taken(option: str) -> None:
+    bounds = BOUNDS[option]
+    for value in (bounds.least + bounds.above, bounds.most if bounds.most < inf else 10**9):
+        taken: dict[str, Any] = {option: value}
+        assert getattr(Options(**taken), option) == value
 
 
 def test_a_manual_trigger_asks_for_no_confidence() -> None:

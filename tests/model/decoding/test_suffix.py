@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from model.decoding.options import BEFORE, Options
+from model.decoding.options import CHARACTERS_BEFORE, Options
 from model.decoding.suffix import next_line, unclosed
 from tests.model.decoding.test_candidate import VOCABULARY, candidate
 from tests.model.decoding.test_candidate import decode as decode_any
@@ -101,7 +101,7 @@ def test_a_short_text_behind_is_not_looked_for_inside_of_brackets() -> None:
 
 
 def test_where_the_opening_bracket_is_out_of_sight_it_counts_as_there() -> None:
-    far = "foo(" + "a\n" * BEFORE
+    far = "foo(" + "a\n" * CHARACTERS_BEFORE
     assert decode("bar(x)", far, ")") == "bar(x)"
     assert decode("x)", far, ")") == "x"
     assert decode("bar(x)", "foo(a\n\nb ", ")") == "bar(x)"

@@ -1,4 +1,4 @@
-"""Rows of a batch: joining and leaving changes nothing for each other, and frees each slot."""
+"""Sequences of a batch: joining and leaving changes nothing for each other, and frees each slot."""
 
 import random
 import subprocess
@@ -13,14 +13,15 @@ import pytest
 from numpy.typing import NDArray
 
 from model.completing import complete
+from model.decoding.continuation import MOST_KEPT_STEPS, Continuation
 from model.decoding.options import CharProbability, Options
 from model.runtime.backends import available
 from model.runtime.numpy_backend import NumpyPool
 from model.served import Runtime
 from service.batching.batch import Batch
-from service.batching.continuations import KEPT_STEPS, Continuations
 from service.batching.page_cache import PageCache
 from service.errors import ComputationFailed
+from service.expiring import ExpiringMap
 from service.sessions.digests import Digests
 from tests.service.batch import (
     ALPHABET,
@@ -34,19 +35,19 @@ from tests.service.batch import (
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_row_among_64_to_128_that_join_and_leave_gives_the_same_bytes_as_alone(
+def test_a_sequence_among_64_to_128_that_join_and_leave_gives_the_same_bytes_as_alone(
     runtime: Runtime, seed: int
 ) -> None:
     texts = [text_of(1000 * seed + i) for i in range(160)]
     alone = []
     for text in texts:
-        batch = Batch(runtime, 1, Continuations(0), PageCache(0))
+        batch = Batch(runtime, 1, ExpiringMap(0), PageCache(0))
         waiter = Waiter(batch, job(runtime, text))
         drive(batch)
         alone.append(bits(waiter.result))
 
     drawn = random.Random(seed)
-    batch = Batch(runtime, 128, Continuations(0), PageCache(0))
+    batch = Batch(runtime, 128, ExpiringMap(0), PageCache(0))
     waiting = list(range(len(texts)))
     drawn.shuffle(waiting)
     waiters: dict[int, Waiter] = {}
@@ -67,7 +68,7 @@ def test_a_row_among_64_to_128_that_join_and_leave_gives_the_same_bytes_as_alone
 def test_memory_does_not_grow_with_batches_of_all_sizes(runtime: Runtime) -> None:
     for backend in available():
         served = Runtime(runtime.checkpoint, backend)
-        batch = Batch(served, 128, Continuations(64), PageCache(2**20))
+        batch = Batch(served, 128, ExpiringMap(64), PageCache(2**20))
 
         def serve(size: int, served: Runtime = served, batch: Batch = batch) -> None:
             for i in range(size):
@@ -81,10 +82,10 @@ def test_memory_does_not_grow_with_batches_of_all_sizes(runtime: Runtime) -> Non
         assert psutil.Process().memory_info().rss - before < 8e6
 
 
-def test_the_needle_is_noticed_where_a_row_depends_on_its_batch(
+def test_the_needle_is_noticed_where_a_sequence_depends_on_its_batch(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = Batch(Runtime(runtime.checkpoint, "numpy"), 64, Continuations(0), PageCache(0))
+    batch = Batch(Runtime(runtime.checkpoint, "numpy"), 64, ExpiringMap(0), PageCache(0))
     step = batch._pool.step
 
     def uneven(slots: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
@@ -106,7 +107,7 @@ def test_the_needle_is_noticed_where_a_row_depends_on_its_batch(
 
 def test_states_are_read_where_the_job_says(runtime: Runtime) -> None:
     text = "abc é😀 def"
-    batch = Batch(runtime, 4, Continuations(0), PageCache(0))
+    batch = Batch(runtime, 4, ExpiringMap(0), PageCache(0))
     whole = Waiter(batch, job(runtime, text, cuts=(4, 5, 6, 9)))
     resources = [Waiter(batch, job(runtime, text[:cut])) for cut in (4, 5, 6, 9, len(text))]
     drive(batch)
@@ -115,7 +116,7 @@ def test_states_are_read_where_the_job_says(runtime: Runtime) -> None:
 
 def test_going_on_from_a_state_equals_absorbing_from_the_start(runtime: Runtime) -> None:
     text = "abc def xyz"
-    batch = Batch(runtime, 2, Continuations(0), PageCache(0))
+    batch = Batch(runtime, 2, ExpiringMap(0), PageCache(0))
     whole = Waiter(batch, job(runtime, text, cuts=(6,)))
     drive(batch)
     rest = replace(
@@ -133,8 +134,8 @@ def test_going_on_from_a_state_equals_absorbing_from_the_start(runtime: Runtime)
 def test_a_prediction_is_followed_with_the_same_bits_as_without_it(runtime: Runtime) -> None:
     drawn = random.Random(5)
     kept, fresh = (
-        Batch(runtime, 4, Continuations(8), PageCache(0)),
-        Batch(runtime, 4, Continuations(0), PageCache(0)),
+        Batch(runtime, 4, ExpiringMap(8), PageCache(0)),
+        Batch(runtime, 4, ExpiringMap(0), PageCache(0)),
     )
     text, reused = "abc ", 0
     before = Waiter(kept, job(runtime, text, top=0))
@@ -197,7 +198,7 @@ def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_another_pro
     runtime: Runtime, checkpoint: Path, root: Path
 ) -> None:
     texts = [text_of(i) for i in range(64)]
-    batch = Batch(runtime, 64, Continuations(0), PageCache(0))
+    batch = Batch(runtime, 64, ExpiringMap(0), PageCache(0))
     works = [job(runtime, text, options=WAYS[i % len(WAYS)]) for i, text in enumerate(texts)]
     waiters = [Waiter(batch, work) for work in works]
     most = 0
@@ -214,7 +215,7 @@ def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_another_pro
         check=True,
     )
     for work, waiter, said in zip(works, waiters, other.stdout.splitlines(), strict=True):
-        one = Batch(runtime, 1, Continuations(0), PageCache(0))
+        one = Batch(runtime, 1, ExpiringMap(0), PageCache(0))
         alone = Waiter(one, work)
         drive(one)
         assert bits(alone.result) == bits(waiter.result)
@@ -225,7 +226,7 @@ def test_alternatives_and_draws_are_the_same_alone_in_a_batch_and_in_another_pro
 def test_typing_on_gives_the_same_with_what_was_kept_and_without(
     runtime: Runtime, options: Options
 ) -> None:
-    batch, session = Batch(runtime, 4, Continuations(8), PageCache(0)), "s"
+    batch, session = Batch(runtime, 4, ExpiringMap(8), PageCache(0)), "s"
     text = typed = "abc "
     origin, state, reused = Digests("").at(0), None, 0
     for _ in range(30):
@@ -246,7 +247,7 @@ def test_typing_on_gives_the_same_with_what_was_kept_and_without(
 
 def test_certain_characters_are_told_before_the_end(runtime: Runtime) -> None:
     for i in range(20):
-        batch = Batch(runtime, 1, Continuations(0), PageCache(0))
+        batch = Batch(runtime, 1, ExpiringMap(0), PageCache(0))
         told: list[CharProbability] = []
         waiter = Waiter(batch, replace(job(runtime, text_of(i)), on_chars=told.extend))
         early = 0
@@ -262,7 +263,7 @@ def test_decoding_ends_in_time_once_there_is_a_line_end(runtime: Runtime) -> Non
     options = replace(EAGER, max_lines=100, max_chars=300, temperature=1.3, indent=0)
     ended = 0
     for i in range(20):
-        batch = Batch(runtime, 1, Continuations(0), PageCache(0))
+        batch = Batch(runtime, 1, ExpiringMap(0), PageCache(0))
         waiter = Waiter(
             batch, replace(job(runtime, text_of(i), options=options), predict_seconds=0)
         )
@@ -278,15 +279,15 @@ def test_decoding_ends_in_time_once_there_is_a_line_end(runtime: Runtime) -> Non
     assert ended
 
 
-def test_a_wide_row_gets_its_slots_even_where_the_batch_is_small(runtime: Runtime) -> None:
-    batch = Batch(runtime, 1, Continuations(0), PageCache(0))
+def test_a_wide_sequence_gets_its_slots_even_where_the_batch_is_small(runtime: Runtime) -> None:
+    batch = Batch(runtime, 1, ExpiringMap(0), PageCache(0))
     waiters = [Waiter(batch, job(runtime, "abc", options=replace(EAGER, n=16))) for _ in range(3)]
     drive(batch)
     assert len({bits(waiter.result) for waiter in waiters}) == 1
 
 
 def test_an_abandoned_beam_frees_all_its_slots_at_the_next_step(runtime: Runtime) -> None:
-    batch = Batch(runtime, 4, Continuations(0), PageCache(0))
+    batch = Batch(runtime, 4, ExpiringMap(0), PageCache(0))
     waiters = [Waiter(batch, job(runtime, "abc " * 50, options=replace(EAGER, n=8))) for _ in "ab"]
     batch.advance()
     assert batch.taken == 16
@@ -298,7 +299,7 @@ def test_an_abandoned_beam_frees_all_its_slots_at_the_next_step(runtime: Runtime
 
 
 def test_a_kept_prediction_is_bounded(runtime: Runtime) -> None:
-    continuations = Continuations(2)
+    continuations: ExpiringMap[str, Continuation] = ExpiringMap(2)
     batch = Batch(runtime, 4, continuations, PageCache(0))
     for session in ("a", "b", "c"):
         Waiter(batch, job(runtime, "abc", session, replace(EAGER, max_chars=500)))
@@ -306,13 +307,13 @@ def test_a_kept_prediction_is_bounded(runtime: Runtime) -> None:
     assert continuations.get("a") is None
     kept = continuations.get("c")
     assert kept is not None
-    assert len(kept.steps) <= KEPT_STEPS
+    assert len(kept.steps) <= MOST_KEPT_STEPS
 
 
-def test_an_abandoned_row_leaves_at_the_next_step_and_one_that_waits_never_joins(
+def test_an_abandoned_sequence_leaves_at_the_next_step_and_one_that_waits_never_joins(
     runtime: Runtime,
 ) -> None:
-    batch = Batch(runtime, 1, Continuations(0), PageCache(0))
+    batch = Batch(runtime, 1, ExpiringMap(0), PageCache(0))
     first, second, third = (Waiter(batch, job(runtime, "abc " * n)) for n in (50, 50, 1))
     batch.advance()
     first.request.abandoned = second.request.abandoned = True
@@ -323,11 +324,25 @@ def test_an_abandoned_row_leaves_at_the_next_step_and_one_that_waits_never_joins
     assert third.result
 
 
-def test_a_row_that_fails_does_so_alone(runtime: Runtime) -> None:
-    batch = Batch(runtime, 8, Continuations(0), PageCache(0))
+def test_a_sequence_that_fails_does_so_alone(runtime: Runtime) -> None:
+    batch = Batch(runtime, 8, ExpiringMap(0), PageCache(0))
     good = [Waiter(batch, job(runtime, text_of(i))) for i in range(3)]
     bad = Waiter(batch, replace(job(runtime, "abc"), start=b"of another size"))
     drive(batch)
     assert isinstance(bad.results[0], ComputationFailed)
+    assert all(waiter.result for waiter in good)
+    assert batch.taken == 0
+
+
+def test_a_listener_that_fails_ends_its_own_sequence_alone(runtime: Runtime) -> None:
+    def fail(chars: tuple[CharProbability, ...]) -> None:
+        raise ValueError("nobody listens")
+
+    batch = Batch(runtime, 8, ExpiringMap(0), PageCache(0))
+    bad = Waiter(batch, replace(job(runtime, "abc"), on_chars=fail))
+    good = [Waiter(batch, job(runtime, text)) for text in ("abc", "abd", "x")]
+    drive(batch)
+    assert isinstance(bad.results[0], ComputationFailed)
+    assert good[0].result.completion == complete(runtime, "abc", EAGER).completion
     assert all(waiter.result for waiter in good)
     assert batch.taken == 0

@@ -6,11 +6,12 @@ import pytest
 
 from model.adaptation import Page, window_start
 from model.checkpoint import load
+from model.decoding.continuation import Continuation
 from model.decoding.options import Options
 from model.served import Runtime
-from service.batching.batch import LONGEST_READING, Batch
-from service.batching.continuations import Continuations
+from service.batching.batch import MOST_CHARACTERS_READ_PER_STEP, Batch
 from service.batching.page_cache import PageCache
+from service.expiring import ExpiringMap
 from tests.service.batch import EAGER, Waiter, bits, drive, job, scheduling
 from tests.tiny import save_primed_checkpoint
 
@@ -87,11 +88,11 @@ def test_a_request_reads_only_what_is_new_on_its_sessions_page(
         return read[-1]
 
     monkeypatch.setattr(Page, "follow", counting)
-    batch = Batch(adapting, 4, Continuations(8), PageCache(2**30))
+    batch = Batch(adapting, 4, ExpiringMap(8), PageCache(2**30))
     for length in (1000, 1001, 990, 991):
         waiter = Waiter(batch, job(adapting, TEXT[:length]))
         drive(batch)
-        fresh = Batch(adapting, 1, Continuations(0), PageCache(0))
+        fresh = Batch(adapting, 1, ExpiringMap(0), PageCache(0))
         alone = Waiter(fresh, job(adapting, TEXT[:length]))
         with monkeypatch.context() as unseen:
             unseen.setattr(Page, "follow", follow)
@@ -103,7 +104,7 @@ def test_a_request_reads_only_what_is_new_on_its_sessions_page(
 def test_a_page_is_read_a_part_at_a_time_so_that_others_go_on(
     adapting: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = Batch(adapting, 4, Continuations(8), PageCache(2**30))
+    batch = Batch(adapting, 4, ExpiringMap(8), PageCache(2**30))
     read: list[int] = []
     follow = Page.follow
 
@@ -119,7 +120,7 @@ def test_a_page_is_read_a_part_at_a_time_so_that_others_go_on(
         while batch.busy:
             read.clear()
             batch.advance()
-            assert sum(read) <= LONGEST_READING
+            assert sum(read) <= MOST_CHARACTERS_READ_PER_STEP
 
 
 def test_ways_to_go_on_from_one_text_and_requests_that_race_disturb_none(
@@ -127,7 +128,7 @@ def test_ways_to_go_on_from_one_text_and_requests_that_race_disturb_none(
 ) -> None:
     drawn = random.Random(3)
     options = [EAGER, Options(n=3), Options(n=2, temperature=1.0, seed=5)]
-    batch = Batch(adapting, 16, Continuations(8), PageCache(2**30))
+    batch = Batch(adapting, 16, ExpiringMap(8), PageCache(2**30))
     asked = [
         job(adapting, TEXT[: drawn.choice([40, 60, 60, 60, 700])], options=drawn.choice(options))
         for _ in range(60)
@@ -143,7 +144,7 @@ def test_ways_to_go_on_from_one_text_and_requests_that_race_disturb_none(
             batch.advance()
     drive(batch)
     for work, waiter in zip(asked, waiters, strict=True):
-        fresh = Batch(adapting, 1, Continuations(0), PageCache(0))
+        fresh = Batch(adapting, 1, ExpiringMap(0), PageCache(0))
         alone = Waiter(fresh, work)
         drive(fresh)
         assert bits(waiter.result) == bits(alone.result)
@@ -154,7 +155,8 @@ def test_ways_to_go_on_from_one_text_and_requests_that_race_disturb_none(
 def test_nothing_is_kept_of_a_session_that_is_deleted_while_it_computes(
     adapting: Runtime, abandoned: bool
 ) -> None:
-    continuations, page_cache = Continuations(8), PageCache(2**30)
+    continuations: ExpiringMap[str, Continuation] = ExpiringMap(8)
+    page_cache = PageCache(2**30)
     batch = Batch(adapting, 4, continuations, page_cache)
     waiter = Waiter(batch, job(adapting, TEXT[:500]))
     batch.advance()

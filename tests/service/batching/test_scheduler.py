@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from model.decoding.continuation import Continuation
 from model.served import Runtime
 from service.errors import ComputationFailed, Overloaded
+from service.expiring import ExpiringMap
 from tests.service.batch import (
     batch_of,
     bits,
@@ -15,10 +17,11 @@ from tests.service.batch import (
     scheduling,
     text_of,
 )
+from tests.service.clock import ManualClock
 from tests.service.running import until
 
 
-async def test_when_a_shared_call_fails_its_rows_end_and_the_next_are_served(
+async def test_when_a_shared_call_fails_its_sequences_end_and_the_next_are_served(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with scheduling(runtime) as scheduler:
@@ -45,7 +48,7 @@ async def test_a_full_queue_refuses(runtime: Runtime) -> None:
         await scheduler.compute(job(runtime, "x"))
 
 
-async def test_cancelled_rows_leave_at_the_next_step_and_free_their_slots(
+async def test_cancelled_sequences_leave_at_the_next_step_and_free_their_slots(
     runtime: Runtime,
 ) -> None:
     async with scheduling(runtime, batch_limit=4) as scheduler:
@@ -57,7 +60,7 @@ async def test_cancelled_rows_leave_at_the_next_step_and_free_their_slots(
             task.cancel()
         results = await asyncio.gather(*endless, return_exceptions=True)
         assert {type(result) for result in results} == {asyncio.CancelledError}
-        # With all slots taken, or waited for, by the rows above, these would never be served.
+        # With all slots taken, or waited for, by the sequences above, these would never be served.
         done = await asyncio.gather(
             *(scheduler.compute(job(runtime, text_of(i))) for i in range(8))
         )
@@ -105,3 +108,15 @@ async def test_forgetting_leaves_nothing_of_a_prediction(runtime: Runtime) -> No
         assert (await scheduler.compute(again)).steps_reused > 0
         await scheduler.forget("s")
         assert (await scheduler.compute(again)).steps_reused == 0
+
+
+def test_continuations_go_after_their_time() -> None:
+    clock = ManualClock()
+    continuations: ExpiringMap[str, Continuation] = ExpiringMap(2, 600, clock)
+    continuations.put("a", Continuation("00", b"", ()))
+    clock.now = 599
+    continuations.expire()
+    assert continuations.get("a") is not None
+    clock.now = 600
+    continuations.expire()
+    assert continuations.get("a") is None

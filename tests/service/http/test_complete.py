@@ -269,5 +269,5 @@ async def test_a_damaged_record_counts_as_absent_and_is_counted(
             again = await service.complete(session="s", prefix="hellox")
             assert comparable(again) == reference(runtime, "hellox")
             assert again["degraded"] is False
-            service.resources.record_cache.forget(key.decode())
-        assert service.resources.completions.unreadable == 6
+            service.resources.storage._kept.pop(key.decode())
+        assert service.resources.storage.unreadable == 6

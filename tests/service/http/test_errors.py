@@ -149,7 +149,7 @@ async def test_a_fault_answers_in_the_format_and_logs_no_text(
     memory_service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # The one way to a 500 is a fault of ours, so the test makes one: a model without a store.
-    monkeypatch.setattr(memory_service.resources.completions, "_store", None)
+    monkeypatch.setattr(memory_service.resources.completions, "_storage", None)
     response = await memory_service.http.post("/complete", json={"prefix": "my secret"})
     assert response.status_code == 500
     assert response.json()["error"]["code"] == "internal"

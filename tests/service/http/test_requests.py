@@ -11,7 +11,6 @@ from starlette.middleware.base import BaseHTTPMiddleware
 
 from model.served import Runtime
 from service.http.app import create_app
-from service.sessions.superseding import Superseding
 from service.settings import load
 from tests.redis_server import RedisServer
 from tests.service.running import PATIENT, Service, comparable, listening, reference, running, until
@@ -87,25 +86,6 @@ async def test_a_full_queue_answers_503_with_retry_after(options: dict[str, Any]
         assert response.headers["Retry-After"] == "1"
         await service.http.delete("/sessions/s")
         await waiting
-
-
-async def test_a_turn_that_is_cancelled_from_outside_is_cancelled_within() -> None:
-    turns = Superseding()
-    ended = asyncio.Event()
-
-    async def work() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
-    query = asyncio.create_task(turns.take("s", work()))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    query.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await query
-    assert ended.is_set()
 
 
 @pytest.fixture

@@ -210,7 +210,7 @@ async def test_a_fault_is_told_and_logs_no_text(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # The one way to a fault is one of ours, so the test makes one: a service without a store.
-    monkeypatch.setattr(service.resources.completions, "_store", None)
+    monkeypatch.setattr(service.resources.completions, "_storage", None)
     async with talking(service) as connection:
         for stream in (False, True):
             await tell(connection, id=1, prefix="my secret", stream=stream)

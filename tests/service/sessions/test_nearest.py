@@ -1,25 +1,25 @@
-"""Sessions for clients that know none: which kept text a request goes on from."""
+"""Clients that name no session: which kept text a request goes on from."""
 
 from contextlib import ExitStack
 
 import pytest
 
-from service.sessions.digests import BLOCK
-from service.sessions.nearest import NEAR, Nearest, Placement
+from service.sessions.digests import DIGEST_BLOCK
+from service.sessions.nearest import MOST_DELETED_WHILE_TYPING, Placement, TextIndex
 
 OWNER = ("default", "fingerprint")
 LONG = "".join(f"line {i} of a long text\n" for i in range(200))
 
 
 class Kept:
-    """Texts as they are asked for, one after another, and what was forgotten."""
+    """An index that is asked for one text after another, and what it has forgotten."""
 
     def __init__(self, most: int = 100) -> None:
         self.forgotten: list[tuple[str, str]] = []
-        self.nearest = Nearest(most, lambda *gone: self.forgotten.append(gone))
+        self.texts = TextIndex(most, lambda *gone: self.forgotten.append(gone))
 
     def ask(self, text: str, owner: tuple[str, str] = OWNER) -> Placement:
-        with self.nearest.place(owner, text) as place:
+        with self.texts.place(owner, text) as place:
             return place
 
 
@@ -28,7 +28,9 @@ def kept() -> Kept:
     return Kept()
 
 
-@pytest.mark.parametrize("start", ["", "def ", LONG, LONG[: 2 * BLOCK], LONG[: 3 * BLOCK - 1]])
+@pytest.mark.parametrize(
+    "start", ["", "def ", LONG, LONG[: 2 * DIGEST_BLOCK], LONG[: 3 * DIGEST_BLOCK - 1]]
+)
 def test_who_types_on_keeps_the_session(kept: Kept, start: str) -> None:
     text = start + "i"
     first = kept.ask(text)
@@ -36,10 +38,10 @@ def test_who_types_on_keeps_the_session(kept: Kept, start: str) -> None:
     for character in "mport numpy as np\n" * 3:
         text += character
         assert kept.ask(text) == first
-    for _ in range(NEAR):
+    for _ in range(MOST_DELETED_WHILE_TYPING):
         text = text[:-1]
         assert kept.ask(text) == first
-    assert len(kept.nearest) == 1
+    assert len(kept.texts) == 1
 
 
 def test_no_client_can_name_such_a_session(kept: Kept) -> None:
@@ -63,7 +65,7 @@ def test_guesses_ahead_leave_the_typist_what_was_typed_and_pile_up_nowhere(kept:
         now = kept.ask(text)
         assert now.source in (before.session, guess.session)
         before = now
-    assert len(kept.nearest) <= 3
+    assert len(kept.texts) <= 3
     assert len(kept.forgotten) >= 120
 
 
@@ -120,7 +122,7 @@ def test_the_longest_common_beginning_wins(kept: Kept) -> None:
 def test_a_running_request_is_not_superseded(kept: Kept) -> None:
     first = kept.ask("abc")
     with ExitStack() as running:
-        places = [running.enter_context(kept.nearest.place(OWNER, "abcd")) for _ in range(4)]
+        places = [running.enter_context(kept.texts.place(OWNER, "abcd")) for _ in range(4)]
     assert places[0] == first
     assert len({place.session for place in places}) == 4
     assert {place.source for place in places} == {first.session}
@@ -128,12 +130,12 @@ def test_a_running_request_is_not_superseded(kept: Kept) -> None:
 
 def test_a_request_that_fails_leaves_what_was_kept(kept: Kept) -> None:
     first = kept.ask("abcdef")
-    with pytest.raises(KeyboardInterrupt), kept.nearest.place(OWNER, "abcdefgh"):
+    with pytest.raises(KeyboardInterrupt), kept.texts.place(OWNER, "abcdefgh"):
         raise KeyboardInterrupt
     assert kept.ask("abcdefg") == first
-    with pytest.raises(KeyboardInterrupt), kept.nearest.place(OWNER, "something else"):
+    with pytest.raises(KeyboardInterrupt), kept.texts.place(OWNER, "something else"):
         raise KeyboardInterrupt
-    assert len(kept.nearest) == 1
+    assert len(kept.texts) == 1
 
 
 def test_tenants_and_models_never_meet(kept: Kept) -> None:
@@ -149,14 +151,14 @@ def test_the_least_recent_go_and_are_forgotten() -> None:
     kept.ask("0 text and more")
     kept.ask("3 text")
     assert kept.forgotten == [("default", places[1].session)]
-    with kept.nearest.place(OWNER, "2 text, running"):
+    with kept.texts.place(OWNER, "2 text, running"):
         for i in range(4, 9):
             kept.ask(f"{i} text")
         assert ("default", places[2].session) not in kept.forgotten
     for i in range(9, 12):
         kept.ask(f"{'abc'[i - 9]} text")
     assert ("default", places[2].session) in kept.forgotten
-    assert len(kept.nearest) == 3
+    assert len(kept.texts) == 3
 
 
 def test_nothing_is_left_of_texts_that_went() -> None:
@@ -164,5 +166,5 @@ def test_nothing_is_left_of_texts_that_went() -> None:
     for i in range(20):
         kept.ask(f"{i}" + LONG[i:])
     kept.ask("")
-    assert len(kept.nearest) == 1
-    assert not kept.nearest._found
+    assert len(kept.texts) == 1
+    assert not kept.texts._found

@@ -1,30 +1,17 @@
-"""The rules of a session, alone: whatever is sent, states are those of the text from scratch."""
+"""The rules of a session by themselves: the states are those of the text from its beginning."""
 
-import random
 import string
-from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model.adaptation import window_start
 from service.errors import Resync
-from service.sessions.digests import BLOCK
-from service.sessions.record import decode, encode
-from service.sessions.rules import (
-    NEAR,
-    RECORD_LIMIT,
-    STATE_LIMIT,
-    Record,
-    TextEdit,
-    WholeText,
-    as_stored,
-    plan,
-    settle,
-)
-from service.sessions.sealing import Sealed
-from service.sessions.tails import fit, pack, unpack
+from service.sessions.digests import DIGEST_BLOCK
+from service.sessions.record import CHEAP_CHARACTERS, Record, as_stored
+from service.sessions.rules import TextEdit, WholeText, plan, settle
 from tests.service.recurrence import (
     FINGERPRINT,
     OTHER_FINGERPRINT,
@@ -34,35 +21,15 @@ from tests.service.recurrence import (
     request,
     state_of,
 )
+from tests.service.sessions.texts import astral_text, typed_text
 
-WINDOW_BLOCK = 4096
-TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(4 * BLOCK))
+# By how much the beginning of a window moves when it does.
+WINDOW_BLOCK = min(b - a for a, b in pairwise(sorted({window_start(n) for n in range(50_000)})))
+TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(4 * DIGEST_BLOCK))
 LONG = TEXT * 3
 SMALL_TEXTS = st.text(alphabet="ab é😀\r\n", max_size=12)
-
-
 # Where only the positions of states matter.
 NO_STATE = bytes(STATE_SIZE)
-
-
-def typed_text(length: int) -> str:
-    """Text that packs about as well as what people write."""
-    drawn = random.Random(1)
-    words = ["".join(drawn.choices(string.ascii_lowercase, k=n % 8 + 2)) for n in range(300)]
-    return " ".join(drawn.choices(words, k=length))[:length]
-
-
-def random_text(length: int) -> str:
-    """Text that packs as badly as ASCII can."""
-    return "".join(random.Random(2).choices(string.printable, k=length))
-
-
-def astral_text(length: int) -> str:
-    """Text that packs as badly as any."""
-    drawn = random.Random(3)
-    return "".join(chr(drawn.randrange(0x10000, 0x10FFFF)) for _ in range(length))
-
-
 PACKING_WELL = typed_text(30_000)
 
 
@@ -126,9 +93,9 @@ def test_an_edit_of_an_unknown_session_asks_for_the_text() -> None:
 
 def test_a_version_of_a_lost_session_never_fits_the_text_that_came_after_it() -> None:
     lost = request(None, WholeText("one text"))
-    made_anew = request(None, WholeText("another!"))
+    made_again = request(None, WholeText("another!"))
     with pytest.raises(Resync):
-        plan(made_anew, TextEdit(lost.version, 8, "x"), FINGERPRINT, STATE_SIZE)
+        plan(made_again, TextEdit(lost.version, 8, "x"), FINGERPRINT, STATE_SIZE)
 
 
 def test_an_edit_keeps_no_more_than_is_held() -> None:
@@ -145,15 +112,25 @@ def test_an_edit_before_the_tail_asks_for_the_text() -> None:
 
 
 def lengths_near_the_edges_of_windows() -> st.SearchStrategy[int]:
-    edges = st.integers(0, 6).map(lambda block: block * WINDOW_BLOCK)
-    return st.builds(lambda edge, off: max(0, edge + off), edges, st.integers(-1500, 1500))
+    edges = st.integers(0, 12).map(lambda block: block * WINDOW_BLOCK)
+    # A window begins elsewhere from an edge on, and a tail from DIGEST_BLOCK after it on.
+    exactly = st.builds(int.__add__, st.sampled_from([0, DIGEST_BLOCK]), st.integers(-3, 3))
+    away = st.one_of(exactly, st.integers(-1500, 1500))
+    return st.builds(lambda edge, off: max(0, edge + off), edges, away)
 
 
 @given(
     length=lengths_near_the_edges_of_windows(),
-    back=st.one_of(st.integers(0, BLOCK), st.integers(0, 16_000)),
-    append=st.integers(0, 3 * BLOCK),
+    back=st.one_of(
+        st.integers(0, DIGEST_BLOCK),
+        st.integers(DIGEST_BLOCK - 3, DIGEST_BLOCK + 3),
+        st.integers(0, 16_000),
+    ),
+    append=st.one_of(st.integers(0, 3), st.integers(0, 3 * DIGEST_BLOCK)),
 )
+# The longest texts whose tails still begin where those of texts before the edge do.
+@example(length=5 * WINDOW_BLOCK + DIGEST_BLOCK - 1, back=DIGEST_BLOCK, append=0)
+@example(length=12 * WINDOW_BLOCK + DIGEST_BLOCK - 1, back=DIGEST_BLOCK, append=0)
 def test_a_plan_has_the_window_and_an_edit_is_refused_only_where_it_goes_back_a_block_or_more(
     length: int, back: int, append: int
 ) -> None:
@@ -168,7 +145,7 @@ def test_a_plan_has_the_window_and_an_edit_is_refused_only_where_it_goes_back_a_
             record, TextEdit(record.version, keep, "x" * append), FINGERPRINT, STATE_SIZE
         )
     except Resync:
-        assert back > BLOCK
+        assert back > DIGEST_BLOCK
         planned = plan(record, WholeText(after), FINGERPRINT, STATE_SIZE)
     assert planned.window == after[window_start(len(after)) :]
     assert planned.tail == after[planned.tail_start :]
@@ -234,7 +211,7 @@ def test_going_back_in_a_pasted_text_costs_in_proportion_to_the_way(back: int, m
 
 def test_backspacing_while_typing_never_goes_back_to_the_start() -> None:
     record: Record | None = None
-    for length in range(1, 3 * BLOCK, 3):
+    for length in range(1, 3 * DIGEST_BLOCK, 3):
         record = request(record, WholeText(TEXT[:length]))
         for back in (1, 5, 20):
             if back < length:
@@ -251,11 +228,11 @@ def test_going_back_in_a_text_typed_key_by_key_costs_in_proportion_to_the_way() 
             positions = [s.position for s in record.snapshots]
             # Just past a snapshot, the next older one is furthest away.
             for back in (length - position + 1 for position in positions if position > 1):
-                assert steps(record, text[: length - back]) <= 6 * max(back, NEAR)
+                assert steps(record, text[: length - back]) <= 6 * max(back, CHEAP_CHARACTERS)
             stored = as_stored(record)
             positions = [s.position for s in stored.snapshots]
             for back in (length - position + 1 for position in positions if position > 1):
-                assert steps(stored, text[: length - back]) <= 24 * max(back, NEAR)
+                assert steps(stored, text[: length - back]) <= 24 * max(back, CHEAP_CHARACTERS)
 
 
 @pytest.mark.parametrize("back", [300, 3000, 20_000])
@@ -266,32 +243,7 @@ def test_going_back_some_more_costs_in_proportion_to_the_way_again(back: int) ->
         planned = plan(record, WholeText(text[:-before]), FINGERPRINT, STATE_SIZE)
         after = settle(planned, [NO_STATE] * len(planned.marks))
         for more in (1, 10, 30):
-            assert steps(after, text[: -before - more]) <= 16 * NEAR
-
-
-@pytest.mark.parametrize("length", [0, 1, 1023, 1024, 1025, 2048, 5000, 12_287, 13_311, 150_000])
-@pytest.mark.parametrize("text_of", [random_text, astral_text, typed_text])
-def test_a_record_takes_at_most_16_kb(length: int, text_of: Callable[[int], str]) -> None:
-    text = text_of(length)
-    planned = plan(None, WholeText(text), FINGERPRINT, STATE_LIMIT)
-    drawn = random.Random(0)
-    record = settle(planned, [drawn.randbytes(STATE_LIMIT) for _ in planned.marks])
-    sealed = Sealed([bytes(32)]).close("t/s", encode(as_stored(record)))
-    assert len(sealed) <= RECORD_LIMIT
-    assert decode(encode(as_stored(record))) == as_stored(record)
-    assert as_stored(record).tail_start % BLOCK == 0
-    assert length - as_stored(record).tail_start >= min(length, BLOCK)
-    assert len(as_stored(record).snapshots) >= min(2, len(planned.marks))
-
-
-@pytest.mark.parametrize("room", [0, 100, 5000, 8000])
-def test_a_text_is_packed_into_the_room_that_there_is(room: int) -> None:
-    text = random_text(9000)
-    left_out, packed = fit(text, 500, room)
-    assert unpack(packed) == text[left_out:]
-    assert left_out % 500 == 0
-    assert len(packed) <= room or left_out >= len(text)
-    assert left_out == 0 or len(pack(text[left_out - 1000 :])) > room
+            assert steps(after, text[: -before - more]) <= 16 * CHEAP_CHARACTERS
 
 
 @given(texts=st.lists(SMALL_TEXTS, max_size=8), sizes=st.data())

@@ -8,9 +8,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from model.adaptation import window_start
 from service.errors import Resync
-from service.sessions.digests import BLOCK
-from service.sessions.record import decode, encode
-from service.sessions.rules import Record, TextEdit, WholeText, as_stored, plan
+from service.sessions.digests import DIGEST_BLOCK
+from service.sessions.record import Record, as_stored, decode, encode
+from service.sessions.rules import TextEdit, WholeText, plan
 from tests.service.recurrence import (
     FINGERPRINT,
     OTHER_FINGERPRINT,
@@ -21,7 +21,7 @@ from tests.service.recurrence import (
     state_of,
 )
 
-TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(4 * BLOCK))
+TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(4 * DIGEST_BLOCK))
 SMALL_TEXTS = st.text(alphabet="ab é😀\r\n", max_size=12)
 
 
@@ -37,7 +37,9 @@ class ModelledTypist(RuleBasedStateMachine):
         self.record: Record | None = None
         self.fingerprint = FINGERPRINT
 
-    @initialize(length=st.sampled_from([0, 3, BLOCK, 2 * BLOCK - 1, 3 * BLOCK + 7]))
+    @initialize(
+        length=st.sampled_from([0, 3, DIGEST_BLOCK, 2 * DIGEST_BLOCK - 1, 3 * DIGEST_BLOCK + 7])
+    )
     def open_file(self, length: int) -> None:
         self._send(WholeText(TEXT[:length]), TEXT[:length])
 
@@ -47,14 +49,14 @@ class ModelledTypist(RuleBasedStateMachine):
 
     @rule(
         target=answered,
-        back=st.one_of(st.integers(0, 60), st.integers(0, 3 * BLOCK)),
+        back=st.one_of(st.integers(0, 60), st.integers(0, 3 * DIGEST_BLOCK)),
         piece=SMALL_TEXTS,
         as_edit=st.booleans(),
     )
     def go_back(self, back: int, piece: str, as_edit: bool) -> TextEdit | None:
         return self._replace(max(0, len(self.text) - back), piece, as_edit)
 
-    @rule(target=answered, position=st.integers(0, 3 * BLOCK), size=st.integers(0, 1500))
+    @rule(target=answered, position=st.integers(0, 3 * DIGEST_BLOCK), size=st.integers(0, 1500))
     def paste(self, position: int, size: int) -> TextEdit | None:
         keep = min(position, len(self.text))
         return self._replace(keep, TEXT[7 : 7 + size], as_edit=True)

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from model.served import Runtime
-from service.sessions.sealing import Sealed, keys_of
+from service.sessions.sealing import SEAL_OVERHEAD, Sealed, keys_of
 from tests.service.running import comparable, one_error_line, reference, running
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
@@ -24,6 +24,11 @@ def as_setting(*keys: bytes) -> str:
 def test_what_was_sealed_is_opened() -> None:
     seal = Sealed([NEW])
     assert seal.open("a/s", seal.close("a/s", VALUE)) == VALUE
+
+
+@pytest.mark.parametrize("size", [8, 100, 16_000])
+def test_sealing_adds_as_many_bytes_as_it_says(size: int) -> None:
+    assert len(Sealed([NEW]).close("a/s", bytes(size))) == size + SEAL_OVERHEAD
 
 
 def test_a_value_does_not_open_for_another_session_or_tenant() -> None:

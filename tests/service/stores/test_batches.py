@@ -88,13 +88,13 @@ async def test_a_store_that_is_away_is_left_alone_for_a_moment(own_redis: RedisS
 
 
 async def test_delete_waits_for_writes_whose_callers_left() -> None:
-    class Slow(MemoryStore):
+    class LateToWrite(MemoryStore):
         async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
             await arrives.wait()
             return await super().write_many(writes)
 
     arrives = asyncio.Event()
-    store = BatchedStore(Slow(10, 60))
+    store = BatchedStore(LateToWrite(10, 60))
     writing = asyncio.create_task(store.write(Write(KEY, b"", value(1))))
     await asyncio.sleep(0)
     writing.cancel()
@@ -132,7 +132,7 @@ async def test_nobody_waits_for_a_part_that_holds_none_of_his_sessions() -> None
     await store.close()
 
 
-async def test_the_calls_of_one_request_share_its_patience() -> None:
+async def test_the_calls_of_one_request_share_its_time_budget() -> None:
     class Slow(MemoryStore):
         async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
             clock.now += 0.35
@@ -144,24 +144,24 @@ async def test_the_calls_of_one_request_share_its_patience() -> None:
 
     clock, answering = ManualClock(), asyncio.Event()
     store = BatchedStore(Slow(10, 60), call_seconds=60, request_seconds=0.4, clock=clock)
-    patience = store.patience()
-    await store.read(Read(KEY), patience)
-    assert patience.left == pytest.approx(0.05)
-    # By the other request's patience this would take a minute.
+    budget = store.time_budget()
+    await store.read(Read(KEY), budget)
+    assert budget.seconds_left == pytest.approx(0.05)
+    # With a budget of its own this would take a minute.
     with pytest.raises(StoreError, match="in time"):
-        await store.write(Write(KEY, b"", value(1)), patience)
+        await store.write(Write(KEY, b"", value(1)), budget)
     answering.set()
     await store.close()
 
 
 async def test_to_delete_takes_no_longer_than_a_request_waits_and_is_done_all_the_same() -> None:
-    class Slow(MemoryStore):
+    class SlowToDelete(MemoryStore):
         async def delete(self, key: str) -> None:
             await answering.wait()
             await super().delete(key)
 
     answering = asyncio.Event()
-    inner = Slow(10, 60)
+    inner = SlowToDelete(10, 60)
     inner.put(KEY, value(1))
     store = BatchedStore(inner, request_seconds=0.01)
     with pytest.raises(StoreError, match="in time"):
@@ -186,13 +186,13 @@ async def test_a_fault_of_the_store_reaches_each_caller() -> None:
 
 
 async def test_a_request_gives_up_in_time_and_its_write_still_arrives() -> None:
-    class Slow(MemoryStore):
+    class SlowToWrite(MemoryStore):
         async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
             await answering.wait()
             return await super().write_many(writes)
 
     answering = asyncio.Event()
-    inner = Slow(10, 60)
+    inner = SlowToWrite(10, 60)
     store = BatchedStore(inner, call_seconds=0.01)
     with pytest.raises(StoreError, match="in time"):
         await store.write(Write(KEY, b"", value(1)))

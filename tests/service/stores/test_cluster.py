@@ -22,7 +22,7 @@ from service.stores import (
     token,
 )
 from service.stores.cluster import PAUSE_SECONDS
-from tests.redis_cluster import Cluster
+from tests.redis_cluster import Cluster, running_cluster
 from tests.service.running import EAGER, Service, comparable, reference, running
 
 TYPISTS = 50
@@ -32,23 +32,15 @@ TEXT = ("for name in sorted(names):\n    print(name)\n" * 3)[:110]
 @pytest.fixture
 def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A cluster of this test's own, which may lose nodes."""
-    cluster = Cluster(tmp_path)
-    try:
-        cluster.start()
+    with running_cluster(tmp_path) as cluster:
         yield cluster
-    finally:
-        cluster.stop()
 
 
 @pytest.fixture
 def lasting_cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A cluster of this test's own in which no node takes another's place."""
-    cluster = Cluster(tmp_path, seconds_to_fail_over=600)
-    try:
-        cluster.start()
+    with running_cluster(tmp_path, seconds_to_fail_over=600) as cluster:
         yield cluster
-    finally:
-        cluster.stop()
 
 
 class ClusterTypist:

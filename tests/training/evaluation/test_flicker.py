@@ -1,4 +1,4 @@
-from training.evaluation.flicker import Flicker, flicker, together
+from training.evaluation.flicker import Flicker, flicker, flicker_in_all
 
 
 def seen(text: str, *shown: str) -> Flicker:
@@ -22,4 +22,4 @@ def test_what_was_wrong_or_has_been_typed_whole_may_give_way() -> None:
 
 
 def test_texts_are_taken_together() -> None:
-    assert together([Flicker(3, 1), Flicker(5, 1)]).share == 0.25
+    assert flicker_in_all([Flicker(3, 1), Flicker(5, 1)]).share == 0.25

@@ -11,7 +11,7 @@ from model.calibration import Calibration
 from model.checkpoint import load
 from model.served import Runtime
 from tests.tiny import save_tiny_checkpoint
-from training.evaluation.evaluation import calibration_error
+from training.evaluation.figures import calibration_error
 from training.finishing.calibration import (
     CalibrationReport,
     Shown,

@@ -28,8 +28,8 @@ local function hide()
   end)
 end
 
---- What is left of the suggestion at the cursor, or nil when the text has left its path. It looks
---- at the line itself, because keys may come faster than the events that tell of them.
+--- What is left of the suggestion at the cursor, or nil where the text differs from it. It reads the
+--- line itself, because keys may come faster than their events.
 local function rest()
   local row, col = unpack(api.nvim_win_get_cursor(0))
   if not shown or shown.buffer ~= api.nvim_get_current_buf() or shown.row ~= row then return end
@@ -47,7 +47,7 @@ local function draw()
   api.nvim_buf_set_extmark(0, space, row - 1, col, ghost)
 end
 
---- Inserts the suggestion or its first word; when none stands, `key` is what it is without us.
+--- Inserts the suggestion or its first word; when none shows, `key` does what it does without us.
 local function take(key, word)
   local left, row, col = rest()
   if not left then hide() return api.nvim_feedkeys(vim.keycode(key), "im", false) end
@@ -80,8 +80,9 @@ local function obstacle()
     or options.menu_visible() and "the completion menu is open"
 end
 
---- The text before the cursor, from the session's first line on. That stays, so that the service
---- sees one growing text, and leaps to half of max_prefix before the cursor only when it must.
+--- The text before the cursor, from the session's first line on. This line stays the same, so that
+--- the service sees one growing text. It moves, to half of max_prefix before the cursor, only when
+--- the text is too long, or too short to be of use.
 local function prefix(session, row, col)
   local stop, most = api.nvim_buf_get_offset(0, row - 1) + col, options.max_prefix
   local function size(line) return stop - api.nvim_buf_get_offset(0, line) end
@@ -94,14 +95,14 @@ local function prefix(session, row, col)
   return table.concat(api.nvim_buf_get_text(0, first, 0, row - 1, col, {}), "\n")
 end
 
---- Brings the suggestion to what the text and the cursor are now, and asks for the next one.
+--- Fits the suggestion to the text and the cursor as they are now, and asks for the next one.
 function M.update()
   draw()
   local buffer, row, col = api.nvim_get_current_buf(), unpack(api.nvim_win_get_cursor(0))
   local place = table.concat({ buffer, api.nvim_buf_get_changedtick(buffer), row, col }, ":")
   if place == asked or api.nvim_get_mode().mode:sub(1, 1) ~= "i" then return end
   local session = sessions[buffer] or { id = vim.text.hexencode(vim.uv.random(16)), first = 0 }
-  -- A text's first reading takes long; were each key to cancel it, it would never end.
+  -- Reading a text for the first time takes long: if each key cancelled it, it would never end.
   if cancel and not session.read then return elseif cancel then cancel() end
   asked, cancel, why = not obstacle() and place or nil, nil, "the service has not answered yet"
   if not asked then return end
@@ -118,7 +119,7 @@ function M.update()
     local function read() return vim.json.decode(text).completion:match("^[^\n]*") end
     local valid, found = pcall(status == 200 and read or error)
     cancel = nil
-    -- An older request of ours that came later took this one's place, so its answer never comes.
+    -- An older request of ours arrived later and ended this one, so it is sent again.
     if status == 409 then asked = nil return M.update() end
     session.read = valid
     why = not valid and (status and ("the service answered %d: %s"):format(status, text) or text)

@@ -295,4 +295,4 @@ async def test_sessions_that_nobody_asks_for_go_from_the_store(checkpoint: Path)
         for i in range(10):
             await ask(service, prompt=f"{i} text")
         await asyncio.gather(*service.resources.sessionless._forgetting)
-        assert len(service.resources.sessionless._nearest) == 2
+        assert len(service.resources.sessionless._texts) == 2

@@ -1,4 +1,4 @@
-"""A worker's copies of sessions: what they spare, and that none outlives its session for long."""
+"""How a worker reads and writes sessions: its own records spare reading, and never mislead."""
 
 from pathlib import Path
 from typing import Any
@@ -6,39 +6,72 @@ from typing import Any
 import redis
 
 from model.served import Runtime
-from service.batching.continuations import Continuation, Continuations
-from service.sessions.record_cache import CachedRecord, RecordCache
-from service.sessions.rules import WholeText
-from service.stores.tokens import token_of
-from tests.service.clock import ManualClock
+from service.sessions.record import as_stored
+from service.sessions.rules import TextEdit, WholeText
+from service.sessions.sealing import Plain
+from service.sessions.storage import HeldSession, SessionStorage, WriteOutcome
+from service.stores import BatchedStore, MemoryStore, Store, session_key
+from tests.redis_server import RedisServer
 from tests.service.recurrence import request
 from tests.service.running import comparable, reference, running
+from tests.service.stores.test_stores import redis_store
 
+KEY = session_key("default", "s")
 RECORD = request(None, WholeText("abc"))
-COPY = CachedRecord(token_of(RECORD.version), RECORD)
+LATER = request(RECORD, TextEdit(RECORD.version, 3, "d"))
 
 
-def test_the_least_recent_copies_go_first_and_all_after_their_time() -> None:
-    clock = ManualClock()
-    record_cache = RecordCache(2, 600, clock)
-    for key in ("a", "b", "a", "c"):
-        record_cache.put(key, COPY)
-    assert [record_cache.get(key) is COPY for key in ("a", "b", "c")] == [True, False, True]
-    clock.now = 600
-    record_cache.expire()
-    assert len(record_cache) == 0
+def storage_on(store: Store) -> SessionStorage:
+    """A worker's own view of a store."""
+    return SessionStorage(
+        BatchedStore(store, pause_seconds=0, call_seconds=60, request_seconds=60),
+        Plain(),
+        most=2,
+        seconds=600,
+    )
 
 
-def test_predictions_go_after_their_time() -> None:
-    clock = ManualClock()
-    continuations = Continuations(2, 600, clock)
-    continuations.keep("a", Continuation("00", b"", ()))
-    clock.now = 599
-    continuations.expire()
-    assert continuations.get("a") is not None
-    clock.now = 600
-    continuations.expire()
-    assert continuations.get("a") is None
+async def read(storage: SessionStorage) -> HeldSession:
+    return await storage.read(KEY, storage.time_budget())
+
+
+async def test_what_one_worker_wrote_is_read_by_it_and_by_another() -> None:
+    store = MemoryStore(10, 60)
+    one, two = storage_on(store), storage_on(store)
+    held = await read(one)
+    assert held == HeldSession(None, b"", stored=True)
+    assert await one.write(KEY, held, RECORD, one.time_budget()) == WriteOutcome(stored=True)
+    assert (await read(one)).record is RECORD
+    assert (await read(two)).record == as_stored(RECORD)
+    await two.delete(KEY)
+    assert await read(one) == HeldSession(None, b"", stored=True)
+
+
+async def test_who_writes_second_is_given_what_the_first_one_wrote() -> None:
+    store = MemoryStore(10, 60)
+    one, two = storage_on(store), storage_on(store)
+    held = await read(two)
+    await one.write(KEY, await read(one), RECORD, one.time_budget())
+    outcome = await two.write(KEY, held, LATER, two.time_budget())
+    assert (outcome.stored, outcome.conflict) == (False, await read(storage_on(store)))
+    assert outcome.conflict is not None
+    assert outcome.conflict.record == as_stored(RECORD)
+    again = await two.write(KEY, outcome.conflict, LATER, two.time_budget())
+    assert again == WriteOutcome(stored=True)
+
+
+async def test_what_was_read_without_the_store_is_not_written_to_it(own_redis: RedisServer) -> None:
+    store = redis_store(own_redis.url)
+    storage = storage_on(store)
+    await storage.write(KEY, await read(storage), RECORD, storage.time_budget())
+    own_redis.stop()
+    held = await read(storage)
+    assert held == HeldSession(RECORD, b"", stored=False)
+    own_redis.start()
+    assert await storage.write(KEY, held, LATER, storage.time_budget()) == WriteOutcome(False)
+    # Redis has lost everything, and nothing was written since.
+    assert await read(storage) == HeldSession(None, b"", stored=True)
+    await store.close()
 
 
 def sent_by(client: redis.Redis) -> int:
@@ -79,11 +112,11 @@ async def test_a_session_deleted_through_another_worker_is_gone(
         edit = {"version": answer["version"], "keep": 11, "append": "x"}
         status, error = await one.refused(session="s", edit=edit)
         assert (status, error["code"], error["version"]) == (409, "resync", None)
-        # Having heard of it, the first worker has let go of its copy as well.
-        assert len(one.resources.record_cache) == 0
+        # Having heard of it, the first worker has dropped its own record as well.
+        assert len(one.resources.storage._kept) == 0
 
 
-async def test_a_copy_of_another_checkpoint_is_not_gone_on_from(
+async def test_a_record_of_another_checkpoint_is_not_gone_on_from(
     options: dict[str, Any], redis_url: str, other_checkpoint: Path
 ) -> None:
     async with running(**options, store=redis_url) as service:

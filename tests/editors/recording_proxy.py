@@ -1,4 +1,4 @@
-"""Stands between the editor and the real service: records the requests, may hold answers back."""
+"""A proxy between the editor and the real service: records requests, and can hold answers back."""
 
 import asyncio
 import json
@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 
-class Wiretap:
-    """Forwards each request to `service` as it came, and the answer when `gate` is open.
+class RecordingProxy:
+    """Forwards each request to `service` at once, and each answer when `gate` is open.
 
     One thread forwards, so that requests reach the service in the order in which they were sent.
     """
@@ -36,7 +36,7 @@ class Wiretap:
         self._running.append(self._loop.create_task(self._forward(reader, writer)))
 
     async def _forward(self, reader: StreamReader, writer: StreamWriter) -> None:
-        # What ends these is an editor that has cancelled.
+        # An editor that cancels a request closes its connection.
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             head = await reader.readuntil(b"\r\n\r\n")
             size = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
@@ -64,7 +64,7 @@ class Wiretap:
         return answer
 
     def close(self) -> None:
-        """Lets go of what is held, and stops."""
+        """Forwards the answers that are held back, and stops."""
         self.gate.set()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -1,0 +1,119 @@
+"""How one worker reads and writes sessions: sealed in the store, and beside it its own records."""
+
+import logging
+from dataclasses import dataclass
+
+from service.errors import StoreUnavailable
+from service.expiring import ExpiringMap
+from service.sessions.record import Record, as_stored, decode, encode
+from service.sessions.sealing import Seal
+from service.stores import BatchedStore, Read, StoreError, TimeBudget, Write, token
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class HeldSession:
+    """What was read of a session, and the token of the stored value that a write will replace.
+
+    `stored` is false where the store did not answer, and the record is what this worker kept.
+    """
+
+    record: Record | None
+    token: bytes
+    stored: bool
+
+
+@dataclass(frozen=True)
+class WriteOutcome:
+    """Whether the store took a record; where another writer was first, what the store holds."""
+
+    stored: bool
+    conflict: HeldSession | None = None
+
+
+@dataclass(frozen=True)
+class _KeptRecord:
+    """A record as this worker wrote it, and the token that the store holds while it is current."""
+
+    token: bytes
+    record: Record
+
+
+class SessionStorage:
+    """The sessions as one worker sees them.
+
+    It keeps the records that it wrote last. While the store still holds a record's token, that
+    record is not sent again. Without an answer from the store, a kept record may be out of date,
+    so that only a request that gives its whole text can go on from it.
+    """
+
+    def __init__(self, store: BatchedStore, seal: Seal, most: int, seconds: float) -> None:
+        """At most `most` records are kept here, each for `seconds` after it was written."""
+        self._store = store
+        self._seal = seal
+        self._kept = ExpiringMap[str, _KeptRecord](most, seconds)
+        # How many stored values could not be read so far.
+        self.unreadable = 0
+
+    def time_budget(self) -> TimeBudget:
+        """How long one request that begins now may wait for the store."""
+        return self._store.time_budget()
+
+    async def read(self, key: str, budget: TimeBudget) -> HeldSession:
+        """What the store holds of a session, or where it does not answer, this worker."""
+        kept = self._kept.get(key)
+        try:
+            found = await self._store.read(Read(key, kept.token if kept else b""), budget)
+        except StoreError:
+            return HeldSession(kept.record if kept else None, b"", stored=False)
+        if found.current and kept:
+            return HeldSession(kept.record, kept.token, stored=True)
+        self._kept.pop(key)
+        return self._opened(key, found.value)
+
+    async def write(
+        self, key: str, held: HeldSession, record: Record, budget: TimeBudget
+    ) -> WriteOutcome:
+        """Writes a record in place of what was read, unless another writer was first.
+
+        What was not read from the store is not written to it either: another worker may have
+        written the session meanwhile.
+        """
+        value = self._seal.close(key, encode(as_stored(record)))
+        self._kept.put(key, _KeptRecord(token(value), record))
+        if not held.stored:
+            return WriteOutcome(stored=False)
+        try:
+            outcome = await self._store.write(Write(key, held.token, value), budget)
+        except StoreError:
+            return WriteOutcome(stored=False)
+        if outcome.written:
+            return WriteOutcome(stored=True)
+        return WriteOutcome(stored=False, conflict=self._opened(key, outcome.held))
+
+    async def delete(self, key: str) -> None:
+        """Leaves nothing of a session. Raises StoreUnavailable where the store does not answer."""
+        self._kept.pop(key)
+        try:
+            await self._store.delete(key)
+        except StoreError as error:
+            raise StoreUnavailable(
+                "the sessions' store does not answer, so the session may still be in it"
+            ) from error
+
+    def expire(self) -> None:
+        """Drops the records that were kept for long enough."""
+        self._kept.expire()
+
+    def _opened(self, key: str, value: bytes | None) -> HeldSession:
+        """What a stored value holds; one that is damaged, foreign or moved counts as absent."""
+        opened = self._seal.open(key, value) if value else None
+        record = decode(opened) if opened else None
+        if value and record is None:
+            self.unreadable += 1
+            log.warning(
+                "a session in the store cannot be read and counts as absent; so far: %d",
+                self.unreadable,
+            )
+        return HeldSession(record, token(value), stored=True)
