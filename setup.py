@@ -89,13 +89,14 @@ setup(
             depends=[
                 "model/runtime/contexts.h",
                 "model/runtime/float_mode.h",
+                "model/runtime/hashing.h",
                 "model/runtime/kernel.h",
             ],
         ),
         Extension(
             "model.adaptation._adapt",
             ["model/adaptation/adapt.c"],
-            depends=["model/runtime/float_mode.h"],
+            depends=["model/runtime/float_mode.h", "model/runtime/hashing.h"],
         ),
     ],
     cmdclass={"build_ext": BuildLibrary, "bdist_wheel": TagWheel},

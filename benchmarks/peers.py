@@ -1,4 +1,4 @@
-"""The same step in other libraries: a batch of states that advance by an id and name the best next.
+"""The same step in other libraries: a batch of states reads an id each and names the best next id.
 
 "torch float32" is the network of this repository as it was trained. The others are the fastest
 plain form that their library offers: the input is a row of a table, states stay in place from step
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.checkpoint import Checkpoint
+from model.network.config import for_cell
 from model.runtime.quantized import Product, quantize_network
 
 Ids = NDArray[np.int64]
@@ -32,9 +33,10 @@ def available() -> list[str]:
 
 
 def step(name: str, checkpoint: Checkpoint, ids: Ids) -> Step:
-    """One step of a peer for a network of one layer, for as many states as ids.
+    """One step of a peer for a network of one layer, with one state for each id.
 
-    Each call advances the states by the same ids, and gives the best next ids and their shares.
+    Each call advances the states by the same ids, and gives the best next ids and their
+    probabilities. Raises ValueError for a kind of cell that the peers do not compute.
     """
     if name == "torch float32":
         return _network_step(checkpoint, ids)
@@ -92,26 +94,31 @@ def _torch_step(kind: str, checkpoint: Checkpoint, ids: Ids) -> Step:
     else:
         product = bfloat16 if kind == "bfloat16" else float32
         through, out = product(recurrent), product(output)
-    cell, bias = checkpoint.config.cell, weights["output.bias"]
+    bias = weights["output.bias"]
     reset_bias = weights.get("cells.0.c", torch.zeros(1))
     h, c = torch.zeros((2, len(ids), checkpoint.config.hidden))
     index = torch.from_numpy(ids)
 
+    def elman(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.tanh(x + y), c
+
+    def gru(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        x_r, x_z, x_n = x.chunk(3, dim=1)
+        y_r, y_z, y_n = y.chunk(3, dim=1)
+        n = torch.tanh(x_n + torch.sigmoid(x_r + y_r) * (y_n + reset_bias))
+        return n + torch.sigmoid(x_z + y_z) * (h - n), c
+
+    def lstm(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        i, f, g, o = (x + y).chunk(4, dim=1)
+        memory = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(memory), memory
+
+    gates = for_cell({"elman": elman, "gru": gru, "lstm": lstm}, checkpoint.config.cell)
+
     @torch.inference_mode()
     def advance() -> Found:
         nonlocal h, c
-        x, y = table[index], through(h)
-        if cell == "elman":
-            h = torch.tanh(x + y)
-        elif cell == "gru":
-            x_r, x_z, x_n = x.chunk(3, dim=1)
-            y_r, y_z, y_n = y.chunk(3, dim=1)
-            n = torch.tanh(x_n + torch.sigmoid(x_r + y_r) * (y_n + reset_bias))
-            h = n + torch.sigmoid(x_z + y_z) * (h - n)
-        else:
-            i, f, g, o = (x + y).chunk(4, dim=1)
-            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-            h = torch.sigmoid(o) * torch.tanh(c)
+        h, c = gates(table[index], through(h))
         probability, best = torch.softmax(out(h) + bias, dim=1).max(dim=1)
         return best.numpy(), probability.numpy()
 
@@ -129,7 +136,7 @@ def _onnxruntime_step(checkpoint: Checkpoint, ids: Ids) -> Step:
     with tempfile.TemporaryDirectory() as folder:
         plain, quantized = Path(folder) / "plain.onnx", Path(folder) / "quantized.onnx"
         onnx.save(_graph(checkpoint), str(plain))
-        # It advises on images, at every call.
+        # At every call it logs advice about images.
         logging.getLogger().setLevel(logging.ERROR)
         quantize_dynamic(plain, quantized, per_channel=True, weight_type=QuantType.QInt8)
         options = onnxruntime.SessionOptions()
@@ -147,65 +154,86 @@ def _onnxruntime_step(checkpoint: Checkpoint, ids: Ids) -> Step:
     return advance
 
 
+# A step as a graph, "operator inputs -> outputs": from ids, h and c to x = U x_t + b and y = W h;
+# from these, by kind of cell, to the next h and c; from h to the best id and its probability.
+INPUT_NODES = """
+    Gather table ids -> x
+    MatMul h W -> y
+"""
+GATE_NODES = {
+    "elman": """
+        Add x y -> a
+        Tanh a -> h_next
+        Identity c -> c_next
+    """,
+    "gru": """
+        Split x parts -> x_r x_z x_n
+        Split y parts -> y_r y_z y_n
+        Add x_r y_r -> a_r
+        Sigmoid a_r -> r
+        Add x_z y_z -> a_z
+        Sigmoid a_z -> z
+        Add y_n reset -> y_reset
+        Mul r y_reset -> ry
+        Add x_n ry -> a_n
+        Tanh a_n -> n
+        Sub h n -> d
+        Mul z d -> zd
+        Add n zd -> h_next
+        Identity c -> c_next
+    """,
+    "lstm": """
+        Add x y -> a
+        Split a parts -> a_i a_f a_g a_o
+        Sigmoid a_i -> i
+        Sigmoid a_f -> f
+        Sigmoid a_o -> o
+        Tanh a_g -> g
+        Mul f c -> fc
+        Mul i g -> ig
+        Add fc ig -> c_next
+        Tanh c_next -> t
+        Mul o t -> h_next
+    """,
+}
+OUTPUT_NODES = """
+    MatMul h_next V -> v
+    Add v bias -> logits
+    Softmax logits -> p
+    ArgMax p -> best
+    ReduceMax p last -> probability
+"""
+ATTRIBUTES: dict[str, dict[str, Any]] = {
+    "Split": {"axis": 1},
+    "Softmax": {"axis": 1},
+    "ArgMax": {"axis": 1, "keepdims": 0},
+    "ReduceMax": {"keepdims": 0},
+}
+
+
 def _graph(checkpoint: Checkpoint) -> Any:
-    """The network's step as an ONNX model: ids, h and c to the next h and c, best id, its share."""
+    """The network's step as an ONNX model: ids, h and c to the next h and c, best id and its p."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
-    weights, hidden = checkpoint.weights, checkpoint.config.hidden
-    cell, gates = checkpoint.config.cell, checkpoint.config.gates
+    weights, config = checkpoint.weights, checkpoint.config
+    hidden = config.hidden
     constants = {
         "table": weights["cells.0.U"].T + weights["cells.0.b"],
         "W": weights["cells.0.W"].T,
         "V": weights["output.weight"].T,
         "bias": weights["output.bias"],
         "reset": weights.get("cells.0.c", np.zeros(1, np.float32)),
-        "parts": np.full(gates, hidden, np.int64),
+        "parts": np.full(config.kind.gates, hidden, np.int64),
         "last": np.array([1], np.int64),
     }
     nodes = []
-
-    def node(kind: str, inputs: str, outputs: str, **attributes: Any) -> None:
-        nodes.append(helper.make_node(kind, inputs.split(), outputs.split(), **attributes))
-
-    node("Gather", "table ids", "x")
-    node("MatMul", "h W", "y")
-    if cell == "elman":
-        node("Add", "x y", "a")
-        node("Tanh", "a", "h_next")
-        node("Identity", "c", "c_next")
-    elif cell == "gru":
-        node("Split", "x parts", "x_r x_z x_n", axis=1)
-        node("Split", "y parts", "y_r y_z y_n", axis=1)
-        for gate in "rz":
-            node("Add", f"x_{gate} y_{gate}", f"a_{gate}")
-            node("Sigmoid", f"a_{gate}", gate)
-        node("Add", "y_n reset", "y_reset")
-        node("Mul", "r y_reset", "ry")
-        node("Add", "x_n ry", "a_n")
-        node("Tanh", "a_n", "n")
-        node("Sub", "h n", "d")
-        node("Mul", "z d", "zd")
-        node("Add", "n zd", "h_next")
-        node("Identity", "c", "c_next")
-    else:
-        node("Add", "x y", "a")
-        node("Split", "a parts", "a_i a_f a_g a_o", axis=1)
-        for gate in "ifo":
-            node("Sigmoid", f"a_{gate}", gate)
-        node("Tanh", "a_g", "g")
-        node("Mul", "f c", "fc")
-        node("Mul", "i g", "ig")
-        node("Add", "fc ig", "c_next")
-        node("Tanh", "c_next", "t")
-        node("Mul", "o t", "h_next")
-    node("MatMul", "h_next V", "v")
-    node("Add", "v bias", "logits")
-    node("Softmax", "logits", "p", axis=1)
-    node("ArgMax", "p", "best", axis=1, keepdims=0)
-    node("ReduceMax", "p last", "probability", keepdims=0)
+    lines = INPUT_NODES + for_cell(GATE_NODES, config.cell) + OUTPUT_NODES
+    for line in filter(str.strip, lines.splitlines()):
+        (operator, *inputs), outputs = (side.split() for side in line.split("->"))
+        nodes.append(helper.make_node(operator, inputs, outputs, **ATTRIBUTES.get(operator, {})))
     states = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n", hidden]) for n in "hc"]
     ids = helper.make_tensor_value_info("ids", TensorProto.INT64, ["n"])
-    outputs = [
+    said = [
         helper.make_tensor_value_info("h_next", TensorProto.FLOAT, ["n", hidden]),
         helper.make_tensor_value_info("c_next", TensorProto.FLOAT, ["n", hidden]),
         helper.make_tensor_value_info("best", TensorProto.INT64, ["n"]),
@@ -215,7 +243,7 @@ def _graph(checkpoint: Checkpoint) -> Any:
         numpy_helper.from_array(np.ascontiguousarray(array), name)
         for name, array in constants.items()
     ]
-    graph = helper.make_graph(nodes, "step", [ids, *states], outputs, initializers)
+    graph = helper.make_graph(nodes, "step", [ids, *states], said, initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     checker.check_model(model)
     return model

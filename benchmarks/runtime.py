@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from benchmarks import limits, peers
 from benchmarks.machine import processor
 from benchmarks.timing import best_seconds
-from model.checkpoint import Checkpoint, Weights, expected_shapes, load, save
-from model.network.config import NetworkConfig
+from model.checkpoint import Checkpoint, expected_shapes, load, save
+from model.network.config import NetworkConfig, Weights
 from model.network.contexts import pack_bits
 from model.runtime import Pool, backends
 from model.served import Runtime

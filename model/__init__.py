@@ -1,4 +1,5 @@
 """The recurrent network: text to ids, cells, checkpoints, the runtime that serves them, decoding.
 
-Nothing here needs torch but `cells`, `network` and `runtime.reference`, which training uses.
+Only `network.cells`, `network.embedding`, `network.network` and `runtime.reference` need torch.
+Training and tests use them; serving does not.
 """

@@ -1,8 +1,8 @@
 """Calibration: from the network's own probability that a suggestion is right to the observed one.
 
-The map is monotone and piecewise linear (isotonic regression: Zadrozny and Elkan, 2002), so that
-the more probable of two suggestions stays the more probable one. It is worked out by + − × ÷ on
-binary64 in one written order, which gives the same bits everywhere.
+The map is monotone and piecewise linear (isotonic regression: Zadrozny and Elkan, 2002), so the
+more probable of two suggestions stays the more probable one. It is computed by + − × ÷ on binary64
+in one written order, which gives the same bits everywhere.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 
 from model.errors import CheckpointError
 
-RAW = "calibration.raw"
-RIGHT = "calibration.right"
+# The names of the map's arrays in a checkpoint.
+RAW_ARRAY = "calibration.raw"
+RIGHT_ARRAY = "calibration.right"
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Knots: `raw` probabilities, rising from 0 to 1, and the shares that were `right` at each.
+    """Knots: `raw` probabilities that rise from 0 to 1, and the share that was `right` at each.
 
-    Raises ValueError for knots that make no such map.
+    Raises ValueError for knots that make no monotone map.
     """
 
     raw: tuple[float, ...] = (0.0, 1.0)
@@ -44,21 +45,25 @@ class Calibration:
     def of(cls, weights: Mapping[str, NDArray[Any]]) -> Calibration:
         """The map that a checkpoint holds; the identity where it holds none.
 
-        Raises CheckpointError for one that is damaged.
+        Raises CheckpointError for a map that is damaged.
         """
-        if RAW not in weights and RIGHT not in weights:
+        if RAW_ARRAY not in weights and RIGHT_ARRAY not in weights:
             return cls()
         try:
-            return cls(tuple(weights[RAW].tolist()), tuple(weights[RIGHT].tolist()))
+            raw, right = weights[RAW_ARRAY], weights[RIGHT_ARRAY]
+            return cls(tuple(raw.tolist()), tuple(right.tolist()))
         except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(f"calibration: {error}") from None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The map as a checkpoint holds it."""
-        return {RAW: np.array(self.raw, np.float32), RIGHT: np.array(self.right, np.float32)}
+        return {
+            RAW_ARRAY: np.array(self.raw, np.float32),
+            RIGHT_ARRAY: np.array(self.right, np.float32),
+        }
 
     def __call__(self, probability: float) -> float:
-        """The calibrated probability, 0 to 1, for one of 0 to 1."""
+        """The calibrated probability, 0 to 1, for a raw one, 0 to 1."""
         at = min(bisect_right(self.raw, probability), len(self.raw) - 1)
         x0, x1 = self.raw[at - 1], self.raw[at]
         y0, y1 = self.right[at - 1], self.right[at]

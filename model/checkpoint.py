@@ -1,4 +1,4 @@
-"""A checkpoint: a folder with `model.safetensors`, `config.json` and a model card, never pickle."""
+"""A checkpoint: a folder of `model.safetensors`, `config.json` and a model card, never a pickle."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
 from model.errors import CheckpointError
-from model.network.config import NetworkConfig
+from model.network.config import NetworkConfig, Weights
 from model.network.contexts import LEVELS, are_levels
 from model.vocabulary import Vocabulary
-
-Weights = dict[str, NDArray[Any]]
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
 
+# A checkpoint may have arrays beside the network's, whose names begin with one of these. The module
+# that reads such arrays checks them.
 OPTIONAL = ("adaptation.", "calibration.")
-"""Groups of arrays that a checkpoint may have beside the network's; whoever reads one checks it."""
-KINDS = frozenset(np.dtype(k) for k in (np.float32, np.int8, np.uint8, np.int16, np.int32))
+# The types of arrays that a checkpoint may hold, and those that are read, to be refused by name.
+KEPT_TYPES = frozenset(np.dtype(k) for k in (np.float32, np.int8, np.uint8, np.int16, np.int32))
 _DTYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
     "F64": np.dtype("<f8"),
@@ -38,13 +38,13 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "I16": np.dtype("<i2"),
     "I32": np.dtype("<i4"),
 }
-MAPPED = 1 << 20
-"""Arrays of so many bytes or more are mapped into memory, so that processes share them."""
+# Arrays of this many bytes or more are mapped into memory, so that processes share them.
+MAPPED_FROM_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained network as it lies on the disk: its shape, its weights, and how it came about."""
+    """A trained network as it is stored: its shape, its weights, and a summary of its training."""
 
     name: str
     config: NetworkConfig
@@ -60,22 +60,22 @@ class Checkpoint:
 def expected_shapes(config: NetworkConfig) -> dict[str, tuple[int, ...]]:
     """The name and shape of each float32 array that a network of this shape has."""
     hidden, size = config.hidden, config.vocabulary().size
-    rows = config.gates * hidden
+    rows = config.kind.gates * hidden
     shapes: dict[str, tuple[int, ...]] = {}
     for layer in range(config.layers):
         inputs = size + 1 if layer == 0 else hidden
         shapes[f"cells.{layer}.U"] = (rows, inputs)
         shapes[f"cells.{layer}.W"] = (rows, hidden)
         shapes[f"cells.{layer}.b"] = (rows,)
-        if config.cell == "gru":
-            shapes[f"cells.{layer}.c"] = (hidden,)
+        for name in config.kind.biases:
+            shapes[f"cells.{layer}.{name}"] = (hidden,)
     shapes["output.weight"] = (size, config.output_inputs)
     shapes["output.bias"] = (size,)
     return shapes
 
 
 def fingerprint(config: NetworkConfig, weights: Weights) -> str:
-    """32 hexadecimal digits that stand for this very network: BLAKE2b of its shape and weights."""
+    """32 hexadecimal digits that identify a network: BLAKE2b of its shape and its weights."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps(config.to_json(), sort_keys=True).encode())
     for name in sorted(weights):
@@ -91,10 +91,10 @@ def save(
     training: Mapping[str, Any],
     card: str | None = None,
 ) -> None:
-    """Writes a checkpoint; whoever reads the folder meanwhile finds the old one or the new one.
+    """Writes a checkpoint. Whoever reads the folder meanwhile finds the old one or the new one.
 
-    The weights file alone says which network it holds, so that it can be replaced in one rename;
-    config.json repeats it for people and adds the summary of the training.
+    The weights file alone says which network it holds, so that one rename replaces it. config.json
+    repeats the network's shape for people, and adds the summary of the training.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {name: np.ascontiguousarray(w, dtype=_kind(w)) for name, w in weights.items()}
@@ -110,13 +110,13 @@ def save(
 
 
 def _kind(array: NDArray[Any]) -> np.dtype[Any]:
-    return array.dtype if array.dtype in KINDS else np.dtype(np.float32)
+    return array.dtype if array.dtype in KEPT_TYPES else np.dtype(np.float32)
 
 
 def replace(file: Path, content: bytes) -> None:
-    """Writes a file whole or not at all: to a temporary name beside it, then renamed.
+    """Writes a file whole or not at all: under a temporary name beside it, which is then renamed.
 
-    A link is followed to its file. What is no file, such as a pipe or a device, is written to.
+    A link is followed to its file. A pipe or a device is written to directly.
     """
     file = file.resolve()
     if file.exists() and not file.is_file():
@@ -135,7 +135,7 @@ def replace(file: Path, content: bytes) -> None:
 
 
 def load(folder: Path | str) -> Checkpoint:
-    """Reads a checkpoint and checks it whole; raises CheckpointError, one line, naming the file."""
+    """Reads a checkpoint and checks all of it; raises CheckpointError, one line with the file."""
     folder = Path(folder)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such checkpoint folder")
@@ -181,14 +181,14 @@ def _read_weights(file: Path) -> tuple[Weights, dict[str, str]]:
         raise CheckpointError(f"{file}: no such file")
     try:
         with safe_open(file, framework="numpy"):
-            pass  # What opens so has a header that fits its content.
+            pass  # A file that opens here has a header that fits its content.
         return _arrays(file)
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{file}: damaged: {error}") from None
 
 
 def _arrays(file: Path) -> tuple[Weights, dict[str, str]]:
-    """The arrays of a safetensors file, the large ones mapped, the others read; its metadata."""
+    """The arrays of a safetensors file, large ones mapped and others read, and its metadata."""
     weights: Weights = {}
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
@@ -199,7 +199,7 @@ def _arrays(file: Path) -> tuple[Weights, dict[str, str]]:
             kind: np.dtype[Any] = _DTYPES[entry["dtype"]]
             shape: tuple[int, ...] = tuple(entry["shape"])
             offset = 8 + length + begin
-            if end - begin >= MAPPED:
+            if end - begin >= MAPPED_FROM_BYTES:
                 mapped: NDArray[Any] = np.memmap(stream, kind, "r", offset, shape)
                 weights[name] = mapped.view(np.ndarray)
             else:
@@ -234,7 +234,7 @@ def _check_weights(file: Path, config: NetworkConfig, weights: Weights) -> None:
     if config.contexts and not are_levels(weights["contexts.levels"]):
         raise CheckpointError(f"{file}: contexts.levels are not what a table has")
     for name, array in weights.items():
-        if array.dtype not in KINDS:
+        if array.dtype not in KEPT_TYPES:
             raise CheckpointError(f"{file}: {name} is {array.dtype}, which no checkpoint holds")
         if array.dtype == np.float32 and not np.isfinite(array).all():
             raise CheckpointError(f"{file}: {name} holds values that are not finite")

@@ -2,15 +2,15 @@
 
 
 class ModelError(Exception):
-    """Anything that the model package refuses; the base of all errors here."""
+    """Something that the model package refuses; the base of all errors here."""
 
 
 class CheckpointError(ModelError):
-    """A checkpoint that is missing, damaged, or of another form than this version reads."""
+    """A checkpoint that is missing or damaged, or whose form this version does not read."""
 
 
 class TextError(ModelError):
-    """A text that has no UTF-8 form: it holds a lone surrogate."""
+    """A text that cannot be spelt: it holds a lone surrogate, or a character without any id."""
 
 
 class PoolFull(ModelError):

@@ -1,4 +1,4 @@
-"""Generating text in one process: each character drawn is fed back as the next input."""
+"""Generating text in one process: each character that is drawn is read as the next input."""
 
 import secrets
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from model.served import Runtime
 def generate(
     runtime: Runtime, text: str, sampling: Sampling, seed: int | None = None
 ) -> Iterator[str]:
-    """The characters that follow a text, without end; the same seed gives the same ones.
+    """The characters that follow a text, without end. The same seed gives the same characters.
 
-    Raises TextError, before the first character, where the vocabulary cannot spell the text.
+    Raises TextError, before the first character, if the vocabulary cannot spell the text.
     """
     begun = runtime.vocabulary.encode(text)
     sampler = Sampler(

@@ -1,4 +1,4 @@
-"""A checkpoint as it is served: quantized once, on one backend, from which pools are made."""
+"""A checkpoint as it is served: quantized once, for one backend; pools are made from it."""
 
 from model.adaptation import Adaptation, is_primed
 from model.calibration import Calibration
@@ -14,11 +14,11 @@ class Runtime:
     def __init__(
         self, checkpoint: Checkpoint, backend: str | None = None, adapt: bool | None = None
     ) -> None:
-        """`backend` is one of backends.NAMES, or None for the fastest that runs here.
+        """`backend` is one of backends.NAMES, or None for the fastest one that runs here.
 
-        With `adapt` the runtime has an `adaptation` to the text at hand; None means where the
-        checkpoint is primed for it. Raises BackendError for a backend that does not run here, and
-        ModelError where parameters of adaptation are damaged, or missing and asked for.
+        With `adapt` the runtime has an `adaptation` to the text at hand. None means that it has one
+        if the checkpoint is primed for it. Raises BackendError for a backend that does not run
+        here, and ModelError where parameters of adaptation are damaged, or asked for and missing.
         """
         self.checkpoint = checkpoint
         self.calibration = Calibration.of(checkpoint.weights)

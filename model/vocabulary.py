@@ -1,4 +1,4 @@
-"""The vocabulary: characters to ids and back, with UTF-8 bytes for what was never learnt."""
+"""The vocabulary: characters to ids and back, with UTF-8 bytes for characters without an id."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from model.errors import TextError
 
-# Bytes that UTF-8 can hold: 0xC0, 0xC1 and everything above 0xF4 never occur (RFC 3629).
+# The bytes that occur in UTF-8: all but 0xC0, 0xC1 and those above 0xF4 (RFC 3629).
 UTF8_BYTES = (*range(0xC0), *range(0xC2, 0xF5))
 
 
 class Vocabulary:
-    """Characters, each with an id, then single bytes, then the start symbol.
+    """Ids for characters, then for single bytes, then for the start symbol.
 
     A character that is not in `characters` is spelt as its UTF-8 bytes. The byte of an ASCII
     character that is in `characters` needs no id of its own, since it would never be used.
 
-    `size` counts the ids that can be predicted. `start` is one more id, only ever read: it stands
-    before the first character of a text, so that the first character has a context as well.
+    `size` counts the ids that can be predicted. `start` is one more id, which is only ever read: it
+    stands before the first character of a text, so that the first character has a context as well.
     """
 
     def __init__(self, characters: str, byte_fallback: bool = True) -> None:
@@ -59,17 +59,17 @@ class Vocabulary:
     def word_ids(self) -> NDArray[np.bool_]:
         """Which ids belong to words, (size + 1): ASCII letters, digits, `_`, all beyond ASCII.
 
-        A byte counts by the same rule; the start symbol belongs to none.
+        The same rule holds for bytes. The start symbol belongs to no word.
         """
         codes = [*map(ord, self.characters), *self._bytes]
         inside = [c >= 0x80 or chr(c).isalnum() or chr(c) == "_" for c in codes]
         return np.array([*inside, False])
 
     def spell(self, character: str) -> tuple[int, ...]:
-        """The ids of one character: one id, or one for each of its UTF-8 bytes.
+        """The ids of one character: its own id, or one for each of its UTF-8 bytes.
 
-        Raises TextError for a lone surrogate, and for a character that a vocabulary without
-        byte fallback does not have.
+        Raises TextError for a lone surrogate. A vocabulary without byte fallback also raises it for
+        a character that it does not have.
         """
         known = self._ids.get(character)
         if known is not None:
@@ -85,7 +85,7 @@ class Vocabulary:
         return tuple(self._byte_ids[b] for b in encoded)
 
     def encode(self, text: str) -> NDArray[np.int32]:
-        """The ids of a text, shape (ids,), without the start symbol; raises TextError."""
+        """The ids of a text, shape (ids,), without the start symbol. Raises TextError."""
         ids: list[int] = []
         known = self._ids
         for character in text:
@@ -101,7 +101,7 @@ class Vocabulary:
         return self._bytes[index - len(self.characters)] if index >= len(self.characters) else None
 
     def decode(self, ids: Sequence[int] | NDArray[np.int32]) -> str:
-        """The text that ids spell; bytes that make no character are left out."""
+        """The text that ids spell. Bytes that make no character are left out."""
         speller = Speller(self)
         characters: list[str] = []
         for index in ids:
@@ -114,7 +114,7 @@ class Vocabulary:
 
 
 class Speller:
-    """Puts predicted ids together into characters, so that half a character is never shown."""
+    """Joins predicted ids to characters, so that half a character is never shown."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
@@ -122,11 +122,11 @@ class Speller:
 
     @property
     def complete(self) -> bool:
-        """Whether no byte waits for the rest of its character."""
+        """Whether no byte is waiting for the rest of its character."""
         return not self._pending
 
     def push(self, index: int) -> str | None:
-        """The character that `index` completes, "" while bytes are missing, None if invalid."""
+        """The character that an id completes; "" while bytes are missing, None if it is invalid."""
         byte = self._vocabulary.byte(index)
         if byte is None:
             return None if self._pending else self._vocabulary.symbol(index)

@@ -1,4 +1,4 @@
-"""Tiny checkpoints with random weights, peaked enough to be sure of what they predict."""
+"""Tiny checkpoints whose random weights are large enough to give clear predictions."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from model.adaptation.parameters import OWN, SHARED, VIEW, Parameters
 from model.calibration import Calibration
-from model.checkpoint import Weights, expected_shapes, save
-from model.network.config import NetworkConfig
+from model.checkpoint import expected_shapes, save
+from model.network.config import NetworkConfig, Weights
 
+# The levels of the rows of contexts, at equal distances.
 LEVELS = np.arange(-120, 120, 15).astype(np.int8)
-"""For rows of contexts; all at equal distances."""
 CHARACTERS = "\n abcdefghijklmnopqrstuvwxyz().,_é"
 
 
@@ -26,7 +26,7 @@ def save_tiny_checkpoint(
 def save_primed_checkpoint(folder: Path, seed: int = 0) -> Path:
     """Writes a network with contexts, primed for adaptation and calibrated; returns its folder.
 
-    It is primed with random weights as well, so that whatever a page knows changes the answer.
+    Its parameters of adaptation are random too, so that whatever a page knows changes the answer.
     """
     config = NetworkConfig(
         "lstm",

@@ -1,4 +1,4 @@
-"""torch's own recurrent layer with the weights of a cell of ours, to compare the two."""
+"""torch's own recurrent layer with the weights of one of our cells, to compare the two."""
 
 from collections.abc import Callable
 

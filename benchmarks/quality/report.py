@@ -1,6 +1,5 @@
 """The figures as tables on the terminal, and as a picture."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from benchmarks.quality.rows import Row, lead
-from model.checkpoint import replace
+from training.reporting.plots import save_png
 
 TITLES = ("bits", "saved", "shown", "accepted", "ms", "read", "step", "state")
 
@@ -66,9 +65,7 @@ def picture(rows: Sequence[Row], file: Path) -> None:
         panel.set_xlabel("milliseconds a suggestion, median")
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("keystrokes saved, %")
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=110, metadata={"Software": None})
-    replace(file, content.getvalue())
+    save_png(figure, file)
 
 
 def _saved(row: Row) -> float:

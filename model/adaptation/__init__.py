@@ -1,8 +1,9 @@
 """Adaptation to the text at hand: what it repeats is mixed into the network's distribution.
 
-ADAPTATION.md is the specification. A page holds the window of a text and finds in it what followed
-the same contexts before; a small integer network, primed by a training and kept in the checkpoint,
-says how much more probable than the network alone has it each of these candidates is.
+ADAPTATION.md is the specification. A page holds the window of a text, and finds in it the ids that
+followed the same contexts before. A small integer network, which training has primed and the
+checkpoint keeps, says how much more probable each of these candidates is than the recurrent network
+alone has it.
 """
 
 import warnings
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from model.adaptation import native
-from model.adaptation.engine import Cursor, Engine, Floats, Integers, Stale
+from model.adaptation.engine import Cursor, Engine, Floats, Stale
 from model.adaptation.index import Ids, Symbols
 from model.adaptation.native import NativeEngine
 from model.adaptation.page import Page, page_text, window_start
@@ -34,14 +35,14 @@ __all__ = [
 
 
 def is_primed(checkpoint: Checkpoint) -> bool:
-    """Whether a checkpoint has what adaptation needs."""
+    """Whether a checkpoint has parameters of adaptation."""
     return any(name.startswith(PREFIX) for name in checkpoint.weights)
 
 
 def engine_for(
     primed: Parameters, vocabulary: Vocabulary, backend: str | None = None
 ) -> Engine[Any, Any]:
-    """What computes with some parameters: with the runtime's backend "numpy" Python, else C.
+    """The engine for some parameters: in Python for the runtime's backend "numpy", else in C.
 
     Warns where Python computes only because nothing was compiled.
     """
@@ -59,10 +60,10 @@ def engine_for(
 
 
 class Adaptation:
-    """A checkpoint's way of mixing; its pages belong to sessions, a call mixes for many of them."""
+    """What a checkpoint adapts with. Each session has a page; one call mixes for many of them."""
 
     def __init__(self, checkpoint: Checkpoint, backend: str | None = None) -> None:
-        """`backend` is the runtime's: with "numpy" Python computes, with any other one C.
+        """`backend` is that of the runtime: for "numpy" Python computes, for any other one C.
 
         Raises ModelError where the checkpoint's parameters are missing or damaged.
         """
@@ -77,14 +78,10 @@ class Adaptation:
         """A page of the empty text."""
         return Page(self.engine, self.vocabulary)
 
-    def push(self, cursors: Sequence[Cursor], ids: Sequence[int] | Integers) -> None:
-        """Moves each cursor on by one predicted id, or none where one is not in the vocabulary."""
-        self.engine.push(cursors, ids)
-
     def best(self, cursors: Sequence[Cursor], network_output: NetworkOutput) -> tuple[Ids, Floats]:
         """The most probable id at each cursor, ties to the lowest, and its probability.
 
-        `network_output` is the network's, for the same contexts.
+        `network_output` is the network's output at the same places.
         """
         return self.engine.best(cursors, network_output)
 

@@ -1,7 +1,8 @@
 /* The compiled backend of adaptation: an index of the page's ids, and the mixing of what it finds
    into the network's distribution. ADAPTATION.md specifies every operation; plain.py computes the
-   same in Python. Everything is integers, but for one product of float32 a candidate and the
-   normalisation, whose order is fixed. Compile with -ffp-contract=off and never -ffast-math. */
+   same in Python. Everything is integers but one product of float32 for each candidate, and the sum
+   and the quotients that normalise, whose order is fixed. Compile with -ffp-contract=off and never
+   with -ffast-math. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,37 +15,42 @@
 #endif
 
 #include "../runtime/float_mode.h"
+#include "../runtime/hashing.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
 /* Python refuses a library whose number is not its own: what follows is known to both. */
 enum { LAYOUT = 3 };
 
+/* The names here are those of index.py, candidates.py, parameters.py, plain_index.py and plain.py,
+   which say what each of these numbers is. */
 enum chain { LONG, SHORT, WORD, WORDS, SKIP, ABOVE, CHAINS };
-enum { HEADS = 2048, PAIRS = 4096, RECENT = 32, MOST = 32 };
-enum { LEVELS = 9, REPEATS = 4, CHECKS = 3, COLUMNS = 12, SPAN = 256, LANES = 16, PANEL = 16 };
-enum { SHARED = 32, OWN = 32, VIEW = 16, FLAG = 64, LARGEST = 512 };
-enum { SHORT_ORDER = 2, LONG_ORDER = 4, UNITS_MOST = 128, ACTIVATION = 8191, VISITS = 20 };
-/* Of a hidden state, an even number. */
-enum { READ_AT_ONCE = 256 };
+enum { HEADS = 2048, PAIRS = 4096, CHECKS = 3, COLUMN_MOST = 12, VISITS_MOST = 20 };
+enum { RECENT = 32, SHORT_ORDER = 2, LONG_ORDER = 4, LEVELS = 9, REPEATS = 4 };
+enum { CANDIDATES_MOST = 32, OUTCOMES_COUNTED = 256 };
+enum { SHARED = 32, OWN = 32, VIEW = 16, FLAG_SET = 64, LARGEST_FEATURE = 512 };
+enum { UNITS_MOST = 128, ACTIVATION = 8191, LANES = 16 };
 enum fault { NONE, STALE, ID_OUT_OF_RANGE };
 
-/* Probabilities are not taken for smaller than FLOOR; sums of them are counted in 1/UNIT. */
-static const float FLOOR = 9.5367431640625e-07f, UNIT = 16777216.0f;
-enum { LEAST = 16 };
+/* How many units are summed at once, and how many hidden states are widened at once (an even
+   number). */
+enum { PANEL = 16, HIDDEN_AT_ONCE = 256 };
 
-/* Occurrences are counted by the order of context that they share: 2, 3, 4, 5, 6, 8, 11, 16, 24.
-   The level of each length of match. */
+/* A probability below 2^-20 counts as that. Sums of probabilities are counted in units of 2^-24. */
+static const float PROBABILITY_LEAST = 9.5367431640625e-07f;
+enum { PROBABILITY_UNITS = 1 << 24, PROBABILITY_UNITS_LEAST = 1 << 4 };
+
+/* The highest level that each length of match reaches. The levels are those of the orders 2, 3, 4,
+   5, 6, 8, 11, 16, 24. */
 static const uint8_t LEVEL[RECENT + 1] = {0, 0, 0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 6, 6, 6, 6, 7,
                                           7, 7, 7, 7, 7, 7, 7, 8, 8, 8, 8, 8, 8, 8, 8, 8};
-/* The groups of lengths of match whose success is told apart; 0 is no match. */
+/* The group of each length of match; 0 is no match. */
 static const uint8_t GROUP[RECENT + 1] = {0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4,
                                           4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5};
 enum { GROUPS = 6, NEWEST = 6, TALLIES = 7 };
-static const uint32_t MULTIPLIER = 0x9E3779B1u;
 enum { NO_ID = UINT16_MAX };
 
-/* What has been read at some place: the last ids and the words they make. */
+/* What has been read up to some place: the last ids, and the words and lines that they make. */
 struct context {
     uint16_t recent[RECENT];      /* the newest last; NO_ID before the beginning */
     uint32_t word, before, older; /* hashes of the word so far and of the two before it */
@@ -54,9 +60,9 @@ struct context {
     int32_t line, over;           /* where this line begins, and the one before it, or -1 */
 };
 
-/* The scorer, its tables, and what is known of ids. Matrices lie in pairs of inputs: (units / 2,
-   VIEW, 2), an odd one filled up with zeros; (SHARED / 2, first, 2), (OWN / 2, first, 2),
-   (VIEW / 2, first, 2), (first / 2, second, 2). */
+/* The scorer, its tables, and what is known of ids. Matrices lie in pairs of inputs, all units of a
+   pair together: `view` (units / 2, VIEW, 2), filled up with zeros where units are odd; the others
+   (SHARED / 2, first, 2), (OWN / 2, first, 2), (VIEW / 2, first, 2), (first / 2, second, 2). */
 struct model {
     int64_t size, units, first, second; /* ids; units of the network's last layer and of the two */
     const uint8_t *letters;      /* (size): whether an id belongs to words */
@@ -75,8 +81,8 @@ struct model {
 /* What a page keeps of one place; a quarter of a cache line. */
 struct entry {
     uint16_t links[CHAINS];  /* the place before with the same context, + 1 */
-    uint8_t checks[CHECKS];  /* a byte of the hashes that the text cannot check */
-    uint8_t outcome;         /* what the index would have said, and whether rightly */
+    uint8_t checks[CHECKS];  /* the highest byte of the hashes that the text cannot check */
+    uint8_t outcome;         /* what the index would have foretold, and whether rightly */
 };
 
 struct page {
@@ -87,7 +93,7 @@ struct page {
     uint16_t *heads;     /* (CHAINS, HEADS): the last place with a context, + 1 */
     uint16_t *singles;   /* (size): how often an id occurs */
     uint16_t *pairs;     /* (PAIRS): how often a pair does */
-    int64_t tried[TALLIES], right[TALLIES]; /* the last SPAN outcomes */
+    int64_t tried[TALLIES], right[TALLIES]; /* of the last OUTCOMES_COUNTED places */
     struct context end;
 };
 
@@ -98,24 +104,16 @@ struct cursor {
     struct context context;
 };
 
-/* The candidates at a place, and what is known of them. */
+/* The candidates at a place, and what is known of each of them and of all together. */
 struct findings {
     int32_t count;
-    uint16_t id[MOST];
-    int32_t seen[MOST][LEVELS], all_seen[LEVELS];    /* occurrences at a level or above */
-    int32_t repeats[MOST][REPEATS], all_repeats[REPEATS]; /* after the contexts WORD to ABOVE */
-    int32_t longest[MOST], longest_age[MOST], age[MOST];
+    uint16_t id[CANDIDATES_MOST];
+    int32_t seen[CANDIDATES_MOST][LEVELS], all_seen[LEVELS]; /* at a level or above */
+    int32_t repeats[CANDIDATES_MOST][REPEATS], all_repeats[REPEATS]; /* after WORD to ABOVE */
+    int32_t longest[CANDIDATES_MOST], longest_age[CANDIDATES_MOST], age[CANDIDATES_MOST];
     int32_t newest[4];   /* the candidate that came last after an order of 2, 3, 4 and 6, or -1 */
     int32_t best, match; /* the candidate after the longest match, or -1, and that length */
 };
-
-static uint32_t finish(uint32_t x) {
-    x ^= x >> 15;
-    x *= 0x85EBCA77u;
-    x ^= x >> 13;
-    x *= 0xC2B2AE3Du;
-    return x ^ x >> 16;
-}
 
 static void push(const struct model *model, struct context *context, uint16_t id) {
     const int32_t inside = model->letters[id];
@@ -135,20 +133,20 @@ static void push(const struct model *model, struct context *context, uint16_t id
     }
 }
 
-/* The id + 1 that was read so many ids ago, 0 before the beginning. */
+/* The id + 1 that was read `ids` ids before the newest one, 0 before the beginning. */
 static uint32_t back(const struct context *context, int64_t ids) {
     return (uint16_t)(context->recent[RECENT - 1 - ids] + 1);
 }
 
 static uint32_t hash_of(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
-    return finish((((a * MULTIPLIER + b) * MULTIPLIER + c) * MULTIPLIER + d) * MULTIPLIER);
+    return avalanche((((a * MULTIPLIER + b) * MULTIPLIER + c) * MULTIPLIER + d) * MULTIPLIER);
 }
 
-static uint32_t words_hash(uint32_t word, uint32_t other, uint32_t chain) {
-    return finish(word + other * 0x165667B1u + chain);
+static uint32_t words_hash(uint32_t word, uint32_t earlier, uint32_t chain) {
+    return avalanche(word + earlier * EARLIER_WORD_FACTOR + chain);
 }
 
-/* The id + 1 that stands above the place, in the line before; a line end where that is shorter. */
+/* The id + 1 above the place, in the line before; a line end where that line is shorter. */
 static uint32_t above(const struct page *page, const struct context *context) {
     const int64_t place = (int64_t)context->over + context->place - context->line;
     if (context->over < 0 || place >= context->line)
@@ -156,18 +154,18 @@ static uint32_t above(const struct page *page, const struct context *context) {
     return place < page->length ? page->ids[place] + 1u : 0;
 }
 
-/* Where the heads of the chains lie, and what tells contexts apart that share one. */
+/* Where the heads of the chains lie, and what tells contexts apart that share a head. */
 static void locate(const struct page *page, const struct context *context, int64_t heads[CHAINS],
                    uint8_t checks[CHECKS]) {
     const uint32_t x[] = {back(context, 0), back(context, 1), back(context, 2), back(context, 3)};
     const int32_t column = context->place - context->line;
     const uint32_t words = words_hash(context->word, context->before, WORDS);
     const uint32_t skip = words_hash(context->word, context->older, SKIP);
-    const uint32_t at = (uint32_t)(column < COLUMNS ? column : COLUMNS);
+    const uint32_t at = (uint32_t)(column < COLUMN_MOST ? column : COLUMN_MOST);
     const uint32_t over = hash_of(ABOVE, above(page, context), x[0], at);
     heads[LONG] = LONG * HEADS + hash_of(x[3], x[2], x[1], x[0]) % HEADS;
     heads[SHORT] = SHORT * HEADS + hash_of(0, 0, x[1], x[0]) % HEADS;
-    heads[WORD] = WORD * HEADS + finish(context->word) % HEADS;
+    heads[WORD] = WORD * HEADS + avalanche(context->word) % HEADS;
     heads[WORDS] = WORDS * HEADS + words % HEADS;
     heads[SKIP] = SKIP * HEADS + skip % HEADS;
     heads[ABOVE] = ABOVE * HEADS + over % HEADS;
@@ -177,7 +175,7 @@ static void locate(const struct page *page, const struct context *context, int64
 }
 
 static int64_t pair_of(uint32_t first, uint32_t second) {
-    return finish(first * MULTIPLIER + second) % PAIRS;
+    return avalanche(first * MULTIPLIER + second) % PAIRS;
 }
 
 /* How many of the context's newest ids, up to `most`, stand before a place. */
@@ -188,6 +186,8 @@ static int32_t match(const struct page *page, const struct context *context, int
     if (most > place)
         most = place;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    /* Four ids at a time, from the newest back. The newest one lies in the highest bits, so the
+       zeros at the top of what differs say how many of the four are the same. */
     for (; length + 4 <= place && length < most; length += 4) {
         uint64_t a, b;
         memcpy(&a, before - length - 4, 8);
@@ -213,7 +213,7 @@ static int32_t candidate(const struct findings *found, uint16_t id) {
 /* The candidate of an id, a new one where there is room; else -1. */
 static int32_t admit(struct findings *found, uint16_t id) {
     int32_t c = candidate(found, id);
-    if (c < 0 && found->count < MOST) {
+    if (c < 0 && found->count < CANDIDATES_MOST) {
         c = found->count++;
         found->id[c] = id;
         memset(found->seen[c], 0, sizeof found->seen[c]);
@@ -232,16 +232,16 @@ static void notice(struct findings *found, int32_t c, int32_t length, int32_t ag
     }
 }
 
-/* The last places that share a hash with a context, the newest first, at most VISITS. All chains
-   are followed at once, for each step of one waits for the memory. */
+/* The places of each chain, the newest first, at most VISITS_MOST. A step along one chain waits for
+   the memory, so all chains are followed side by side and wait together. */
 static void gather(const struct page *page, const int64_t heads[CHAINS],
-                   int32_t places[CHAINS][VISITS], int32_t counts[CHAINS]) {
+                   int32_t places[CHAINS][VISITS_MOST], int32_t counts[CHAINS]) {
     int32_t next[CHAINS];
     for (int chain = 0; chain < CHAINS; chain++) {
         next[chain] = page->heads[heads[chain]] - 1;
         counts[chain] = 0;
     }
-    for (int visit = 0; visit < VISITS; visit++)
+    for (int visit = 0; visit < VISITS_MOST; visit++)
         for (int chain = 0; chain < CHAINS; chain++)
             if (next[chain] >= 0) {
                 const int64_t place = next[chain];
@@ -259,7 +259,7 @@ static void gather(const struct page *page, const int64_t heads[CHAINS],
 static void find(const struct page *page, const struct context *context, struct findings *found) {
     int64_t heads[CHAINS];
     uint8_t checks[CHECKS];
-    int32_t places[CHAINS][VISITS], counts[CHAINS];
+    int32_t places[CHAINS][VISITS_MOST], counts[CHAINS];
     locate(page, context, heads, checks);
     gather(page, heads, places, counts);
     found->count = found->match = 0;
@@ -307,35 +307,23 @@ static void find(const struct page *page, const struct context *context, struct 
             if (match(page, context, place, context->letters) < context->letters)
                 continue;
             const int32_t c = admit(found, page->ids[place]);
-                found->all_repeats[0]++;
+            found->all_repeats[0]++;
             if (c >= 0)
                 found->repeats[c][0]++;
         }
-    EACH(WORDS, place) {
-        if (page->entries[place].checks[0] != checks[0])
-            continue;
-        const int32_t c = admit(found, page->ids[place]);
-        found->all_repeats[1]++;
-        if (c >= 0)
-            found->repeats[c][1]++;
-    }
-    EACH(SKIP, place) {
-        if (page->entries[place].checks[1] != checks[1])
-            continue;
-        const int32_t c = candidate(found, page->ids[place]);
-        found->all_repeats[2]++;
-        if (c >= 0)
-            found->repeats[c][2]++;
-    }
-    EACH(ABOVE, place) {
-        if (page->entries[place].checks[2] != checks[2])
-            continue;
-        const int32_t c = candidate(found, page->ids[place]);
-        found->all_repeats[3]++;
-        if (c >= 0)
-            found->repeats[c][3]++;
-    }
-    /* From counts at a level to counts at a level or above; the short chain has levels 0 and 1. */
+    for (int check = 0; check < CHECKS; check++)
+        EACH(WORDS + check, place) {
+            if (page->entries[place].checks[check] != checks[check])
+                continue;
+            const uint16_t id = page->ids[place];
+            /* Skip and above count for what is a candidate already; they make no new ones. */
+            const int32_t c = check ? candidate(found, id) : admit(found, id);
+            found->all_repeats[1 + check]++;
+            if (c >= 0)
+                found->repeats[c][1 + check]++;
+        }
+    /* So far each occurrence is counted at its highest level alone; now also at all below it. The
+       short chain has the levels 0 and 1. */
     for (int c = -1; c < found->count; c++) {
         int32_t *seen = c < 0 ? found->all_seen : found->seen[c];
         seen[0] += seen[1];
@@ -361,9 +349,16 @@ static int16_t amount(const struct model *model, int64_t count) {
     return (int16_t)ln(model, (float)(1 + count));
 }
 
+/* The logarithm of a sum of probabilities, which is counted in units of 2^-24. */
+static int16_t sum_of_probabilities(const struct model *model, int64_t units) {
+    const int64_t counted = units > PROBABILITY_UNITS_LEAST ? units : PROBABILITY_UNITS_LEAST;
+    return (int16_t)(ln(model, (float)counted) - ln(model, (float)PROBABILITY_UNITS));
+}
+
 static float at_least(float x, float least) { return x > least ? x : least; }
 
-/* The place of the largest number, the first of equals. */
+/* The place of the largest number, the first of equals. The compiler turns the loop over lanes into
+   vector instructions; a loop that keeps one largest number would wait for each comparison. */
 static int32_t top_of(const float *row, int64_t size) {
     const int64_t whole = size / LANES * LANES;
     float most[LANES];
@@ -382,10 +377,10 @@ static int32_t top_of(const float *row, int64_t size) {
     return top;
 }
 
-/* What the scores are computed from: of the place, and of each candidate. */
+/* The features that scores are computed from: of the place, and of each candidate. */
 static void describe(const struct page *page, const struct context *context,
                      const struct findings *found, const float *p, int16_t shared[SHARED],
-                     int16_t own[MOST][OWN]) {
+                     int16_t own[CANDIDATES_MOST][OWN]) {
     const struct model *model = page->model;
     const int32_t last = (int32_t)back(context, 0) - 1;
     const int64_t open = page->length > 0 && page->ids[page->length - 1] == last;
@@ -395,12 +390,12 @@ static void describe(const struct page *page, const struct context *context,
         distinct[0] += found->seen[c][0] > 0;
         distinct[1] += found->seen[c][2] > 0;
         distinct[2] += found->seen[c][4] > 0;
-        covered += (int64_t)(p[found->id[c]] * UNIT);
+        covered += (int64_t)(p[found->id[c]] * PROBABILITY_UNITS);
     }
-    if (covered > UNIT)
-        covered = UNIT;
-    const int64_t group = GROUP[found->match], outcomes = page->length < SPAN ? page->length : SPAN;
-    const int32_t unit = ln(model, UNIT);
+    if (covered > PROBABILITY_UNITS)
+        covered = PROBABILITY_UNITS;
+    const int64_t group = GROUP[found->match];
+    const int64_t outcomes = page->length < OUTCOMES_COUNTED ? page->length : OUTCOMES_COUNTED;
     int16_t *to = shared;
     memset(shared, 0, SHARED * sizeof(int16_t));
     for (int level = 0; level < LEVELS; level++)
@@ -410,19 +405,19 @@ static void describe(const struct page *page, const struct context *context,
     *to++ = amount(model, followed);
     *to++ = (int16_t)(8 * found->match);
     *to++ = amount(model, found->count);
-    *to++ = (int16_t)ln(model, at_least(p[top], FLOOR));
+    *to++ = (int16_t)ln(model, at_least(p[top], PROBABILITY_LEAST));
     *to++ = amount(model, page->length);
     for (int i = 0; i < 3; i++)
         *to++ = amount(model, distinct[i]);
     *to++ = share(model, page->right[group], page->tried[group]);
     *to++ = share(model, page->right[NEWEST], page->tried[NEWEST]);
     *to++ = share(model, outcomes - page->tried[0], outcomes);
-    *to++ = context->inside ? FLAG : 0;
-    *to++ = (int16_t)(ln(model, (float)(covered > LEAST ? covered : LEAST)) - unit);
-    *to++ = (int16_t)(ln(model, (float)(UNIT - covered > LEAST ? UNIT - covered : LEAST)) - unit);
+    *to++ = context->inside ? FLAG_SET : 0;
+    *to++ = sum_of_probabilities(model, covered);
+    *to++ = sum_of_probabilities(model, PROBABILITY_UNITS - covered);
     *to++ = amount(model, context->letters);
-    *to++ = last == model->newline ? FLAG : 0;
-    *to++ = last == model->space ? FLAG : 0;
+    *to++ = last == model->newline ? FLAG_SET : 0;
+    *to++ = last == model->space ? FLAG_SET : 0;
     for (int c = 0; c < found->count; c++) {
         const int64_t id = found->id[c];
         to = own[c];
@@ -435,24 +430,28 @@ static void describe(const struct page *page, const struct context *context,
         *to++ = share(model, pair, followed);
         *to++ = share(model, page->singles[id], page->length);
         for (int i = 0; i < 4; i++)
-            *to++ = found->newest[i] == c ? FLAG : 0;
-        *to++ = found->best == c ? FLAG : 0;
+            *to++ = found->newest[i] == c ? FLAG_SET : 0;
+        *to++ = found->best == c ? FLAG_SET : 0;
         *to++ = (int16_t)(found->best == c ? 8 * found->match : 0);
         *to++ = (int16_t)(8 * found->longest[c]);
         *to++ = amount(model, found->longest_age[c]);
         *to++ = amount(model, found->age[c]);
-        *to++ = (int16_t)ln(model, at_least(p[id], FLOOR));
-        *to++ = (int16_t)ln(model, at_least(1.0f - p[id], FLOOR));
-        *to++ = model->letters[id] ? FLAG : 0;
-        *to++ = id == model->newline ? FLAG : 0;
-        *to++ = id == model->space ? FLAG : 0;
-        *to++ = id == top ? FLAG : 0;
-        *to++ = id == last ? FLAG : 0;
+        *to++ = (int16_t)ln(model, at_least(p[id], PROBABILITY_LEAST));
+        *to++ = (int16_t)ln(model, at_least(1.0f - p[id], PROBABILITY_LEAST));
+        *to++ = model->letters[id] ? FLAG_SET : 0;
+        *to++ = id == model->newline ? FLAG_SET : 0;
+        *to++ = id == model->space ? FLAG_SET : 0;
+        *to++ = id == top ? FLAG_SET : 0;
+        *to++ = id == last ? FLAG_SET : 0;
     }
 }
 
 /* Adds to the sums of `units` units, a multiple of PANEL, their products with an even number of
-   inputs. Weights lie in pairs of inputs, all units of a pair together. */
+   inputs. Weights lie in pairs of inputs, all units of a pair together, because one instruction
+   multiplies pairs of int16 and adds the two products. The sums of 16 units fill four registers and
+   stay there over all inputs. They are named one by one, for gcc would keep an array of them in
+   memory. Every x86-64 has SSE2, so nothing has to be chosen at run time. parameters.py checks that
+   no sum leaves int32; so all sums are exact, and their order does not matter. */
 static void add_products(const int16_t *weights, const int16_t *x, int64_t inputs, int64_t units,
                          int32_t *sums) {
     for (int64_t unit = 0; unit < units; unit += PANEL) {
@@ -489,13 +488,13 @@ static void activate(const int32_t *sums, int64_t units, int32_t shift, int16_t 
     }
 }
 
-/* What the scorer sees of the network's hidden state: what kind of place this is. */
+/* What the scorer sees of the network's hidden state: VIEW numbers that tell the kind of place. */
 static void look(const struct model *model, const int8_t *hidden, int16_t view[VIEW]) {
     int32_t sums[VIEW] = {0};
-    int16_t x[READ_AT_ONCE];
-    for (int64_t begin = 0; begin < model->units; begin += READ_AT_ONCE) {
+    int16_t x[HIDDEN_AT_ONCE];
+    for (int64_t begin = 0; begin < model->units; begin += HIDDEN_AT_ONCE) {
         const int64_t left = model->units - begin;
-        const int64_t count = left < READ_AT_ONCE ? left : READ_AT_ONCE;
+        const int64_t count = left < HIDDEN_AT_ONCE ? left : HIDDEN_AT_ONCE;
         for (int64_t i = 0; i < count; i++)
             x[i] = hidden[begin + i];
         if (count & 1)
@@ -504,17 +503,20 @@ static void look(const struct model *model, const int8_t *hidden, int16_t view[V
     }
     for (int j = 0; j < VIEW; j++) {
         const int32_t sum = sums[j] >> model->shifts[0];
-        view[j] = (int16_t)(sum < -LARGEST ? -LARGEST : sum > LARGEST ? LARGEST : sum);
+        view[j] = (int16_t)(sum < -LARGEST_FEATURE  ? -LARGEST_FEATURE
+                            : sum > LARGEST_FEATURE ? LARGEST_FEATURE
+                                                    : sum);
     }
 }
 
-/* The score of each candidate: a network of two hidden layers, in integers; its second layer sees
-   the mean of the first over all candidates, too. */
+/* The score of each candidate, by a network of two hidden layers in integers. What depends on the
+   place alone is summed once, as `base`. The second layer sees the mean of the first over all
+   candidates, too. */
 static void score(const struct model *model, const int16_t shared[SHARED],
-                  const int16_t view[VIEW], int16_t own[MOST][OWN], int32_t count,
-                  int32_t scores[MOST]) {
+                  const int16_t view[VIEW], int16_t own[CANDIDATES_MOST][OWN], int32_t count,
+                  int32_t scores[CANDIDATES_MOST]) {
     int32_t base[UNITS_MOST], sums[UNITS_MOST], totals[UNITS_MOST] = {0};
-    int16_t first[MOST][UNITS_MOST], second[UNITS_MOST], mean[UNITS_MOST] = {0};
+    int16_t first[CANDIDATES_MOST][UNITS_MOST], second[UNITS_MOST], mean[UNITS_MOST] = {0};
     const size_t first_bytes = (size_t)model->first * sizeof(int32_t);
     const size_t second_bytes = (size_t)model->second * sizeof(int32_t);
     memcpy(base, model->first_bias, first_bytes);
@@ -551,8 +553,8 @@ static void mix(const struct cursor *cursor, const float *p, const int8_t *hidde
     const struct model *model = page->model;
     const int64_t size = model->size, whole = size / LANES * LANES;
     struct findings found;
-    int32_t scores[MOST];
-    int16_t shared[SHARED], view[VIEW], own[MOST][OWN];
+    int32_t scores[CANDIDATES_MOST];
+    int16_t shared[SHARED], view[VIEW], own[CANDIDATES_MOST][OWN];
     float lanes[LANES] = {0};
     find(page, &cursor->context, &found);
     if (found.count) {
@@ -563,8 +565,11 @@ static void mix(const struct cursor *cursor, const float *p, const int8_t *hidde
     memcpy(mixed, p, (size_t)size * sizeof(float));
     for (int c = 0; c < found.count; c++) {
         const int64_t id = found.id[c];
-        mixed[id] = at_least(p[id], FLOOR) * model->exponential[scores[c] - model->lowest];
+        const float raised = model->exponential[scores[c] - model->lowest];
+        mixed[id] = at_least(p[id], PROBABILITY_LEAST) * raised;
     }
+    /* Float sums depend on their order, so it is fixed: 16 lanes, then a tree over them. Vector
+       instructions of any width up to 16 can add in this order. */
     for (int64_t i = 0; i < whole; i += LANES)
         for (int lane = 0; lane < LANES; lane++)
             lanes[lane] = lanes[lane] + mixed[i + lane];
@@ -585,11 +590,12 @@ static void count_outcome(struct page *page, int64_t place, int64_t by) {
     page->right[NEWEST] += (outcome >> 5 & 1) * by;
 }
 
-/* What the index would have said of an id that comes next, as `find` sees it: the group of its
-   longest match, whether that was right, whether there was a newest after order 2, and it right. */
+/* What the index foretells before an id is read, and whether rightly, in bits. Bits 0 to 2: the
+   group of the longest match; 3: whether its id was right. Bit 4: whether there is a place after
+   the same two ids; 5: whether the newest one's id was right. */
 static uint8_t outcome_of(const struct page *page, const struct context *context,
                           const int64_t heads[CHAINS], uint16_t id) {
-    int32_t places[CHAINS][VISITS], counts[CHAINS], longest = 0, right = 0, newest = 0;
+    int32_t places[CHAINS][VISITS_MOST], counts[CHAINS], longest = 0, right = 0, newest = 0;
     gather(page, heads, places, counts);
     EACH(LONG, place) {
         const int32_t length = match(page, context, place, RECENT);
@@ -616,8 +622,8 @@ static void absorb_one(struct page *page, uint16_t id) {
     locate(page, context, heads, page->entries[place].checks);
     page->entries[place].outcome = outcome_of(page, context, heads, id);
     count_outcome(page, place, 1);
-    if (place >= SPAN)
-        count_outcome(page, place - SPAN, -1);
+    if (place >= OUTCOMES_COUNTED)
+        count_outcome(page, place - OUTCOMES_COUNTED, -1);
     for (int chain = 0; chain < CHAINS; chain++) {
         page->entries[place].links[chain] = page->heads[heads[chain]];
         page->heads[heads[chain]] = (uint16_t)(place + 1);
@@ -644,7 +650,9 @@ static void restart(struct context *context) {
     context->over = -1;
 }
 
-/* The context after the first `length` ids: read from before the two words before the last. */
+/* The context after the first `length` ids. Not all of them are read again: the hashes need the
+   word so far and the two words before it, and `recent` needs the last RECENT ids. Where lines begin
+   is searched for. */
 static void reread(const struct page *page, int64_t length, struct context *context) {
     const uint8_t *letters = page->model->letters;
     int64_t at = length;
@@ -679,7 +687,7 @@ EXPORT void page_start(struct page *page) { restart(&page->end); }
 
 EXPORT int32_t adaptation_layout(void) { return LAYOUT; }
 
-/* Appends ids, for which there is room. */
+/* Appends ids; there must be room for them. */
 EXPORT int32_t page_absorb(struct page *page, const int64_t *ids, int64_t count) {
     const int32_t fault = check_ids(page->model, ids, count);
     if (fault)
@@ -690,7 +698,7 @@ EXPORT int32_t page_absorb(struct page *page, const int64_t *ids, int64_t count)
     return NONE;
 }
 
-/* Takes back all ids after the first `length`, as if they had never been absorbed. */
+/* Takes back all ids after the first `length`, so that the page is as if it had never had them. */
 EXPORT void page_truncate(struct page *page, int64_t length) {
     struct context context;
     int64_t heads[CHAINS];
@@ -700,7 +708,8 @@ EXPORT void page_truncate(struct page *page, int64_t length) {
     for (int64_t place = length; place < page->length; place++) {
         const uint16_t id = page->ids[place];
         locate(page, &context, heads, checks);
-        /* The first place taken back of each chain knows the last one that stays. */
+        /* The first place of a chain that is taken back links to the last one that stays. Further
+           places of the chain link to places that are taken back, beyond `length`. */
         for (int chain = 0; chain < CHAINS; chain++)
             if (page->entries[place].links[chain] <= length)
                 page->heads[heads[chain]] = page->entries[place].links[chain];
@@ -713,7 +722,8 @@ EXPORT void page_truncate(struct page *page, int64_t length) {
     reread(page, length, &page->end);
     memset(page->tried, 0, sizeof page->tried);
     memset(page->right, 0, sizeof page->right);
-    for (int64_t place = length > SPAN ? length - SPAN : 0; place < length; place++)
+    const int64_t first = length > OUTCOMES_COUNTED ? length - OUTCOMES_COUNTED : 0;
+    for (int64_t place = first; place < length; place++)
         count_outcome(page, place, 1);
 }
 
@@ -741,8 +751,8 @@ EXPORT int32_t cursors_push(struct cursor *const *cursors, int64_t count, const 
     return fault;
 }
 
-/* The mixed distributions at some cursors, (count, size), from the network's and its hidden states,
-   (count, units). */
+/* The mixed distributions at some cursors, (count, size), given the network's distributions there
+   and its hidden states, (count, units). */
 EXPORT int32_t cursors_mix(struct cursor *const *cursors, int64_t count, const float *p,
                            const int8_t *hidden, float *mixed) {
     const int32_t fault = check_cursors(cursors, count);
@@ -756,8 +766,8 @@ EXPORT int32_t cursors_mix(struct cursor *const *cursors, int64_t count, const f
     return NONE;
 }
 
-/* The most probable id at each cursor, the lowest of equals, and its probability; `room` is for
-   one distribution. */
+/* The most probable id at each cursor, the lowest of equals, and its probability. `room` holds one
+   distribution. */
 EXPORT int32_t cursors_best(struct cursor *const *cursors, int64_t count, const float *p,
                             const int8_t *hidden, float *room, int32_t *best, float *probability) {
     const int32_t fault = check_cursors(cursors, count);
@@ -774,13 +784,13 @@ EXPORT int32_t cursors_best(struct cursor *const *cursors, int64_t count, const 
     return NONE;
 }
 
-/* What the candidates' scores are computed from, at each of some ids before it is absorbed: returns
-   how many candidates there are in all, and for each its id and features. */
+/* Absorbs ids and writes what was known before each of them: the number of candidates, and for each
+   candidate its id and its features. Returns how many candidates there are in all. */
 EXPORT int64_t page_collect(struct page *page, const int64_t *ids, int64_t count, const float *p,
                             int32_t *candidates, uint16_t *id, int16_t *shared, int16_t *own) {
     int64_t total = 0;
     struct findings found;
-    int16_t each[MOST][OWN];
+    int16_t each[CANDIDATES_MOST][OWN];
     if (check_ids(page->model, ids, count))
         return -1;
     page->changes++;

@@ -1,4 +1,4 @@
-"""What a backend of adaptation does: keep indices of ids, follow contexts, mix distributions."""
+"""What each backend of adaptation does: it keeps indices, moves cursors and mixes distributions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -17,16 +17,17 @@ Integers = NDArray[np.integer]
 
 
 class Stale(ValueError):
-    """A cursor of a page that has changed since."""
+    """A cursor was used whose page has changed since it was made."""
 
     def __init__(self) -> None:
         super().__init__("the page has changed since this cursor was made")
 
 
 class Cursor(ABC):
-    """A place at or beyond a page's end: ids that are pushed are context there, never evidence.
+    """A place at or beyond a page's end.
 
-    One that is used after its page has changed raises Stale, a ValueError.
+    Ids that are pushed are context for what follows them, but never evidence of what to expect. A
+    cursor that is used after its page has changed raises Stale, a ValueError.
     """
 
     def __init__(self, engine: "Engine[Any, Any]") -> None:
@@ -47,10 +48,10 @@ CursorT = TypeVar("CursorT", bound=Cursor)
 
 @dataclass(frozen=True)
 class Collected:
-    """The candidates at each of some places, for a training of the scorer.
+    """The candidates at some places, from which the scorer is trained.
 
-    `counts` (places): how many candidates each has; `ids` (candidates); `shared` (places, SHARED)
-    and `own` (candidates, OWN): the features.
+    `counts` (places) says how many candidates each place has, `ids` (candidates) which they are.
+    The features are `shared` (places, SHARED) and `own` (candidates, OWN).
     """
 
     counts: NDArray[np.int32]
@@ -60,7 +61,7 @@ class Collected:
 
 
 class Engine(ABC, Generic[IndexT, CursorT]):
-    """One backend with one checkpoint's parameters; all backends give the same bits."""
+    """One backend with the parameters of one checkpoint. All backends give the same bits."""
 
     def __init__(self, parameters: Parameters, symbols: Symbols) -> None:
         self.parameters = parameters
@@ -72,7 +73,7 @@ class Engine(ABC, Generic[IndexT, CursorT]):
             raise ValueError(f"ids: {list(ids.shape)}, not [{count}]")
 
     def check_probabilities(self, count: int, probabilities: Floats) -> Floats:
-        """The rows as C reads them; raises ValueError where they are not one for each place."""
+        """The rows as C reads them; raises ValueError unless there is one for each place."""
         p = np.ascontiguousarray(probabilities, np.float32)
         if p.shape != (count, self.symbols.size):
             raise ValueError(f"probabilities: {list(p.shape)}, not [{count}, {self.symbols.size}]")
@@ -81,7 +82,7 @@ class Engine(ABC, Generic[IndexT, CursorT]):
     def check_network_output(
         self, count: int, network_output: NetworkOutput
     ) -> tuple[Floats, Int8s]:
-        """Both arrays as C reads them; raises ValueError where they are not one row a place."""
+        """Both arrays as C reads them; raises ValueError unless they have a row for each place."""
         hidden = np.ascontiguousarray(network_output.hidden, np.int8)
         if hidden.shape != (count, self.parameters.units):
             raise ValueError(
@@ -106,12 +107,12 @@ class Engine(ABC, Generic[IndexT, CursorT]):
 
     @abstractmethod
     def mix(self, cursors: Sequence[CursorT], network_output: NetworkOutput) -> Floats:
-        """The mixed distributions, (cursors, size), from what the network says. Raises Stale."""
+        """The mixed distributions, (cursors, size), given the network's output. Raises Stale."""
 
     @abstractmethod
     def best(self, cursors: Sequence[CursorT], network_output: NetworkOutput) -> tuple[Ids, Floats]:
-        """The largest of each row that `mix` gives, the first of equals: where it is, and it."""
+        """The most probable id of each row of `mix`, ties to the lowest, and its probability."""
 
     @abstractmethod
     def collect(self, index: IndexT, ids: Ids, probabilities: Floats) -> Collected:
-        """What is known before each id, given the network's distribution; then absorbs it."""
+        """The candidates before each id, given the network's distributions; absorbs the ids."""

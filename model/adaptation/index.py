@@ -16,29 +16,31 @@ from model.vocabulary import Vocabulary
 Ids = NDArray[np.int32]
 UInt16s = NDArray[np.uint16]
 
+# Kinds of context: 4 ids, 2 ids, the word, the word and the one before, the word and the one before
+# that, and what stands above in the line before. All places with the same context are a chain.
 CHAINS: Final = 6
-"""Kinds of context: 4 ids, 2 ids, the word, that and the word before, or the one before that, and
-what stands above in the line before."""
+# For the last three of them the text cannot tell which contexts share a hash, so a byte of the hash
+# is kept.
 CHECKS: Final = 3
-"""Of these, the last three cannot be checked by the text alone."""
+# How many hashes are told apart for each kind of context, and how many for pairs of ids.
 HEADS: Final = 2048
 PAIRS: Final = 4096
+# The most ids in an index.
 LIMIT: Final = 10240
-"""The most ids in an index."""
-SMALLEST: Final = 1024
-"""The ids that a new one has room for; then for twice, four, eight, ten times as many."""
+# The ids that a new index has room for; it grows to 2, 4, 8 and 10 times as many.
+FIRST_CAPACITY: Final = 1024
+# What is kept of a place. `links`: the place before in each chain, + 1. `checks`: what tells
+# contexts apart that share a hash. `outcome`: whether the index would have foretold the id.
 ENTRY: Final = np.dtype(
     [("links", np.uint16, CHAINS), ("checks", np.uint8, CHECKS), ("outcome", np.uint8)]
 )
-"""What is kept of a place: in `links` the place before with the same context, + 1; in `checks` what
-tells contexts apart that share a hash; whether the index would have foretold its id."""
 
 
 @dataclass(frozen=True)
 class Symbols:
     """What is known of ids: how many there are, and which belong to words, (size) of 0 and 1.
 
-    `newline` and `space` are -1 where the vocabulary spells them otherwise.
+    `newline` and `space` are −1 where the vocabulary has no ids for these characters.
     """
 
     letters: NDArray[np.uint8]
@@ -57,7 +59,7 @@ class Symbols:
 
     @classmethod
     def of(cls, vocabulary: Vocabulary) -> "Symbols":
-        """Those of a vocabulary."""
+        """The symbols of a vocabulary."""
         letters = np.ascontiguousarray(vocabulary.word_ids[: vocabulary.size], np.uint8)
         newline, space = (vocabulary.characters.find(c) for c in "\n ")
         return cls(letters, newline, space)
@@ -67,16 +69,18 @@ class Index(ABC):
     """Ids one after another, at most LIMIT, found again by what stood before them.
 
     What it holds is a function of its ids alone, not of how they came: `truncate` undoes `absorb`.
-    `ids` and `entries` (capacity), what is known of each place; `heads` (CHAINS, HEADS), the last
-    place of each context, + 1; `singles` (size) and `pairs` (PAIRS), counts of ids and of pairs.
+
+    `ids` (capacity) are the ids and `entries` (capacity) what is kept of each place. `heads`
+    (CHAINS, HEADS) is the last place of each chain, + 1. `singles` (size) and `pairs` (PAIRS) count
+    ids and pairs of ids.
     """
 
     def __init__(self, size: int) -> None:
         self.heads = np.zeros((CHAINS, HEADS), np.uint16)
         self.singles = np.zeros(size, np.uint16)
         self.pairs = np.zeros(PAIRS, np.uint16)
-        self.ids = np.zeros(SMALLEST, np.uint16)
-        self.entries = np.zeros(SMALLEST, ENTRY)
+        self.ids = np.zeros(FIRST_CAPACITY, np.uint16)
+        self.entries = np.zeros(FIRST_CAPACITY, ENTRY)
 
     @property
     @abstractmethod
@@ -94,20 +98,25 @@ class Index(ABC):
         return sum(array.nbytes for array in arrays)
 
     def content(self) -> bytes:
-        """All that it holds, without the room behind its ids."""
+        """All that it holds, without the free room behind its ids."""
         by_place = self.ids[: self.length], self.entries[: self.length]
         return b"".join(a.tobytes() for a in (self.heads, self.singles, self.pairs, *by_place))
 
     @abstractmethod
     def absorb(self, ids: Ids) -> None:
-        """Appends ids; there must be room below LIMIT."""
+        """Appends ids; together with those that it holds they must not be more than LIMIT."""
 
     @abstractmethod
     def truncate(self, length: int) -> None:
-        """Takes back all ids but the first `length`."""
+        """Takes back all ids but the first `length`.
+
+        Nothing that absorbing an id overwrote is lost, so no copy of an earlier index is needed. A
+        chain's head was kept in the link of the place that became the new head, counts go down as
+        they went up, and the context at the new end is read from the ids again.
+        """
 
     def make_room(self, length: int) -> None:
-        """Grows the arrays to hold so many ids."""
+        """Lets the arrays grow until they hold `length` ids."""
         capacity = self.capacity
         while capacity < length:
             capacity = min(2 * capacity, LIMIT)

@@ -1,4 +1,4 @@
-"""The compiled backend: adapt.c, its structures, and the calls that work on them."""
+"""The compiled backend: the structures of adapt.c, and the calls that work on them."""
 
 import ctypes
 from array import array
@@ -12,21 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.adaptation import tables
+from model.adaptation.candidates import CANDIDATES_MOST, GROUPS, RECENT
 from model.adaptation.engine import Collected, Cursor, Engine, Floats, Integers, Stale
 from model.adaptation.index import Ids, Index, Symbols
 from model.adaptation.parameters import OWN, SHARED, Parameters
 from model.runtime.network_output import NetworkOutput
 
 LIBRARY = Path(__file__).with_name("_adapt.so")
+# The number that adapt.c gives the structures below; another one is another version's library.
 LAYOUT: Final = 3
-RECENT: Final = 32
-TALLIES: Final = 7
-MOST: Final = 32
+# What outcomes are counted by: each group of the longest match, and the newest place.
+TALLIES: Final = GROUPS + 1
 NONE, STALE, ID_OUT_OF_RANGE = range(3)
 
 
 class CContext(ctypes.Structure):
-    """What has been read at some place."""
+    """What has been read up to some place."""
 
     _fields_ = [
         ("recent", c_uint16 * RECENT),
@@ -169,7 +170,7 @@ class NativeCursor(Cursor):
 
 
 class NativeEngine(Engine[NativeIndex, NativeCursor]):
-    """Indices and cursors in C, many cursors a call."""
+    """Indices and cursors in C; one call serves many cursors."""
 
     def __init__(self, parameters: Parameters, symbols: Symbols) -> None:
         super().__init__(parameters, symbols)
@@ -231,8 +232,9 @@ class NativeEngine(Engine[NativeIndex, NativeCursor]):
         wide = np.ascontiguousarray(ids, np.int64)
         p = self.check_probabilities(count, probabilities)
         counts = np.empty(count, np.int32)
-        found = np.empty(count * MOST, np.uint16)
-        shared, own = np.empty((count, SHARED), np.int16), np.empty((count * MOST, OWN), np.int16)
+        most = count * CANDIDATES_MOST
+        found = np.empty(most, np.uint16)
+        shared, own = np.empty((count, SHARED), np.int16), np.empty((most, OWN), np.int16)
         where = (array.ctypes.data for array in (p, counts, found, shared, own))
         total = self.library.page_collect(index.address, wide.ctypes.data, count, *where)
         if total < 0:
@@ -244,9 +246,9 @@ class NativeEngine(Engine[NativeIndex, NativeCursor]):
 
 
 def in_pairs(weights: NDArray[Any]) -> NDArray[Any]:
-    """A matrix (units, inputs) as adapt.c reads it, (inputs / 2, units, 2); others as they are.
+    """A matrix (units, inputs) as adapt.c reads it, (inputs / 2, units, 2); a vector as it is.
 
-    An odd number of inputs is made even by one that counts for nothing.
+    An odd number of inputs is made even by an input of weight 0.
     """
     if weights.ndim == 1:
         return weights
@@ -257,7 +259,7 @@ def in_pairs(weights: NDArray[Any]) -> NDArray[Any]:
 
 
 def check(fault: int) -> None:
-    """Raises what a fault's number stands for."""
+    """Raises the exception that a fault's number stands for."""
     if fault == STALE:
         raise Stale
     if fault == ID_OUT_OF_RANGE:

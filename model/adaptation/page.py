@@ -7,26 +7,29 @@ from model.adaptation.engine import Cursor, Engine
 from model.adaptation.index import LIMIT, Index
 from model.vocabulary import Vocabulary
 
-BLOCK: Final = 2048
-BLOCKS: Final = LIMIT // BLOCK
+# Windows begin at multiples of this many characters. So while a text is typed its window moves on
+# only now and then, and between these moves the page reads nothing but what is new.
+WINDOW_BLOCK: Final = 2048
+# How many blocks a window touches at most.
+WINDOW_BLOCKS: Final = LIMIT // WINDOW_BLOCK
 
 
 def window_start(length: int) -> int:
-    """Where the window of a text of `length` characters begins: at a multiple of BLOCK.
+    """Where the window of a text of `length` characters begins: at a multiple of WINDOW_BLOCK.
 
     The window holds the last 8,192 to 10,239 characters, or all of a shorter text.
     """
-    return max(0, length // BLOCK - (BLOCKS - 1)) * BLOCK
+    return max(0, length // WINDOW_BLOCK - (WINDOW_BLOCKS - 1)) * WINDOW_BLOCK
 
 
 def page_text(window: str, length: int, suffix: str) -> str:
-    """What is read at a cursor: lines behind it, then as much of the window before it as fits.
+    """What is read at a cursor: the lines behind it, then as much of its window as still fits.
 
-    The text before the cursor has `length` characters, and ends in `window`. Of the `suffix` these
-    are the lines after the cursor's own, which stay the same while that one is typed.
+    The text before the cursor has `length` characters and ends in `window`. The lines are those of
+    `suffix` after the cursor's own line, for they stay the same while that line is typed.
     """
     begin = suffix.find("\n") + 1
-    lines = suffix[begin : begin + BLOCK - 1] if begin else ""
+    lines = suffix[begin : begin + WINDOW_BLOCK - 1] if begin else ""
     if not lines:
         return window
     left_out = window_start(length + len(lines) + 1) - window_start(length)
@@ -34,16 +37,17 @@ def page_text(window: str, length: int, suffix: str) -> str:
 
 
 class Page:
-    """The window of one text, found again by its contexts; one thread at a time may use it.
+    """The window of one text, in which contexts are found again; for one thread at a time.
 
-    What it holds is a function of the text that it was last brought to, not of the ones before.
+    What a page holds is a function of the text that it was last brought to, and not of the texts
+    before.
     """
 
     def __init__(self, engine: Engine[Any, Any], vocabulary: Vocabulary) -> None:
         self._engine = engine
         self._vocabulary = vocabulary
         self._text = ""
-        # Of all ids of the text; those before `_begin` are not in the index.
+        # The text has `_count` ids, of which the index holds those from `_begin` on.
         self._count = self._begin = 0
         self._index: Index = engine.index()
 
@@ -59,20 +63,23 @@ class Page:
 
     @property
     def index(self) -> Index:
-        """The ids of the text, or where a window has more than fit, of its last part."""
+        """The ids of the text, or the last of them where a window has more than an index holds."""
         return self._index
 
     def follow(self, text: str) -> int:
         """Brings the page to a window's text, and returns how many characters it had to read.
 
-        Only what is new is read where the text goes on from the one before; what was taken back is
-        undone. Raises TextError for a text that no UTF-8 can hold; the page then stays as it is.
+        Where the text goes on from the one before, only what is new is read, and what was taken
+        back is undone. Raises TextError for a text that has no UTF-8 form; the page then stays as
+        it is.
         """
         kept = common_length(self._text, text)
         remaining = self._count - self._ids_after(kept)
         new = self._vocabulary.encode(text[kept:])
         count = remaining + len(new)
         begin = window_start(count)
+        # Undoing ids takes about as long as reading them, so when more than half of them would go,
+        # a new index is the shorter way.
         if begin != self._begin or remaining - begin < self._index.length // 2:
             kept, remaining = 0, begin
             new = self._vocabulary.encode(text)[begin:]
@@ -84,7 +91,7 @@ class Page:
         return len(text) - kept
 
     def cursor(self) -> Cursor:
-        """The place at the text's end; it is of no use once the page has gone on."""
+        """The place at the text's end; it raises Stale once the page has gone on."""
         cursor: Cursor = self._engine.cursor(self._index)
         return cursor
 
@@ -96,8 +103,12 @@ class Page:
 
 
 def common_length(first: str, second: str) -> int:
-    """How many characters two texts begin with alike."""
+    """The length of the longest beginning that two texts have in common.
+
+    By bisection, whose comparisons of whole slices are much faster than a loop over characters.
+    """
     low, high = 0, min(len(first), len(second))
+    # Mostly one text is the other one typed on.
     if first[:high] == second[:high]:
         return high
     while low < high:

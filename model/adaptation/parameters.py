@@ -1,4 +1,4 @@
-"""The scorer's weights: integers, primed by a training and kept in the checkpoint."""
+"""The scorer's weights: integers that a training primed and the checkpoint keeps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,45 +13,46 @@ Int8s = NDArray[np.int8]
 Int16s = NDArray[np.int16]
 Int32s = NDArray[np.int32]
 
+# How many features a place has, which all of its candidates share, and how many a candidate has.
 SHARED: Final = 32
-"""Features of a place, the same for all of its candidates."""
 OWN: Final = 32
-"""Features of each candidate."""
+# How many numbers are seen of the recurrent network's hidden state.
 VIEW: Final = 16
-"""What is seen of a place in the recurrent network's hidden state."""
+# No feature is larger in magnitude: the logarithm of 2^-20 is one of the largest, at −444. What is
+# seen of the hidden state is cut there.
 LARGEST_FEATURE: Final = 512
-"""No feature is larger in magnitude: the logarithm of 2^-20 is one of the largest, at -444. What is
-seen of the hidden state is cut there."""
+# The largest magnitude of a hidden state as int8.
 LARGEST_HIDDEN: Final = 127
+# The units of a hidden layer are whole vectors of 16, at most 128.
 UNIT_STEP: Final = 16
 UNITS_MOST: Final = 128
-"""Hidden units of a layer come in whole vectors of 16."""
+# The largest activation of a hidden unit.
 ACTIVATION: Final = 2**13 - 1
-"""The largest activation of a hidden unit."""
 LARGEST_SHIFT: Final = 30
+# The largest numbers of these types.
 INT16: Final = 2**15 - 1
 INT32: Final = 2**31 - 1
 
 PREFIX: Final = "adaptation."
-HOW: Final = "nextchar prime CHECKPOINT TEXT… does it"
+HOW_TO_PRIME: Final = "nextchar prime CHECKPOINT TEXT… does it"
 
 
 @dataclass(frozen=True)
 class Parameters:
     """A network of two hidden layers, from features to each candidate's score.
 
-    view = clip((view · hidden) >> shift, −512, 512), of the recurrent network's hidden state;
+    view = clip((view · hidden) >> shift, −512, 512), from the recurrent network's hidden state;
     first = clip((first_bias + first_shared · place + first_own · candidate + first_view · view)
     >> shift, 0, 2¹³ − 1);
     second = clip((second_bias + second_own · first + second_mean · mean) >> shift, 0, 2¹³ − 1),
-    mean being that of `first` over the candidates of the place, rounded down;
+    where `mean` is the mean of `first` over the candidates of the place, rounded down;
     score = (output_bias + output · second) >> shift, in 1/64 of a natural logarithm.
 
     Weights are int16, biases int32: `view` (VIEW, units of the recurrent network), `first_shared`
     (units, SHARED), `first_own` (units, OWN), `first_view` (units, VIEW), `first_bias` (units),
     `second_own` and `second_mean` (units, first units), `second_bias` (units), `output` (second
-    units), `output_bias` (1), `shifts` (4), in the order above. No sum leaves int32. Raises
-    ModelError, naming the array, for any others.
+    units), `output_bias` (1), `shifts` (4), in the order above. No sum may leave int32. Raises
+    ModelError, naming the array, for numbers of units, shifts or weights that break these rules.
     """
 
     view: Int16s
@@ -89,7 +90,7 @@ class Parameters:
 
     @classmethod
     def neutral(cls, units: int) -> "Parameters":
-        """Those that score all candidates with 0, so that the network's distribution stays."""
+        """Parameters that score all candidates with 0, so that the distribution stays the same."""
         kinds = shapes(units, UNIT_STEP, UNIT_STEP)
         return cls(**{name: np.zeros(shape, kind) for name, (shape, kind) in kinds.items()})
 
@@ -99,12 +100,12 @@ class Parameters:
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]], units: int) -> Parameters:
-    """The parameters among a checkpoint's arrays, for a last layer of so many units.
+    """The parameters among a checkpoint's arrays, for a last layer of `units` units.
 
-    Raises ModelError for missing or damaged ones.
+    Raises ModelError where they are missing or damaged.
     """
     if not any(name.startswith(PREFIX) for name in arrays):
-        raise ModelError(f"the checkpoint is not primed for adaptation; {HOW}")
+        raise ModelError(f"the checkpoint is not primed for adaptation; {HOW_TO_PRIME}")
     first, second = (
         arrays[name].size if name in arrays else 0
         for name in (f"{PREFIX}first_bias", f"{PREFIX}second_bias")
@@ -114,7 +115,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], units: int) -> Parameters:
     if odd:
         raise ModelError(
             f"arrays missing or not expected: {', '.join(sorted(odd))}; for a checkpoint that an "
-            f"earlier version primed, {HOW}"
+            f"earlier version primed, {HOW_TO_PRIME}"
         )
     return Parameters(
         **{name: _checked(name, arrays[PREFIX + name], *kind) for name, kind in expected.items()}
@@ -122,7 +123,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], units: int) -> Parameters:
 
 
 def shapes(units: int, first: int, second: int) -> dict[str, tuple[tuple[int, ...], type]]:
-    """The shape of each array, and what its numbers fit in."""
+    """The shape of each array, and the type that its numbers must fit into."""
     return {
         "view": ((VIEW, units), np.int16),
         "first_shared": ((first, SHARED), np.int16),

@@ -1,4 +1,4 @@
-"""The same in Python, where nothing was compiled: scores, distributions, and the engine."""
+"""The backend in Python, for machines where nothing was compiled: features, scores and mixing."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.adaptation import tables
-from model.adaptation.candidates import NEWEST_LEVELS, PageCandidate, PageCandidates, group
+from model.adaptation.candidates import (
+    GROUPS,
+    NEWEST_LEVELS,
+    PageCandidate,
+    PageCandidates,
+    group,
+)
 from model.adaptation.engine import Collected, Cursor, Engine, Floats, Integers, Stale
 from model.adaptation.index import Ids
 from model.adaptation.parameters import (
@@ -19,18 +25,23 @@ from model.adaptation.parameters import (
     Int8s,
     Int16s,
 )
-from model.adaptation.plain_index import GROUPS, SPAN, Context, PlainIndex
+from model.adaptation.plain_index import OUTCOMES_COUNTED, Context, PlainIndex
 from model.runtime.network_output import NetworkOutput
 
-FLAG: Final = 64
-FLOOR: Final = np.float32(2.0**-20)
-UNIT: Final = 2**24
-LEAST: Final = 2**4
+# What a feature that answers yes or no is for yes; for no it is 0.
+FLAG_SET: Final = 64
+# A probability below this counts as this.
+PROBABILITY_LEAST: Final = np.float32(2.0**-20)
+# Sums of probabilities are counted in units of 2⁻²⁴. A sum of fewer units than PROBABILITY_LEAST
+# has counts as that many.
+PROBABILITY_UNITS: Final = 2**24
+PROBABILITY_UNITS_LEAST: Final = 2**4
+# The sum of a distribution runs in this many lanes.
 LANES: Final = 16
 
 
 class PlainCursor(Cursor):
-    """A context that goes on from an index's end."""
+    """A context that goes on from the end of an index."""
 
     def __init__(
         self, engine: "PlainEngine", index: PlainIndex, changes: int, context: Context
@@ -109,7 +120,7 @@ class PlainEngine(Engine[PlainIndex, PlainCursor]):
             shared, own = describe(index, context, found, p)
             scores = self.scores(np.array(shared, np.int16), hidden, np.array(own, np.int16))
             weights = tables.exponential()[scores - tables.LOWEST]
-            mixed[numbers] = np.maximum(p[numbers], FLOOR) * weights
+            mixed[numbers] = np.maximum(p[numbers], PROBABILITY_LEAST) * weights
         lanes = np.zeros(-(-len(p) // LANES) * LANES, np.float32)
         lanes[: len(p)] = mixed
         rows = lanes.reshape(-1, LANES)
@@ -122,10 +133,10 @@ class PlainEngine(Engine[PlainIndex, PlainCursor]):
         return mixed
 
     def scores(self, shared: Int16s, hidden: Int8s, own: Int16s) -> NDArray[np.int64]:
-        """The candidates' scores by the network that Parameters states.
+        """The candidates' scores by the small network of `Parameters`.
 
-        `shared` (SHARED) and `own` (candidates, OWN) are the features, `hidden` (units) the
-        recurrent network's hidden state.
+        `shared` (SHARED) and `own` (candidates, OWN) are the features, `hidden` (units) is the
+        hidden state of the recurrent network.
         """
         primed = self.parameters
 
@@ -154,7 +165,7 @@ def ln(x: float) -> int:
 
 
 def share(count: int, total: int) -> int:
-    """The logarithm of how often something came of how often it might have, or 0."""
+    """The logarithm of how often something came, out of how often it might have; 0 if never."""
     return ln(5 * count + 1) - ln(5 * total + 2) if total else 0
 
 
@@ -166,7 +177,7 @@ def amount(count: int) -> int:
 def describe(
     index: PlainIndex, context: Context, found: PageCandidates, p: Floats
 ) -> tuple[list[int], list[list[int]]]:
-    """What the scores are computed from: of the place, and of each candidate."""
+    """The features that scores are computed from: of the place, and of each candidate."""
     symbols = index.symbols
     last = context.recent[0] - 1
     length = index.length
@@ -174,26 +185,28 @@ def describe(
     if last >= 0:
         followed = int(index.singles[last]) - bool(length and index.ids[length - 1] == last)
     top = int(p.argmax())
-    covered = min(UNIT, sum(int(p[candidate.number] * UNIT) for candidate in found.each))
-    outcomes, success = min(length, SPAN), group(found.match)
+    units = [int(p[candidate.number] * PROBABILITY_UNITS) for candidate in found.each]
+    covered = min(PROBABILITY_UNITS, sum(units))
+    rest = PROBABILITY_UNITS - covered
+    outcomes, success = min(length, OUTCOMES_COUNTED), group(found.match)
     shared = [
         *(amount(count) for count in found.seen),
         *(amount(count) for count in found.repeats),
         amount(followed),
         8 * found.match,
         amount(len(found.each)),
-        ln(max(p[top], FLOOR)),
+        ln(max(p[top], PROBABILITY_LEAST)),
         amount(length),
         *(amount(sum(c.seen[level] > 0 for c in found.each)) for level in (0, 2, 4)),
         share(index.right[success], index.tried[success]),
         share(index.right[GROUPS], index.tried[GROUPS]),
         share(outcomes - index.tried[0], outcomes),
-        FLAG * context.inside,
-        ln(max(covered, LEAST)) - ln(UNIT),
-        ln(max(UNIT - covered, LEAST)) - ln(UNIT),
+        FLAG_SET * context.inside,
+        ln(max(covered, PROBABILITY_UNITS_LEAST)) - ln(PROBABILITY_UNITS),
+        ln(max(rest, PROBABILITY_UNITS_LEAST)) - ln(PROBABILITY_UNITS),
         amount(context.letters),
-        FLAG * (last == symbols.newline),
-        FLAG * (last == symbols.space),
+        FLAG_SET * (last == symbols.newline),
+        FLAG_SET * (last == symbols.space),
     ]
 
     def of(candidate: PageCandidate) -> list[int]:
@@ -205,19 +218,19 @@ def describe(
             *(share(*counts) for counts in zip(candidate.repeats, found.repeats, strict=True)),
             share(pair, followed),
             share(int(index.singles[number]), length),
-            *(FLAG * (found.newest.get(level) is candidate) for level in NEWEST_LEVELS),
-            FLAG * best,
+            *(FLAG_SET * (found.newest.get(level) is candidate) for level in NEWEST_LEVELS),
+            FLAG_SET * best,
             8 * found.match * best,
             8 * candidate.longest,
             amount(candidate.longest_age),
             amount(candidate.age),
-            ln(max(p[number], FLOOR)),
-            ln(max(np.float32(1) - p[number], FLOOR)),
-            FLAG * int(symbols.letters[number]),
-            FLAG * (number == symbols.newline),
-            FLAG * (number == symbols.space),
-            FLAG * (number == top),
-            FLAG * (number == last),
+            ln(max(p[number], PROBABILITY_LEAST)),
+            ln(max(np.float32(1) - p[number], PROBABILITY_LEAST)),
+            FLAG_SET * int(symbols.letters[number]),
+            FLAG_SET * (number == symbols.newline),
+            FLAG_SET * (number == symbols.space),
+            FLAG_SET * (number == top),
+            FLAG_SET * (number == last),
         ]
 
     return _padded(shared, SHARED), [_padded(of(candidate), OWN) for candidate in found.each]

@@ -1,9 +1,13 @@
-"""An index in Python, for machines where nothing was compiled: ADAPTATION.md step by step."""
+"""An index in Python, for machines where nothing was compiled: ADAPTATION.md step by step.
+
+adapt.c computes the same on its own, so that a comparison of the two finds a mistake in either.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from model.adaptation.candidates import (
+    GROUPS,
     LONG_LEVELS,
     LONG_ORDER,
     RECENT,
@@ -13,42 +17,48 @@ from model.adaptation.candidates import (
     group,
 )
 from model.adaptation.index import CHAINS, HEADS, PAIRS, Ids, Index, Symbols
+from model.hashing import AVALANCHE, EARLIER_WORD_FACTOR, MULTIPLIER
 
-VISITS: Final = 20
-"""Places that are looked at, of those that share a hash with a context."""
-SPAN: Final = 256
-COLUMNS: Final = 12
-GROUPS: Final = 6
+# How many places of a chain are looked at, the newest ones.
+VISITS_MOST: Final = 20
+# The last places whose outcomes are counted.
+OUTCOMES_COUNTED: Final = 256
+# Columns from this one on are taken for the same.
+COLUMN_MOST: Final = 12
 LONG, SHORT, WORD, WORDS, SKIP, ABOVE = range(CHAINS)
 
-WIDTH: Final = 2**32 - 1
-MULTIPLIER: Final = 0x9E3779B1
+UINT32_MOST: Final = 2**32 - 1
+(SHIFT_1, FACTOR_1), (SHIFT_2, FACTOR_2), (SHIFT_3, _) = AVALANCHE
 
 
-def finish(x: int) -> int:
-    """Mixes the bits of a 32-bit number, as MurmurHash3 does at its end."""
-    x ^= x >> 15
-    x = x * 0x85EBCA77 & WIDTH
-    x ^= x >> 13
-    x = x * 0xC2B2AE3D & WIDTH
-    return x ^ x >> 16
+def avalanche(x: int) -> int:
+    """Lets each bit of a hash change all the others."""
+    # Written out, for a loop makes absorbing a text 3 % slower.
+    x = (x ^ x >> SHIFT_1) * FACTOR_1 & UINT32_MOST
+    x = (x ^ x >> SHIFT_2) * FACTOR_2 & UINT32_MOST
+    return x ^ x >> SHIFT_3
 
 
 def hash_of(*numbers: int) -> int:
     """The hash of a few numbers."""
     x = 0
     for number in numbers:
-        x = (x + number) * MULTIPLIER & WIDTH
-    return finish(x)
+        x = (x + number) * MULTIPLIER & UINT32_MOST
+    return avalanche(x)
 
 
-def hash_words(word: int, other: int, chain: int) -> int:
-    """The hash of a word so far and another word's."""
-    return finish(word + other * 0x165667B1 + chain & WIDTH)
+def hash_words(word: int, earlier: int, chain: int) -> int:
+    """The hash of the word so far and an earlier word, given their own hashes."""
+    return avalanche(word + earlier * EARLIER_WORD_FACTOR + chain & UINT32_MOST)
 
 
 class Context:
-    """What has been read at some place: the last ids, the words and lines they make."""
+    """What has been read up to some place: the last ids, and the words and lines that they make.
+
+    `word`, `before` and `older` are the hashes of the word so far and of the two words before it.
+    `letters` counts the ids of the word so far, with the one before it. `line` is the place where
+    this line begins, and `over` the one where the line before begins, or −1.
+    """
 
     def __init__(self) -> None:
         # Each id + 1, the newest first.
@@ -65,7 +75,7 @@ class Context:
         self.recent = [number + 1, *self.recent[:-1]]
         if self.inside and not inside:
             self.older, self.before = self.before, self.word
-        self.word = ((self.word if inside else 0) + number + 1) * MULTIPLIER & WIDTH
+        self.word = ((self.word if inside else 0) + number + 1) * MULTIPLIER & UINT32_MOST
         self.letters = min(self.letters + 1, RECENT) if inside else 1
         self.inside = inside
         self.place += 1
@@ -81,7 +91,8 @@ class PlainIndex(Index):
         self.symbols = symbols
         self.changes = 0
         self.end = Context()
-        # Of the last SPAN places, by group of match and for the newest after two ids.
+        # How often something was foretold among the last OUTCOMES_COUNTED places, and how often
+        # rightly: by each group of the longest match, and last by the newest place after two ids.
         self.tried = [0] * (GROUPS + 1)
         self.right = [0] * (GROUPS + 1)
         self._length = 0
@@ -103,7 +114,8 @@ class PlainIndex(Index):
         for place in range(length, self._length):
             number = int(self.ids[place])
             heads, _ = self.locate(context)
-            # The first place taken back of each chain knows the last one that stays.
+            # The first place of a chain that is taken back links to the last one that stays.
+            # Further places of the chain link to places that are taken back, beyond `length`.
             for chain, head in enumerate(heads):
                 if self.entries["links"][place, chain] <= length:
                     self.heads[chain, head] = self.entries["links"][place, chain]
@@ -114,27 +126,27 @@ class PlainIndex(Index):
         self._length = length
         self.end = self._reread(length)
         self.tried, self.right = [0] * (GROUPS + 1), [0] * (GROUPS + 1)
-        for place in range(max(0, length - SPAN), length):
+        for place in range(max(0, length - OUTCOMES_COUNTED), length):
             self._count_outcome(place, 1)
 
     @staticmethod
     def pair(first: int, second: int) -> int:
         """Where a pair of ids is counted."""
-        return finish(first * MULTIPLIER + second & WIDTH) % PAIRS
+        return avalanche(first * MULTIPLIER + second & UINT32_MOST) % PAIRS
 
     def locate(self, context: Context) -> tuple[list[int], list[int]]:
-        """Where the heads of the chains lie, and what tells contexts apart that share one."""
+        """Where the heads of the chains lie, and what tells contexts apart that share a head."""
         x = context.recent
         words = hash_words(context.word, context.before, WORDS)
         skip = hash_words(context.word, context.older, SKIP)
-        column = min(context.place - context.line, COLUMNS)
+        column = min(context.place - context.line, COLUMN_MOST)
         above = hash_of(ABOVE, self._above(context), x[0], column)
         four, two = hash_of(x[3], x[2], x[1], x[0]), hash_of(0, 0, x[1], x[0])
-        heads = [h % HEADS for h in (four, two, finish(context.word), words, skip, above)]
+        heads = [h % HEADS for h in (four, two, avalanche(context.word), words, skip, above)]
         return heads, [words >> 24, skip >> 24, above >> 24]
 
     def find(self, context: Context) -> PageCandidates:
-        """What followed the same contexts before."""
+        """The candidates at a context: what followed the same contexts before."""
         heads, checks = self.locate(context)
         found = PageCandidates()
 
@@ -157,7 +169,7 @@ class PlainIndex(Index):
     def _matches(
         self, chain: int, heads: Sequence[int], context: Context, order: int
     ) -> Iterator[int]:
-        """The places of a chain after the context's newest ids, so many of them."""
+        """The places of a chain that stand after the context's newest `order` ids."""
         return self._places(chain, heads, lambda place: self._match(context, place, order) == order)
 
     def _checks(self, kind: int, checks: Sequence[int]) -> Callable[[int], bool]:
@@ -166,9 +178,9 @@ class PlainIndex(Index):
     def _places(
         self, chain: int, heads: Sequence[int], fits: Callable[[int], bool]
     ) -> Iterator[int]:
-        """The places of a chain that share its context, the newest first."""
+        """The places of a chain that fit, of the newest VISITS_MOST, the newest first."""
         place = int(self.heads[chain, heads[chain]]) - 1
-        for _ in range(VISITS):
+        for _ in range(VISITS_MOST):
             if place < 0:
                 return
             if fits(place):
@@ -184,7 +196,7 @@ class PlainIndex(Index):
         return length
 
     def _above(self, context: Context) -> int:
-        """The id + 1 in the line before, above the place; a line end where that is shorter."""
+        """The id + 1 above the place, in the line before; a line end where that line is shorter."""
         place = context.over + context.place - context.line
         if context.over < 0 or place >= context.line:
             return self.symbols.newline + 1
@@ -195,8 +207,8 @@ class PlainIndex(Index):
         heads, self.entries["checks"][place] = self.locate(context)
         self.entries["outcome"][place] = self._outcome(context, heads, number)
         self._count_outcome(place, 1)
-        if place >= SPAN:
-            self._count_outcome(place - SPAN, -1)
+        if place >= OUTCOMES_COUNTED:
+            self._count_outcome(place - OUTCOMES_COUNTED, -1)
         for chain, head in enumerate(heads):
             self.entries["links"][place, chain] = self.heads[chain, head]
             self.heads[chain, head] = place + 1
@@ -208,10 +220,10 @@ class PlainIndex(Index):
         context.push(self.symbols, number)
 
     def _outcome(self, context: Context, heads: Sequence[int], number: int) -> int:
-        """What would have been said of an id, in bits.
+        """What the index foretells before an id is read, and whether rightly, in bits.
 
-        Three for the group of the longest match, one whether that was right; one whether there was
-        a newest place after two ids, one whether that was right.
+        Bits 0 to 2: the group of the longest match; 3: whether its id was right. Bit 4: whether
+        there is a place after the same two ids; 5: whether the newest one's id was right.
         """
         longest, right, newest = 0, False, 0
         for place in self._matches(LONG, heads, context, LONG_ORDER):

@@ -1,6 +1,6 @@
 """Logarithm and exponential as tables, which are the same on every machine.
 
-No library's `log` or `exp` promises its last bit; the decimal module's are correctly rounded.
+No C library promises the last bit of its `log` or `exp`; the decimal module rounds correctly.
 """
 
 from decimal import Decimal, localcontext
@@ -10,21 +10,23 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-DIGITS = 30
+# The decimal digits that entries are computed with before they are rounded.
+DIGITS: Final = 30
+# The logarithm has an entry for each exponent of a float32, and for the first 7 bits of a mantissa.
 EXPONENTS: Final = 256
 MANTISSAS: Final = 128
 
+# Logarithms are natural ones in units of 1/32.
 LOGARITHM_UNITS: Final = 32
-"""Logarithms are natural ones in units of 1/32."""
+# Scores are natural logarithms in units of 1/64, between these two.
 SCORE_UNITS: Final = 64
-"""Scores are natural logarithms in units of 1/64."""
 LOWEST: Final = -9 * SCORE_UNITS
 HIGHEST: Final = 14 * SCORE_UNITS
 
 
 @cache
 def logarithm() -> NDArray[np.int16]:
-    """ln 2^(e - 127) for each exponent e of a float32, then ln(1 + m / 128) for each m."""
+    """ln 2^(e − 127) for each exponent e of a float32, then ln(1 + m / 128) for each mantissa m."""
     with localcontext(prec=DIGITS):
         doubling = Decimal(2).ln()
         values = [doubling * (e - 127) for e in range(EXPONENTS)]

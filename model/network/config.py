@@ -1,15 +1,72 @@
-"""The shape of a network: what a checkpoint's config.json says of its architecture."""
+"""The shape of a network: its kinds of cell, and what config.json says of its architecture."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from model.vocabulary import Vocabulary
 
-# For each kind of cell: how many gates its weights hold, and which arrays its state has.
-GATES = {"elman": 1, "gru": 3, "lstm": 4}
+# All parameters of a network by name, as a checkpoint keeps them.
+Weights = dict[str, NDArray[Any]]
 
+Entry = TypeVar("Entry")
+
+INT8, FLOAT32 = np.dtype(np.int8), np.dtype("<f4")
+
+
+@dataclass(frozen=True)
+class CellKind:
+    """One kind of recurrent cell: its name, its parameters, and the state that is served.
+
+    `title` is the name as people write it. U, W and b have `gates` · hidden rows, one gate after
+    another; `biases` names the parameters beside them, each of shape (hidden,).
+
+    `state` lists the arrays of one layer's state, each of shape (hidden,), with their types, in the
+    order of their bytes. The first one is the hidden state h. As int8 it counts in units of 1/127;
+    as float32 it is rounded to that wherever a matrix is multiplied with it.
+    """
+
+    name: str
+    title: str
+    gates: int
+    state: tuple[tuple[str, np.dtype[Any]], ...]
+    biases: tuple[str, ...] = ()
+
+    @property
+    def keeps_exact_h(self) -> bool:
+        """Whether the state holds h as float32."""
+        return self.state[0][1] == FLOAT32
+
+
+# In the order of `enum cell` in step.c: there a kind's number is its place here.
+CELL_KINDS = {
+    kind.name: kind
+    for kind in (
+        CellKind("elman", "Elman", gates=1, state=(("h", INT8),)),
+        CellKind("gru", "GRU", gates=3, state=(("h", FLOAT32),), biases=("c",)),
+        CellKind("lstm", "LSTM", gates=4, state=(("h", INT8), ("c", FLOAT32))),
+    )
+}
+
+
+def for_cell(table: Mapping[str, Entry], cell: str) -> Entry:
+    """The entry of a table for a kind of cell.
+
+    Every choice by kind goes through here, so that a kind that is missing somewhere is refused
+    there and never taken for another one. Raises ValueError, naming the kind.
+    """
+    if cell not in table:
+        raise ValueError(f"cell: {cell!r} is none of {', '.join(table)}")
+    return table[cell]
+
+
+# A network may have these contexts: the last 2 to 16 ids, the word so far, and that word with the
+# one before it.
 CONTEXTS = (*(str(order) for order in range(2, 17)), "word", "words")
-"""The contexts a network may have: the last 2 to 16 ids, the word so far, with the one before."""
 
 LONGEST_OPENING = 100
 
@@ -19,10 +76,10 @@ class NetworkConfig:
     """Cell, layers and hidden units of each layer, and the vocabulary that is read and predicted.
 
     `contexts` are hashed (`model.network.contexts`) to rows of `context_width` numbers in a table
-    of 2^`context_bits` rows, which the output layer reads beside the hidden state.
+    of 2^`context_bits` rows. The output layer reads these rows beside the hidden state.
 
-    `opening` is read before every text that is served, after the start symbol: a line end tells a
-    network that was trained on texts cut within lines that here a line begins.
+    `opening` is read before every text that is served, after the start symbol. A network that was
+    trained on texts cut within lines learns from a line end there that a line begins.
 
     Raises ValueError, naming the field, for a value that no network can have.
     """
@@ -38,8 +95,7 @@ class NetworkConfig:
     opening: str = ""
 
     def __post_init__(self) -> None:
-        if self.cell not in GATES:
-            raise ValueError(f"cell: {self.cell!r} is none of {', '.join(GATES)}")
+        for_cell(CELL_KINDS, self.cell)
         if not 1 <= self.layers <= 16:
             raise ValueError(f"layers: {self.layers} is not between 1 and 16")
         if not (16 <= self.hidden <= 4096 and self.hidden % 16 == 0):
@@ -69,8 +125,14 @@ class NetworkConfig:
             raise ValueError(f"context_bits: {bits} is not between 16 and 26")
 
     @property
-    def gates(self) -> int:
-        return GATES[self.cell]
+    def kind(self) -> CellKind:
+        """The kind of the network's cells; raises ValueError, naming it, where there is none."""
+        return for_cell(CELL_KINDS, self.cell)
+
+    @cached_property
+    def layer_state(self) -> np.dtype[Any]:
+        """The bytes of one layer's state, as a record of its arrays: little-endian, no padding."""
+        return np.dtype([(name, kind, self.hidden) for name, kind in self.kind.state])
 
     def vocabulary(self) -> Vocabulary:
         return Vocabulary(self.characters, self.byte_fallback)
@@ -92,5 +154,5 @@ class NetworkConfig:
 
     @property
     def output_inputs(self) -> int:
-        """How many numbers the output layer reads: the hidden state, and a row a context."""
+        """How many numbers the output layer reads: the hidden state, and a row for each context."""
         return self.hidden + len(self.contexts) * self.context_width

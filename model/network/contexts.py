@@ -1,9 +1,9 @@
 """Hashed contexts: the last characters and words as rows of one table (RNNME, Mikolov 2011).
 
-A network with contexts knows more of a text than its hidden state: the last n characters as one
+A network with contexts knows more of a text than its hidden state: its last n characters as one
 number, and the word so far. Each such context is hashed to a row of a table that all contexts
-share, and the row's numbers go into the output layer beside the hidden state. Hashes are uint32
-arithmetic modulo 2³²; the state is the last characters and two numbers for the words.
+share, and the row's numbers go into the output layer beside the hidden state. The state is the last
+characters and a hash for each of the two last words.
 """
 
 from __future__ import annotations
@@ -14,24 +14,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.network.config import NetworkConfig
+from model.hashing import (
+    AVALANCHE,
+    EARLIER_WORD_FACTOR,
+    KIND_FACTOR,
+    MULTIPLIER,
+    MULTIPLIER_INVERSE,
+)
+from model.network.config import CONTEXTS, NetworkConfig
 
 UInt32s = NDArray[np.uint32]
 
+# How many ids the state remembers.
 HISTORY = 16
-"""How many ids the state remembers."""
+# The bytes of a state: the last ids plus one as uint16, newest first, then word, then before.
 STATE_SIZE = 2 * HISTORY + 4 + 4
-"""The bytes of a state: the last ids plus one as uint16, newest first, then word, then before."""
 
-LEVELS, ZERO = 16, 8
-"""A number of a row is one of 16 levels of its table, by a code of 4 bits; ZERO is that of 0."""
+# The number of each context in its hash: of an order the order itself, then word and words.
+NUMBERS = {name: number for number, name in enumerate(CONTEXTS, start=2)}
 
-MULTIPLIER = 0x9E3779B1
-MULTIPLIER_INVERSE = pow(MULTIPLIER, -1, 1 << 32)
-ORDER = 0x27D4EB2F
-BEFORE = 0x165667B1
-FINISH = ((15, 0x85EBCA77), (13, 0xC2B2AE3D), (16, 1))
-"""The shifts and factors that spread each bit of a hash over all."""
+# A number of a row is one of 16 levels of its table, which a code of 4 bits names. The code
+# ZERO_CODE stands for 0.
+LEVELS, ZERO_CODE = 16, 8
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class ContextState:
     """What the contexts of n texts need to know of what was read.
 
     `history` uint16 (n, 16): the last ids plus one, newest first, 0 where nothing was read yet.
-    `word`, `before` uint32 (n): hashes of the word so far and of the one before it.
+    `word`, `before` uint32 (n): the hashes of the word so far and of the word before it.
     """
 
     history: NDArray[np.uint16]
@@ -55,7 +59,8 @@ class ContextState:
 
     def to_bytes(self) -> NDArray[np.uint8]:
         """The state as bytes, uint8 (n, 40), little-endian."""
-        parts = (self.history.astype("<u2"), *(p.astype("<u4")[:, None] for p in self._words))
+        words = (part.astype("<u4")[:, None] for part in (self.word, self.before))
+        parts = (self.history.astype("<u2"), *words)
         return np.concatenate([np.ascontiguousarray(p).view(np.uint8) for p in parts], axis=1)
 
     @classmethod
@@ -68,27 +73,23 @@ class ContextState:
             history.astype(np.uint16), words[:, 0].astype(np.uint32), words[:, 1].astype(np.uint32)
         )
 
-    @property
-    def _words(self) -> tuple[UInt32s, UInt32s]:
-        return self.word, self.before
-
 
 class Contexts:
-    """The contexts of a network's config: from ids read to rows of the table."""
+    """The contexts of a network's config: from the ids that were read to rows of the table."""
 
     def __init__(self, config: NetworkConfig) -> None:
         vocabulary = config.vocabulary()
         self.names = config.contexts
         self.start = vocabulary.start
         self._word_ids = vocabulary.word_ids
-        # By id + 1: what was never read, 0, is no word.
+        # The same by id plus one. 0, which stands where nothing was read, is in no word.
         self.word_values = np.concatenate(([False], self._word_ids))
         self.shift = np.uint32(32 - config.context_bits)
         self._orders = [int(n) for n in self.names if n.isdecimal()]
         self.deepest = max(self._orders, default=0)
 
     def rows(self, state: ContextState) -> NDArray[np.int64]:
-        """The rows of the contexts at a state, (n, contexts)."""
+        """The rows that the contexts lead to at a state, (n, contexts)."""
         hashes, f = {}, np.zeros(len(state.word), np.uint32)
         for k in range(1, self.deepest + 1):
             f = (f + state.history[:, k - 1]) * np.uint32(MULTIPLIER)
@@ -100,15 +101,19 @@ class Contexts:
     ) -> tuple[NDArray[np.int64], ContextState]:
         """Reads ids (time, n): the rows after each, (time, n, contexts), and the state at the end.
 
-        A start symbol begins a text: nothing that was read before it is remembered.
+        A start symbol begins a text: nothing that was read before it is remembered. All steps are
+        computed at once, as operations on whole arrays.
         """
         time, n = ids.shape
         values = np.concatenate((state.history[:, ::-1].T.astype(np.uint32), ids.astype(np.uint32)))
         values[HISTORY:] += np.uint32(1)
-        # Where the text begins that an id belongs to: the last start symbol, else before it all.
+        # Where the text begins that an id belongs to: at the last start symbol, else before all
+        # that is known.
         begins = np.where(ids == self.start, np.arange(HISTORY, HISTORY + time)[:, None], 0)
         begins = np.maximum.accumulate(begins, axis=0)
         resets = begins.any()
+        # An order's hash grows from that of the order below: f_k = (f_{k−1} + v_k) M, where v_k was
+        # read k − 1 ids ago, or is 0 where that lies before the text.
         hashes, f = {}, np.zeros((time, n), np.uint32)
         ages = np.arange(HISTORY, HISTORY + time)[:, None] - begins
         for k in range(1, self.deepest + 1):
@@ -128,13 +133,16 @@ class Contexts:
         last: UInt32s,
         state: ContextState,
     ) -> tuple[UInt32s, UInt32s]:
-        """The hashes of the word so far and of the one before, after each of ids (time, n).
+        """The hashes of the word so far and of the word before, after each of ids (time, n).
 
-        In a word h_t = (h_{t-1} + v_t) M, else v_t M: h_t = M^{t+1} Σ v_j M^{-j}, summed from
-        the last id that is in no word. M is odd, so that it has an inverse modulo 2³².
+        `values` are the ids plus one, `last` those of the ids read just before them. Within a word
+        h_t = (h_{t−1} + v_t) M; elsewhere h_t = v_t M.
         """
         time, n = ids.shape
         inside = self._word_ids[ids]
+        # A loop over time would be slow, so the recursion is solved: h_t = M^{t+1} Σ v_j M^{−j},
+        # summed from the last id that is in no word. Its sums are differences of running sums over
+        # all ids. Dividing by M^j is exact, for modulo 2³² the odd M has an inverse.
         powers = np.cumprod(np.full(time, MULTIPLIER, np.uint32), dtype=np.uint32)[:, None]
         inverses = np.cumprod(
             np.concatenate(([1], np.full(time - 1, MULTIPLIER_INVERSE, np.uint32))), dtype=np.uint32
@@ -150,7 +158,8 @@ class Contexts:
         words = np.concatenate((state.word[None], word[:-1]))
         begins = ids == self.start
         ended = ~inside & was_inside & ~begins
-        # Row 0 holds the word before of the state, row t + 1 that which ended at t, or nothing.
+        # Row 0 holds the state's word before; row t + 1 holds the word that ended at t, or 0. Each
+        # step takes the row of the last word's end, or of the last start symbol, whose row is 0.
         befores = np.concatenate((state.before[None], np.where(ended, words, np.uint32(0))))
         latest = np.maximum.accumulate(np.where(ended | begins, steps, 0), axis=0)
         return word, np.take_along_axis(befores, latest, axis=0)
@@ -161,39 +170,39 @@ class Contexts:
         rows = np.empty((*word.shape, len(self.names)), np.int64)
         for index, name in enumerate(self.names):
             if name == "word":
-                mixed = word + np.uint32(17 * ORDER & 0xFFFFFFFF)
+                h = word
             elif name == "words":
-                mixed = word + before * np.uint32(BEFORE) + np.uint32(18 * ORDER & 0xFFFFFFFF)
+                h = word + before * np.uint32(EARLIER_WORD_FACTOR)
             else:
-                mixed = hashes[name] + np.uint32(int(name) * ORDER & 0xFFFFFFFF)
-            rows[..., index] = _finish(mixed) >> self.shift
+                h = hashes[name]
+            number = np.uint32(NUMBERS[name] * KIND_FACTOR & 0xFFFFFFFF)
+            rows[..., index] = _avalanche(h + number) >> self.shift
         return rows
 
 
-def _finish(x: UInt32s) -> UInt32s:
-    """Spreads each bit over all: the finaliser of MurmurHash3 (Appleby), with other shifts."""
-    for shift, factor in FINISH:
+def _avalanche(x: UInt32s) -> UInt32s:
+    for shift, factor in AVALANCHE:
         x = (x ^ (x >> np.uint32(shift))) * np.uint32(factor)
     return x
 
 
 class KeptRows:
-    """Which rows of a table were kept, and where each is among them.
+    """Which rows of a table were kept, and where each of them is among the kept ones.
 
-    `kept` uint8 (2^bits / 8): a bit for each row, the lowest first.
+    `kept` uint8 (2^bits / 8): a bit for each row, the lowest bit of a byte first.
     """
 
     def __init__(self, kept: NDArray[np.uint8]) -> None:
         self.kept = kept
         self._bits = kept.view("<u8")
         counts = np.bitwise_count(self._bits)
+        # How many rows are kept before each group of 64.
         self.ranks = np.zeros(len(counts), np.uint32)
-        """How many rows are kept before each 64."""
         np.cumsum(counts[:-1], dtype=np.uint32, out=self.ranks[1:])
         self.count = int(self.ranks[-1]) + int(counts[-1])
 
     def slots(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where among the kept rows each of `rows` is; `count` where it was not kept."""
+        """The place of each of `rows` among the kept ones; `count` for a row that was not kept."""
         group = rows >> 6
         bits, bit = self._bits[group], (rows & 63).astype(np.uint64)
         below = bits & ((np.uint64(1) << bit) - np.uint64(1))
@@ -202,9 +211,10 @@ class KeptRows:
 
 
 class PackedTable(KeptRows):
-    """A table with its kept rows, packed, in ascending order; all others are zeros.
+    """A table: its kept rows packed, in ascending order; all other rows are zeros.
 
-    `levels` int8 (16) are what the codes stand for. The other arrays may be memory-mapped.
+    `levels` int8 (16) are the numbers that the codes stand for. `kept` and `rows` may be
+    memory-mapped.
     """
 
     def __init__(
@@ -224,9 +234,10 @@ class PackedTable(KeptRows):
 
 
 def pack_rows(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Rows of codes, (…, width), two in a byte, (…, width / 2).
+    """Rows of codes, (…, width), packed two to a byte, (…, width / 2).
 
-    Those of a row's first half lie in the low four bits, those of its second half in the high ones.
+    The codes of a row's first half lie in the low four bits, those of its second half in the high
+    four.
     """
     first, second = np.split(codes, 2, axis=-1)
     packed: NDArray[np.uint8] = first | second << np.uint8(4)
@@ -240,9 +251,9 @@ def unpack_rows(packed: NDArray[np.uint8], levels: NDArray[np.int8]) -> NDArray[
 
 
 def are_levels(levels: NDArray[Any]) -> bool:
-    """Whether a table may have these levels: 16 of int8 above −128, and 0 where it must be."""
+    """Whether a table may have these levels: 16 int8 above −128, with 0 at ZERO_CODE."""
     fit = levels.dtype == np.int8 and levels.shape == (LEVELS,)
-    return fit and levels[ZERO] == 0 and levels.min() > -128
+    return fit and levels[ZERO_CODE] == 0 and levels.min() > -128
 
 
 def pack_bits(rows: NDArray[np.integer[Any]], bits: int) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""The contexts' part of the network: rows of a table, looked up for what was read."""
+"""The contexts' part of the network: rows of a table, looked up for the ids that were read."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from model.network.codebook import fit_levels, nearest
 from model.network.config import NetworkConfig
 from model.network.contexts import HISTORY, Contexts, ContextState, KeptRows, pack_rows, unpack_rows
 
-UNSEEN = 0.0
-ONE = 127
-"""What stands for 1 in a served row."""
-SAMPLE = 1 << 13
-"""Rows by which the levels are chosen."""
+# The int8 that stands for 1 in a served row.
+ONE_AS_INT8 = 127
+# About how many rows the levels are fitted to.
+FITTED_ROWS = 1 << 13
 
 
 class ContextEmbedding(nn.Module):
-    """For each id read the rows of its contexts, side by side.
+    """For each id that is read, the rows of its contexts side by side.
 
-    `rows` (kept rows + 1, width): the last is zeros and stands for all that were not kept. They are
-    no parameter: a row is touched so seldom that its training is a matter of its own, for which
-    `slots` and `read`, what was last looked up with a gradient, are left here.
+    `rows` (kept rows + 1, width): the last one is zeros and stands for all rows that were not kept.
+    They are no parameter of torch, for a row is read so seldom that it has an optimiser of its own
+    (`training.contexts.tables`). That one finds in `slots` and `read` which rows were last looked
+    up with a gradient, and the tensor that holds this gradient.
     """
 
     rows: Tensor
+    # From ids (time, batch) and the state to slots (time, batch, contexts) and the next state.
     find: Callable[[Tensor, State], tuple[Tensor, State]]
-    """From ids (time, batch) and the state to slots (time, batch, contexts) and the next state."""
 
     def __init__(self, config: NetworkConfig, kept: NDArray[np.uint8] | None = None) -> None:
         super().__init__()
@@ -42,11 +42,11 @@ class ContextEmbedding(nn.Module):
         self.keep(np.zeros((1 << config.context_bits) // 8, np.uint8) if kept is None else kept)
 
     def keep(self, kept: NDArray[np.uint8]) -> None:
-        """Begins anew with these rows kept (a bitmap), all zeros."""
+        """Keeps the rows of a bitmap from now on, all of them zeros."""
         self.kept = KeptRows(kept)
         self.find = self._find
-        empty = torch.full((self.kept.count + 1, self.width), UNSEEN)
-        self.register_buffer("rows", empty, persistent=False)
+        zeros = torch.zeros(self.kept.count + 1, self.width)
+        self.register_buffer("rows", zeros, persistent=False)
 
     def initial(self, batch: int) -> State:
         """The state before any input: history, word and before, as in `ContextState`."""
@@ -67,23 +67,23 @@ class ContextEmbedding(nn.Module):
 
     def load_packed(self, packed: NDArray[np.uint8], levels: NDArray[np.int8]) -> None:
         """Takes the kept rows of a checkpoint."""
-        self.rows[:-1] = torch.from_numpy(unpack_rows(packed, levels)) / ONE
+        self.rows[:-1] = torch.from_numpy(unpack_rows(packed, levels)) / ONE_AS_INT8
 
     def packed(
         self, importance: Tensor | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.int8], float]:
-        """The kept rows and the levels as a checkpoint has them, and the number ONE stands for.
+        """The kept rows and the levels as a checkpoint has them, and the number at ONE_AS_INT8.
 
-        The levels are those that lose least in the mean square, each row weighing its `importance`
-        (kept rows).
+        The levels are fitted for the least squared error, in which each row counts by its
+        `importance` (kept rows).
         """
         rows = self.rows[:-1].cpu()
         weights = torch.ones(len(rows)) if importance is None else importance.cpu()
-        every = max(1, len(rows) // SAMPLE)
+        every = max(1, len(rows) // FITTED_ROWS)
         exact = fit_levels(rows[::every].numpy(), weights[::every, None].numpy())
         reach = float(np.abs(exact).max()) or 1.0
-        levels = np.rint(exact * (ONE / reach)).astype(np.int8)
-        codes = nearest(rows.numpy(), levels * np.float32(reach / ONE))
+        levels = np.rint(exact * (ONE_AS_INT8 / reach)).astype(np.int8)
+        codes = nearest(rows.numpy(), levels * np.float32(reach / ONE_AS_INT8))
         return pack_rows(codes.astype(np.uint8)), levels, reach
 
 

@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.checkpoint import Weights
 from model.network.cells import CELLS, Cell, State
-from model.network.config import NetworkConfig
+from model.network.config import NetworkConfig, Weights, for_cell
 from model.network.embedding import ContextEmbedding
 
 
@@ -17,21 +16,22 @@ class Network(nn.Module):
     """y_t = softmax(V h_t + a), with h_t from the last of the stacked cells.
 
     The first layer reads one-hot characters, and the start symbol, as ids; each further layer
-    reads the hidden state of the layer below. With contexts, V reads [h_t; e_t], where e_t are
-    the rows of the contexts of what was read up to t.
+    reads the hidden state of the layer below. With contexts, V reads [h_t; e_t], where e_t are the
+    rows that the contexts lead to after x_t.
 
-    A state is a list: that of each layer, then, with contexts, theirs.
+    A state is a list: the state of each layer, then that of the contexts, if there are any.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         size = config.vocabulary().size
-        kind = CELLS[config.cell]
+        cell = for_cell(CELLS, config.cell)
         inputs = [size + 1] + [config.hidden] * (config.layers - 1)
-        self.cells = nn.ModuleList(kind(n, config.hidden) for n in inputs)
-        # Of a one-hot input a single column of U reaches the gates; it must weigh by itself what a
-        # dense input's sum does. With columns as small as W's, training lags far behind at first.
+        self.cells = nn.ModuleList(cell(n, config.hidden) for n in inputs)
+        # Of a one-hot input, a single column of U reaches the gates, so that column has to be as
+        # large as the sum over a dense input. With columns as small as those of W, training lags
+        # far behind at first.
         nn.init.normal_(self.layers()[0].U)
         self.output = nn.Linear(config.output_inputs, size)
         self.contexts = ContextEmbedding(config) if config.contexts else None
@@ -68,8 +68,8 @@ class Network(nn.Module):
     def weights(self, importance: Tensor | None = None) -> Weights:
         """All parameters by name, as arrays: what a checkpoint keeps.
 
-        The contexts' rows are packed; what they are worth goes into the output layer's columns.
-        `importance` says how much each row counts where rounding is weighed.
+        The contexts' rows are packed, and their scale goes into the output layer's columns.
+        `importance` says how much each row counts where levels are fitted.
         """
         weights: Weights = {
             name: p.detach().float().cpu().numpy().copy() for name, p in self.named_parameters()
@@ -89,13 +89,13 @@ class Network(nn.Module):
             self.contexts.load_packed(weights["contexts.rows"], weights["contexts.levels"])
 
     def load_dense(self, weights: Weights) -> None:
-        """Takes them but for the contexts' rows."""
+        """Takes all parameters of a checkpoint but the contexts' rows."""
         names = {name for name, _ in self.named_parameters()}
         self.load_state_dict({name: torch.from_numpy(weights[name].copy()) for name in names})
 
     @property
     def size(self) -> int:
-        """How many numbers are learnt."""
+        """How many numbers are learnt, those of the contexts' rows included."""
         rows = 0 if self.contexts is None else self.contexts.rows[:-1].numel()
         return rows + sum(p.numel() for p in self.parameters())
 

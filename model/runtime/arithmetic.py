@@ -1,8 +1,8 @@
 """The elementwise functions of the served arithmetic, in numpy; ARITHMETIC.md specifies them.
 
-Every operation is one IEEE 754 single-precision +, −, × or ÷, in the order written, so that any
-backend that follows it gives the same bits. numpy keeps to that: each of its operations rounds
-once, and never fuses a product with a sum. All arrays here are float32.
+Every operation is one IEEE 754 single-precision +, −, × or ÷, in the order written, so that every
+backend that follows this order gives the same bits. numpy does: each of its operations rounds once
+and never fuses a product with a sum. All arrays here are float32.
 """
 
 from typing import Final
@@ -14,7 +14,8 @@ Floats = NDArray[np.float32]
 
 f32 = np.float32
 
-# tanh x ≈ x P(x²) / Q(x²) on [−8, 8]: a rational minimax fit, coefficients from the lowest power.
+# tanh x ≈ x P(x²) / Q(x²) on [−8, 8]: a rational minimax fit, its coefficients from the lowest
+# power up.
 TANH_LIMIT: Final = f32(8)
 TANH_P: Final = (f32(0.99999934), f32(0.12913641), f32(0.0029388277), f32(1.1310223e-05))
 TANH_Q: Final = (f32(1), f32(0.4624674), f32(0.023763826), f32(0.00023702846), f32(2.423841e-07))
@@ -29,11 +30,10 @@ EXP_E: Final = (f32(0.49999142), f32(0.16666886), f32(0.04189862), f32(0.0083338
 
 # Adding and taking away 1.5 · 2²³ rounds to the nearest integer, ties to even.
 ROUND: Final = f32(12582912)
+# A hidden state of 1 as an integer.
 ACTIVATION: Final = f32(127)
+# The sum of a softmax runs in this many lanes.
 LANES: Final = 16
-
-# What was read goes into the hashes of contexts times this, modulo 2³².
-SPREAD: Final = np.uint32(0x9E3779B1)
 
 
 def tanh(x: Floats) -> Floats:
@@ -85,7 +85,7 @@ def exp(x: Floats) -> Floats:
 
 
 def quantize(h: Floats) -> Floats:
-    """A hidden state as integers at 1/127, ties to even, held in float32."""
+    """A hidden state as integers in units of 1/127, ties to even, held in float32."""
     h = h * ACTIVATION
     h += ROUND
     h -= ROUND
@@ -95,8 +95,8 @@ def quantize(h: Floats) -> Floats:
 def exponentials(logits: Floats) -> tuple[Floats, Floats]:
     """e^(l − max l) of each row of (rows, size), and the rows' sums, (rows, 1).
 
-    The sum runs in 16 lanes: lane i adds the elements i, i + 16, i + 32, … in order, from zero;
-    then lanes 8 apart are added, then 4, 2 and 1.
+    Each sum runs in 16 lanes: lane i adds the elements i, i + 16, i + 32, … in this order. Then
+    lanes 8 apart are added, then lanes 4, 2 and 1 apart.
     """
     rows, size = logits.shape
     shifted = logits - logits.max(axis=1, keepdims=True)

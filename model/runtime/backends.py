@@ -1,4 +1,4 @@
-"""The backends: which ones this machine has, and the choice among them."""
+"""The backends that this machine has, and the choice among them."""
 
 import warnings
 from collections.abc import Callable
@@ -24,9 +24,9 @@ def available() -> tuple[str, ...]:
 
 
 def choose(wanted: str | None) -> str:
-    """The backend of that name; for None or "auto" the fastest one here.
+    """The backend of that name, or the fastest one here for None and "auto".
 
-    Raises BackendError for one that this machine cannot run. Warns where numpy is chosen only
+    Raises BackendError for a backend that this machine cannot run. Warns where numpy is chosen only
     because there is no compiled backend.
     """
     found = available()
@@ -50,7 +50,7 @@ def choose(wanted: str | None) -> str:
 
 
 def pools(backend: str, network: QuantizedNetwork) -> Callable[[int], Pool]:
-    """What makes pools of a capacity, on a backend that `choose` gave."""
+    """A function from a capacity to a pool, for a backend that `choose` gave."""
     if backend == "numpy":
         return lambda capacity: NumpyPool(network, capacity)
     native, functions = NativeNetwork(network, backend), native_library.functions(backend)

@@ -1,4 +1,4 @@
-"""What a pool refuses at its border, before anything is computed: each a clear exception."""
+"""What a pool refuses at its border, with a clear exception, before anything is computed."""
 
 from collections.abc import Sequence
 from operator import index
@@ -13,37 +13,39 @@ from model.network.contexts import ContextState
 Ids = NDArray[np.int32]
 Slots = Sequence[int] | NDArray[np.int32] | NDArray[np.int64]
 
-# No cell state leaves this range: a step adds less than 1.001, which float32 loses above 2²⁴.
+# No state leaves this range: a step adds less than 1.001, which float32 rounds away above 2²⁴.
 LARGEST_STATE = np.float32(2**25)
 
-FEW = 8
-# The characters of int32 and int64 as numpy has them.
-EXACT = "ilq"
+# Up to this many integers of a sequence are copied one by one, which is faster than numpy.
+COPIED_ONE_BY_ONE = 8
+# The type characters that numpy has for int32 and int64.
+SIGNED_TYPES = "ilq"
 
 
 class Integers:
-    """Room for some integers, which callers give in many forms."""
+    """Room for integers, which callers give in many forms."""
 
     def __init__(self, array: NDArray[np.int64]) -> None:
         self.array = array
         self._view = array.data
 
     def place(self, values: Sequence[int] | NDArray[np.integer], name: str) -> int:
-        """Copies integers to the front and returns how many they are.
+        """Copies integers to the front of the room and returns how many there are.
 
-        Raises TypeError for what are no integers, ValueError for another shape or for too many.
+        Raises TypeError for anything but integers, ValueError for another shape or for too many.
         """
         count = len(values)
         if count > len(self._view):
             raise ValueError(f"{name}: {count} of them, but the pool holds {len(self._view)}")
         if not count:
             return 0
-        # What numpy does for any kind of values takes over a microsecond.
+        # numpy's way, which takes any kind of values, costs over a microsecond. It is left to what
+        # the two usual forms do not cover, and to refusals.
         if type(values) is np.ndarray:
-            if values.dtype.char in EXACT and values.ndim == 1:
+            if values.dtype.char in SIGNED_TYPES and values.ndim == 1:
                 self.array[:count] = values
                 return count
-        elif count <= FEW:
+        elif count <= COPIED_ONE_BY_ONE:
             try:
                 for at, value in enumerate(values):
                     self._view[at] = value
@@ -60,13 +62,13 @@ class Integers:
 
 
 def same_count(slots: int, others: int, name: str) -> None:
-    """Raises ValueError where there is not one of `others` for each slot."""
+    """Raises ValueError unless there are as many `others` as slots."""
     if slots != others:
         raise ValueError(f"{name}: {others} of them for {slots} slots")
 
 
 def check_slot(slot: int, capacity: int) -> int:
-    """The slot; raises ValueError where the pool has none of that number."""
+    """The slot; raises ValueError where the pool has no slot of that number."""
     slot = index(slot)
     if not 0 <= slot < capacity:
         refuse_slot(slot, capacity)
@@ -91,7 +93,7 @@ def check_ids(ids: NDArray[np.int64], size: int) -> None:
 
 
 def check_length(state: bytes, size: int) -> None:
-    """Raises ModelError where a state's bytes are not as many as this network's have."""
+    """Raises ModelError unless a state has as many bytes as those of this network."""
     if not isinstance(state, bytes):
         raise TypeError(f"state: expected bytes, not {type(state).__name__}")
     if len(state) != size:
@@ -99,9 +101,10 @@ def check_length(state: bytes, size: int) -> None:
 
 
 def check_known(known: ContextState, size: int) -> None:
-    """Raises ModelError where no text leads to what one state's contexts know of it.
+    """Raises ModelError where no text leads to what the contexts of one state know.
 
-    Nothing is remembered from before a start symbol, which is the id `size`, or from before it all.
+    Nothing older than a start symbol, which is the id `size`, is ever known, and nothing older than
+    the first id.
     """
     history = known.history[0].astype(np.int64)
     begun = np.isin(history[:-1], [0, size + 1])
@@ -111,20 +114,25 @@ def check_known(known: ContextState, size: int) -> None:
 
 
 def refuse_slot(slot: int, capacity: int) -> NoReturn:
-    """A slot that is not there."""
+    """Refuses a slot that the pool does not have."""
     raise ValueError(f"slot {slot} is not in the pool; its slots are 0 to {capacity - 1}")
 
 
 def refuse_twice(slot: int) -> NoReturn:
-    """A slot that one call names twice."""
+    """Refuses a slot that one call names twice."""
     raise ValueError(f"slot {slot} is named twice; a state takes one step a call")
 
 
 def refuse_id(number: int, size: int) -> NoReturn:
-    """An id that the network does not read."""
+    """Refuses an id that the network does not read."""
     raise ValueError(f"id {number} is not in the vocabulary; the network reads 0 to {size}")
 
 
+def refuse_cell(cell: str) -> NoReturn:
+    """Refuses a kind of cell that the compiled library does not compute."""
+    raise ValueError(f"cell: {cell!r} is none that the compiled backends compute")
+
+
 def refuse_state() -> NoReturn:
-    """A state that no text leads to."""
+    """Refuses a state that no text leads to."""
     raise ModelError("the state is damaged: it holds values that no text leads to")

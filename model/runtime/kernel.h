@@ -1,9 +1,15 @@
-/* One backend: the arithmetic of ARITHMETIC.md for one instruction set; step.c includes this once
-   for each, with NAME, TARGET, LANES and TILE defined, and VNNI, AVX2 or NEON where one is meant.
+/* One backend: the arithmetic of ARITHMETIC.md for one instruction set. step.c includes this file
+   once for each, with NAME, TARGET, LANES and TILE defined, and VNNI, AVX2 or NEON where one is
+   meant.
 
-   All floating-point work is written once, on vectors of LANES floats; since it is the same +, -,
-   x and / for every lane, its bits do not depend on LANES. Sums of products are integers, so that
-   any order gives the same. A tile is up to TILE sessions by the vectors of one panel. */
+   All floating-point work is written once, on vectors of LANES floats. Every lane goes through the
+   same +, -, x and /, so its bits do not depend on LANES. Sums of products are exact integers, so
+   any order gives the same, and only they are written for each instruction set.
+
+   A tile is up to TILE sessions by the vectors of one panel. Each vector of weights that is loaded
+   serves all sessions of a tile, so larger tiles load less; but the sums of a tile must stay in
+   registers. TILE is as large as the registers allow: for VNNI 6 sessions by 4 vectors are 24
+   sums, which leaves 8 of 32 registers for 4 vectors of weights and the states. */
 
 #define INLINE static inline __attribute__((always_inline)) TARGET
 #define vf NAME(vf)
@@ -42,8 +48,8 @@ INLINE vf NAME(larger)(vf a, vf b) {
 #endif
 }
 
-/* (p x / q) times `half`, a power of two: it may stand at the coefficients of p, for there it
-   changes no rounding. */
+/* (p x / q) · half. As a power of two, `half` changes no rounding at the coefficients of p, and
+   there it costs nothing. */
 INLINE vf NAME(rational)(vf x, const float half) {
     x = NAME(smaller)(NAME(larger)(x, SPLAT(-8.0f)), SPLAT(8.0f));
     vf u = x * x;
@@ -100,9 +106,15 @@ INLINE void NAME(store_quantized)(uint8_t *at, vf h) {
 #endif
 }
 
-/* The exact sums of a tile: `sessions` rows of h by `vectors` vectors of 16 rows of the matrix,
-   to sums[session][vector][16]. Accumulators have names, for gcc spills arrays of them. */
+/* The exact sums of a tile: `sessions` rows of h by `vectors` vectors of 16 rows of the matrix, to
+   sums[session][vector][16]. `sessions` and `vectors` are constants of the callers below, so that
+   all conditions on them vanish. A group is four columns.
+
+   Accumulators are named one by one, by macros: gcc keeps an array of them in memory, which makes
+   a step take two to three times as long. */
 #if VNNI
+/* The instruction multiplies unsigned by signed bytes. So `gather` gives h + 128, and each sum
+   starts at -128 times the sum of its row's weights, which takes the surplus away again. */
 #define ROWS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
 #define BEGIN(s) __m512i a##s##0 = start0, a##s##1 = start1, a##s##2 = start2, a##s##3 = start3;
 #define ADD(s, h, group)                                                                           \
@@ -132,13 +144,14 @@ INLINE void NAME(store_quantized)(uint8_t *at, vf h) {
 
 INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
                        int64_t stride, int64_t groups, const int32_t *start,
-                       int32_t (*sums)[GATES_MAX][PANEL]) {
+                       int32_t (*sums)[VECTORS_MAX][PANEL]) {
     const __m512i start0 = _mm512_loadu_si512(start), start1 = _mm512_loadu_si512(start + 16);
     const __m512i start2 = _mm512_loadu_si512(start + 32);
     const __m512i start3 = vectors > 3 ? _mm512_loadu_si512(start + 48) : start2;
     ROWS(BEGIN)
     if (sessions == 1) {
-        /* Two chains of sums for each vector hide the latency of a multiply-add. */
+        /* Four sums are too few to hide how long a multiply-add takes: each would wait for the one
+           before. Even and odd groups have sums of their own, which makes eight. */
         __m512i b0 = _mm512_setzero_si512(), b1 = b0, b2 = b0, b3 = b0;
         for (int64_t group = 0; group < groups; group += 2, w += 128 * vectors) {
             {
@@ -169,11 +182,12 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
 }
 
 #elif AVX2
-/* Products of int16, whose pairs an instruction adds exactly; half a vector, 8 rows, at a time.
-   (Products of int8 would need a change of signs for each, for their pairs saturate.) */
+/* int8 are widened to int16, since AVX2's products of int8 saturate where two of them are added;
+   those of int16 are added exactly, in pairs. Half a vector, 8 rows, is summed at a time: 4
+   sessions by 2 sums, the weights and the states then fit into the 16 registers. */
 INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
                        int64_t stride, int64_t groups, const int32_t *start,
-                       int32_t (*sums)[GATES_MAX][PANEL]) {
+                       int32_t (*sums)[VECTORS_MAX][PANEL]) {
     (void)start;
     const __m256i zero = _mm256_setzero_si256();
     for (int half = 0; half < 2 * vectors; half++) {
@@ -204,10 +218,11 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
 }
 
 #elif NEON
-/* Two groups' products are added in int16 (below 2^15), then in pairs to int32. */
+/* The products of two groups are added as int16, which they fit (2 · 127^2 < 2^15), then in pairs
+   to int32. */
 INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
                        int64_t stride, int64_t groups, const int32_t *start,
-                       int32_t (*sums)[GATES_MAX][PANEL]) {
+                       int32_t (*sums)[VECTORS_MAX][PANEL]) {
     (void)start;
     for (int vector = 0; vector < vectors; vector++, w += 64 * groups)
         for (int s = 0; s < sessions; s++) {
@@ -232,7 +247,8 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
 }
 
 #else
-/* Eight products of int16 at a time; those of two groups are added (below 2^15), then widened. */
+/* Eight products of int16 at a time, in vectors that every compiler knows. Those of two groups are
+   added, which int16 holds (2 · 127^2 < 2^15), then their halves are widened to int32. */
 typedef int8_t bytes8 __attribute__((vector_size(8)));
 typedef int16_t shorts8 __attribute__((vector_size(16)));
 typedef uint32_t vu __attribute__((vector_size(16)));
@@ -252,7 +268,7 @@ static inline shorts8 twice(const uint8_t *four) {
 
 INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
                        int64_t stride, int64_t groups, const int32_t *start,
-                       int32_t (*sums)[GATES_MAX][PANEL]) {
+                       int32_t (*sums)[VECTORS_MAX][PANEL]) {
     (void)start;
     for (int s = 0; s < sessions; s++)
         for (int vector = 0; vector < vectors; vector++) {
@@ -276,11 +292,12 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
 }
 #endif
 
-/* The sums of `sessions` rows; noinline, so that each size is compiled once. */
+/* The tile for each number of sessions and vectors. They are not inlined, so that each is compiled
+   once only. */
 #define SUMS(name, size, vectors)                                                                  \
     static __attribute__((noinline)) TARGET void NAME(name)(                                       \
         const int8_t *w, const uint8_t *h, int64_t stride, int64_t groups, const int32_t *start,   \
-        int32_t (*sums)[GATES_MAX][PANEL]) {                                                       \
+        int32_t (*sums)[VECTORS_MAX][PANEL]) {                                                     \
         NAME(tile)(size, vectors, w, h, stride, groups, start, sums);                              \
     }
 SUMS(sums13, 1, 3)
@@ -306,9 +323,9 @@ SUMS(sums64, 6, 4)
 /* The sums of one panel of a matrix for `sessions` rows of h, from row `first` on. */
 INLINE void NAME(sum_panel)(const int vectors, const struct product *matrix, int64_t panel,
                             int64_t columns, const uint8_t *h, int64_t first, int64_t sessions,
-                            int32_t (*sums)[GATES_MAX][PANEL]) {
+                            int32_t (*sums)[VECTORS_MAX][PANEL]) {
     typedef void function(const int8_t *, const uint8_t *, int64_t, int64_t, const int32_t *,
-                          int32_t(*)[GATES_MAX][PANEL]);
+                          int32_t(*)[VECTORS_MAX][PANEL]);
     static function *const sizes[][2] = {
         {NAME(sums13), NAME(sums14)},
 #if TILE > 1
@@ -329,22 +346,23 @@ INLINE void NAME(sum_panel)(const int vectors, const struct product *matrix, int
                                      matrix->start + panel * vectors * PANEL, sums);
 }
 
-/* Hidden states of a layer side by side: int8; for VNNI with 128 added, for AVX2 as int16. */
+/* The hidden states of a layer side by side, as the tiles read them: as int8, for VNNI with 128
+   added, for AVX2 as int16. */
 static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, int64_t count,
                                 int64_t layer, uint8_t *to, int64_t stride) {
     const int64_t hidden = pool->network->hidden;
     for (int64_t i = 0; i < count; i++, to += stride) {
         const uint8_t *state = state_of(pool, slots[i], layer);
-        if (pool->network->cell == GRU)
+        if (KINDS[pool->network->cell].integers)
+            memcpy(to, state, (size_t)hidden);
+        else
             for (int64_t k = 0; k < hidden; k += LANES)
                 NAME(store_quantized)(to + k, LOAD(state + 4 * k));
-        else
-            memcpy(to, state, (size_t)hidden);
 #if VNNI
         for (int64_t k = 0; k < hidden; k++)
             to[k] ^= 0x80;
 #elif AVX2
-        /* In place, and so from the end. */
+        /* From the end, since it widens in place. */
         for (int64_t k = hidden - 16; k >= 0; k -= 16)
             _mm256_storeu_si256((__m256i *)(to + 2 * k),
                                 _mm256_cvtepi8_epi16(_mm_loadu_si128((__m128i *)(to + k))));
@@ -352,7 +370,8 @@ static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, i
     }
 }
 
-/* Where the rows of all sessions' contexts lie, all of them on their way from memory. */
+/* Where the rows of all sessions' contexts lie. The rows are fetched from memory already, so that
+   they are there when `append` reads them. */
 static TARGET void NAME(look_up)(const struct pool *pool, int64_t count) {
     const struct contexts *contexts = pool->network->contexts;
     const int64_t bytes = contexts->width / 2;
@@ -371,7 +390,7 @@ static TARGET void NAME(look_up)(const struct pool *pool, int64_t count) {
     }
 }
 
-/* A number of a context's row, in the form that `gather` gives. */
+/* Puts a number of a context's row in the form that `gather` gives hidden states. */
 INLINE void NAME(put)(uint8_t *to, int64_t at, int16_t number) {
 #if VNNI
     to[at] = (uint8_t)number ^ 0x80;
@@ -382,7 +401,7 @@ INLINE void NAME(put)(uint8_t *to, int64_t at, int16_t number) {
 #endif
 }
 
-/* Each session's contexts after its hidden state. */
+/* Puts each session's contexts after its hidden state. */
 static TARGET void NAME(append)(const struct pool *pool, int64_t count, uint8_t *to,
                                 int64_t stride) {
     const struct contexts *contexts = pool->network->contexts;
@@ -432,29 +451,48 @@ INLINE void NAME(lstm)(const int32_t *sums, const float *scale, const float *x, 
     }
 }
 
+/* The gates of PANEL units from `unit` on, for one session. `cell` is a constant of the caller, so
+   that the compiler keeps one case and drops the others. */
+INLINE void NAME(gates)(const int cell, const int32_t *sums, const float *scale, const float *x,
+                        const struct layer *layer, int64_t unit, int64_t hidden, uint8_t *state) {
+    switch ((enum cell)cell) {
+    case ELMAN:
+        NAME(elman)(sums, scale, x, state + unit);
+        break;
+    case GRU:
+        NAME(gru)(sums, scale, x, layer->reset_bias + unit, state + 4 * unit);
+        break;
+    case LSTM:
+        NAME(lstm)(sums, scale, x, state + unit, state + hidden + 4 * unit);
+        break;
+    }
+}
+
 /* One layer for all sessions: each panel's weights are read once, then used by all tiles. */
 INLINE void NAME(layer)(const int cell, const struct pool *pool, int64_t count, int64_t index) {
-    const int vectors = cell == GRU ? 3 : 4;
+    const struct kind kind = KINDS[cell];
+    const int groups = groups_of(cell), vectors = groups * kind.gates;
     const struct network *network = pool->network;
     const struct layer *layer = &network->layer[index];
     const int64_t *slots = pool->slots, *ids = pool->ids;
     const int64_t hidden = network->hidden, tiles = (count + TILE - 1) / TILE;
-    /* An Elman cell has one gate; its panels hold four times 16 units. */
-    const int64_t units = cell == ELMAN ? 4 * PANEL : PANEL;
-    const int64_t panels = (hidden + units - 1) / units, wide = vectors * PANEL;
-    int32_t sums[TILE][GATES_MAX][PANEL];
-    float inputs[TILE][GATES_MAX][PANEL];
+    const int64_t units = groups * PANEL, wide = vectors * PANEL;
+    const int64_t panels = (hidden + units - 1) / units;
+    uint8_t *const states = state_of(pool, 0, index);
+    int32_t sums[TILE][VECTORS_MAX][PANEL];
+    float inputs[TILE][VECTORS_MAX][PANEL];
     NAME(gather)(pool, slots, count, index, pool->recurrent, row_bytes(hidden));
     for (int64_t panel = 0; panel < panels; panel++) {
         const float *scale = layer->recurrent.scale + panel * wide;
         for (int64_t tile = 0; tile < tiles; tile++) {
             const int64_t first = tile * count / tiles;
             const int64_t sessions = (tile + 1) * count / tiles - first;
-            /* What the gates of a batch will read, all over the memory, is on its way meanwhile. */
+            /* The gates of a batch read states and rows of the table that lie all over the memory.
+               Fetching them here lets them arrive while the sums are computed. */
             for (int64_t s = first; count > 1 && s < first + sessions; s++) {
-                const uint8_t *state = state_of(pool, slots[s], index);
-                if (cell != ELMAN)
-                    __builtin_prefetch(state + (cell == LSTM ? hidden : 0) + 4 * panel * PANEL, 1);
+                const uint8_t *floats = states + slots[s] * pool->stride + kind.integers * hidden;
+                for (int64_t k = 0; kind.floats && k < units; k += PANEL)
+                    __builtin_prefetch(floats + 4 * (panel * units + k), 1);
                 if (layer->table)
                     for (int64_t i = 0; i < wide; i += 16)
                         __builtin_prefetch(layer->table + (ids[s] * panels + panel) * wide + i);
@@ -476,16 +514,14 @@ INLINE void NAME(layer)(const int cell, const struct pool *pool, int64_t count, 
                 const float *x = layer->table
                                      ? layer->table + (ids[first + s] * panels + panel) * wide
                                      : &inputs[s][0][0];
-                uint8_t *state = state_of(pool, slots[first + s], index);
-                if (cell == ELMAN)
-                    for (int64_t i = 0; i < units && panel * units + i < hidden; i += PANEL)
-                        NAME(elman)(y + i, scale + i, x + i, state + panel * units + i);
-                else if (cell == GRU)
-                    NAME(gru)(y, scale, x, layer->reset_bias + panel * PANEL,
-                              state + 4 * panel * PANEL);
-                else
-                    NAME(lstm)(y, scale, x, state + panel * PANEL,
-                               state + hidden + 4 * panel * PANEL);
+                uint8_t *state = states + slots[first + s] * pool->stride;
+                for (int64_t k = 0; k < units; k += PANEL) {
+                    const int64_t unit = panel * units + k, at = k * kind.gates;
+                    /* The last panel may hold fewer groups of units than it has room for. */
+                    if (groups > 1 && unit >= hidden)
+                        break;
+                    NAME(gates)(cell, y + at, scale + at, x + at, layer, unit, hidden, state);
+                }
             }
         }
     }
@@ -498,21 +534,28 @@ static TARGET void NAME(advance)(const struct pool *pool, int64_t count) {
         if (index)
             NAME(gather)(pool, pool->slots, count, index - 1, pool->below,
                          row_bytes(pool->network->hidden));
-        if (pool->network->cell == ELMAN)
+        /* Each kind is compiled by itself. Without a default, the compiler warns of a kind that is
+           left out here. */
+        switch ((enum cell)pool->network->cell) {
+        case ELMAN:
             NAME(layer)(ELMAN, pool, count, index);
-        else if (pool->network->cell == GRU)
+            break;
+        case GRU:
             NAME(layer)(GRU, pool, count, index);
-        else
+            break;
+        case LSTM:
             NAME(layer)(LSTM, pool, count, index);
+            break;
+        }
     }
 }
 
-/* The logits of all sessions, (count, padded size). */
+/* The logits of all sessions to pool->logits, (count, padded size). */
 static TARGET void NAME(project)(const struct pool *pool, int64_t count) {
     const struct network *network = pool->network;
     const int64_t padded = padded_size(network), tiles = (count + TILE - 1) / TILE;
     const int64_t stride = row_bytes(network->columns);
-    int32_t sums[TILE][GATES_MAX][PANEL];
+    int32_t sums[TILE][VECTORS_MAX][PANEL];
     if (network->contexts)
         NAME(look_up)(pool, count);
     NAME(gather)(pool, pool->slots, count, network->layers - 1, pool->recurrent, stride);
@@ -532,7 +575,7 @@ static TARGET void NAME(project)(const struct pool *pool, int64_t count) {
         }
 }
 
-/* The place of the first element that equals `wanted`, which is there. */
+/* The place of the first element that equals `wanted`; there must be one. */
 INLINE int32_t NAME(place_of)(const float *row, float wanted) {
     int32_t place = 0;
 #if VNNI
@@ -556,7 +599,11 @@ INLINE int32_t NAME(place_of)(const float *row, float wanted) {
 }
 
 /* Replaces a row of `size` logits by their exponentials and returns the sum; `best` is the first
-   place of the largest logit. What follows the row up to a multiple of PANEL is -inf, then 0. */
+   place of the largest logit. Up to a multiple of PANEL the row is followed by -inf, which becomes
+   0.
+
+   Float sums depend on their order, so it is fixed: 16 lanes, then a tree over them, in which
+   vectors of 4, 8 or 16 floats can add alike. */
 static TARGET float NAME(exponentials)(float *row, int64_t size, int32_t *best) {
     const int64_t end = (size + PANEL - 1) / PANEL * PANEL;
     float lanes[PANEL];
@@ -585,8 +632,8 @@ static TARGET float NAME(exponentials)(float *row, int64_t size, int32_t *best) 
     return lanes[0];
 }
 
-/* To pool->logits the logits or probabilities of the states in pool->slots, or to pool->best and
-   pool->probability their most probable ids. */
+/* For the states in pool->slots writes logits or probabilities to pool->logits, or the most
+   probable ids to pool->best and pool->probability. */
 static TARGET void NAME(answer)(const struct pool *pool, int64_t count, int32_t wanted) {
     const int64_t size = pool->network->size, padded = padded_size(pool->network);
     NAME(project)(pool, count);
@@ -602,15 +649,25 @@ static TARGET void NAME(answer)(const struct pool *pool, int64_t count, int32_t 
     }
 }
 
-/* Advances the states in pool->slots by pool->ids. */
-EXPORT int32_t NAME(step)(struct pool *pool, int64_t count) {
-    enum fault fault = check_step(pool, count);
+/* Checks, then a step of the states in pool->slots if there is one, then what is wanted of them. */
+static int32_t NAME(call)(struct pool *pool, int64_t count, int steps, int32_t wanted) {
+    enum fault fault = check_slots(pool, count);
+    if (fault == NONE && steps)
+        fault = check_ids(pool, pool->ids, count);
     if (fault != NONE)
         return fault;
     float_mode before = enter();
-    NAME(advance)(pool, count);
+    if (steps)
+        NAME(advance)(pool, count);
+    if (wanted != NOTHING)
+        NAME(answer)(pool, count, wanted);
     leave(before);
     return NONE;
+}
+
+/* Advances the states in pool->slots by pool->ids. */
+EXPORT int32_t NAME(step)(struct pool *pool, int64_t count) {
+    return NAME(call)(pool, count, 1, NOTHING);
 }
 
 /* Advances the states in pool->slots by whole texts, the longest first: the ids of text i are
@@ -636,25 +693,12 @@ EXPORT int32_t NAME(absorb)(struct pool *pool, int64_t count, const int64_t *beg
 
 /* The output layer of the states in pool->slots. */
 EXPORT int32_t NAME(predict)(struct pool *pool, int64_t count, int32_t wanted) {
-    enum fault fault = check_slots(pool, count);
-    if (fault != NONE)
-        return fault;
-    float_mode before = enter();
-    NAME(answer)(pool, count, wanted);
-    leave(before);
-    return NONE;
+    return NAME(call)(pool, count, 0, wanted);
 }
 
 /* A step, and the output layer after it. */
 EXPORT int32_t NAME(follow)(struct pool *pool, int64_t count, int32_t wanted) {
-    enum fault fault = check_step(pool, count);
-    if (fault != NONE)
-        return fault;
-    float_mode before = enter();
-    NAME(advance)(pool, count);
-    NAME(answer)(pool, count, wanted);
-    leave(before);
-    return NONE;
+    return NAME(call)(pool, count, 1, wanted);
 }
 
 #undef NAME

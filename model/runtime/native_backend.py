@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from model.network.contexts import ZERO, pack_rows
+from model.network.config import CELL_KINDS
+from model.network.contexts import NUMBERS, ZERO_CODE, pack_rows
 from model.runtime import border
 from model.runtime import native_library as native
 from model.runtime.arithmetic import Floats, quantize
@@ -16,50 +17,55 @@ from model.runtime.network_output import NetworkOutput
 from model.runtime.pool import Ids, Pool, Slots, longest_first
 from model.runtime.quantized import HashedContexts, Product, QuantizedNetwork
 
+# The bytes of a cache line.
 ALIGNMENT = 64
-CELLS = ("elman", "gru", "lstm")
+# A kind's place is its number in step.c.
+CELLS = tuple(CELL_KINDS)
 
 
 class Panels:
-    """How the rows of a matrix are grouped: panels of 16 units, gate by gate within a panel.
+    """How the rows of a matrix are grouped: groups of 16 units, gate by gate within a group.
 
-    So all gates of a unit are summed together. Where there is one gate (an Elman cell, the output
-    layer), a panel holds 4 groups of 16 rows, and the last panel is filled up.
+    So all gates of a unit are summed together. A panel holds as many groups as fill its four
+    vectors: four groups where there is one gate (an Elman cell, the output layer), one group where
+    there are three or four gates. The last panel is filled up.
     """
 
     def __init__(self, gates: int, units: int) -> None:
-        self._vectors = gates if gates > 1 else native.VECTORS
-        self.rows = gates * units
-        if gates == 1:
-            wide = native.VECTORS * native.PANEL
-            self.rows = -(-units // wide) * wide
+        groups = native.VECTORS // gates
+        wide = groups * native.PANEL
+        self._shape = (gates, -(-units // wide) * wide)
+        self._vectors = groups * gates
+        self.rows = math.prod(self._shape)
         self._order = (
             np.arange(self.rows).reshape(gates, -1, native.PANEL).transpose(1, 0, 2).ravel()
         )
 
     def arrange(self, array: NDArray[Any], fill: float = 0) -> NDArray[Any]:
-        """The rows of an array in the order of the panels; new ones hold `fill`."""
-        padded = np.full((self.rows, *array.shape[1:]), fill, array.dtype)
-        padded[: len(array)] = array
-        return padded[self._order]
+        """The rows of an array in the order of the panels; rows that fill them up hold `fill`."""
+        gates, units = self._shape
+        by_gate = array.reshape(gates, -1, *array.shape[1:])
+        padded = np.full((gates, units, *array.shape[1:]), fill, array.dtype)
+        padded[:, : by_gate.shape[1]] = by_gate
+        return padded.reshape(-1, *array.shape[1:])[self._order]
 
-    def interleave(self, arranged: NDArray[np.int8], gates_first: bool) -> NDArray[np.int8]:
-        """Arranged weights as vectors of 16 rows and 4 columns, by gates or by columns first."""
+    def interleave(self, arranged: NDArray[np.int8], rows_first: bool) -> NDArray[np.int8]:
+        """Arranged weights as vectors of 16 rows and 4 columns, by rows or by columns first."""
         columns = arranged.shape[1]
         grouped = arranged.reshape(-1, self._vectors, native.PANEL, columns // 4, 4)
-        return grouped.transpose(0, 1, 3, 2, 4) if gates_first else grouped.transpose(0, 3, 1, 2, 4)
+        return grouped.transpose(0, 1, 3, 2, 4) if rows_first else grouped.transpose(0, 3, 1, 2, 4)
 
 
 class NativeNetwork:
-    """A quantized network in the order in which step.c reads it; a runtime's pools share it."""
+    """A quantized network as step.c reads it; all pools of a runtime share it."""
 
     def __init__(self, network: QuantizedNetwork, backend: str) -> None:
         self.network = network
-        self._gates_first = backend != "vnni"
-        # Layer by layer, in the order of the structures' fields.
+        self._rows_first = backend != "vnni"
+        # All that the structures point to, layer by layer, in the order of their fields.
         self.arrays: list[NDArray[Any]] = []
         config = network.config
-        panels = Panels(config.gates, config.hidden)
+        panels = Panels(config.kind.gates, config.hidden)
         layers = (native.CLayer * config.layers)()
         for to, layer in zip(layers, network.layers, strict=True):
             if layer.table is not None:
@@ -68,11 +74,12 @@ class NativeNetwork:
                 to.input = self._product(layer.input, panels)
                 to.bias = self._keep(panels.arrange(layer.bias))
             to.recurrent = self._product(layer.recurrent, panels)
-            if layer.reset_bias is not None:
-                to.reset_bias = self._keep(layer.reset_bias)
+            if "c" in layer.biases:
+                to.reset_bias = self._keep(layer.biases["c"])
         outputs = Panels(1, network.size)
         self.padded_size = outputs.rows
-        self.columns = -(-network.output.weights.shape[1] // native.EIGHT) * native.EIGHT
+        self.columns = network.output.weights.shape[1]
+        self.columns += -self.columns % native.COLUMNS_AT_ONCE
         self.structure = native.CNetwork(
             CELLS.index(config.cell),
             config.layers,
@@ -88,11 +95,11 @@ class NativeNetwork:
 
     def _product(self, product: Product, panels: Panels) -> native.CProduct:
         weights = product.weights
-        if missing := -weights.shape[1] % native.EIGHT:
+        if missing := -weights.shape[1] % native.COLUMNS_AT_ONCE:
             weights = np.pad(weights, ((0, 0), (0, missing)))
         weights = panels.arrange(weights)
         return native.CProduct(
-            self._keep(panels.interleave(weights, self._gates_first)),
+            self._keep(panels.interleave(weights, self._rows_first)),
             self._keep(-128 * weights.sum(axis=1, dtype=np.int32)),
             self._keep(panels.arrange(product.scale)),
         )
@@ -100,19 +107,19 @@ class NativeNetwork:
     def _contexts(self, contexts: HashedContexts) -> native.CContexts:
         hashes, table = contexts.hashes, contexts.table
         config = self.network.config
-        kinds = [native.WORDS.get(name) or int(name) for name in hashes.names]
-        # Mapped arrays are used where they lie.
+        numbers = [NUMBERS[name] for name in hashes.names]
+        # Mapped arrays are used where they are mapped, so that processes share them.
         return native.CContexts(
-            len(kinds),
+            len(numbers),
             config.context_width,
             config.context_bits,
-            self._keep(np.array(kinds, np.int64)),
+            self._keep(np.array(numbers, np.int64)),
             self._keep(config.vocabulary().word_ids.astype(np.uint8)),
             table.kept.ctypes.data,
             table.ranks.ctypes.data,
             table.rows.ctypes.data,
             self._keep(table.levels),
-            self._keep(pack_rows(np.full(config.context_width, ZERO, np.uint8))),
+            self._keep(pack_rows(np.full(config.context_width, ZERO_CODE, np.uint8))),
         )
 
     def _keep(self, array: NDArray[Any]) -> int:
@@ -134,12 +141,10 @@ class NativePool(Pool):
         contexts = len(self.network.config.contexts)
         stride = -(-self.network.state_size // ALIGNMENT) * ALIGNMENT
         self._states = _aligned((capacity, stride), np.uint8)
-        # Of the last layer, h in an LSTM and an Elman cell, and what h is rounded from in a GRU.
         config = self.network.config
-        self._exact = config.cell == "gru"
-        kind = np.dtype("<f4" if self._exact else np.int8)
-        begin = self.network.layers_size // config.layers * (config.layers - 1)
-        self._last = self._states[:, begin : begin + kind.itemsize * config.hidden].view(kind)
+        # The h of the last layer in all slots.
+        layers = self._states[:, : self.network.layers_size].view(config.layer_state)
+        self._last = layers[:, -1]["h"]
         self._slots = border.Integers(_aligned((capacity,), np.int64))
         self._ids = border.Integers(_aligned((capacity,), np.int64))
         self._seen = _aligned((capacity,), np.int64)
@@ -206,12 +211,12 @@ class NativePool(Pool):
 
     def network_output(self, slots: Slots) -> NetworkOutput:
         p = self.probabilities(slots)
-        # These slots have just been placed and checked.
+        # The call above has just placed and checked these slots.
         return NetworkOutput(p, self._hidden_of(self._slots.array[: len(p)]))
 
     def _hidden_of(self, at: NDArray[np.int64]) -> NDArray[np.int8]:
         last = self._last.take(at, axis=0)
-        return quantize(last).astype(np.int8) if self._exact else last
+        return quantize(last).astype(np.int8) if self.network.config.kind.keeps_exact_h else last
 
     def clear(self, slot: int) -> None:
         self._states[border.check_slot(slot, self.capacity)] = 0
@@ -223,8 +228,8 @@ class NativePool(Pool):
     def write(self, slot: int, state: bytes) -> None:
         border.check_length(state, self.network.state_size)
         slot = border.check_slot(slot, self.capacity)
-        if self._functions.put(self._pointer, slot, state):
-            border.refuse_state()
+        if fault := self._functions.put(self._pointer, slot, state):
+            self._refuse(fault, self._ids.array)
 
     def _move(
         self, function: Any, slots: Slots, ids: Sequence[int] | NDArray[np.integer], *wanted: int
@@ -245,6 +250,10 @@ class NativePool(Pool):
 
     def _refuse(self, fault: int, ids: NDArray[np.int64]) -> NoReturn:
         at = self._structure.fault
+        if fault == native.CELL_UNKNOWN:
+            border.refuse_cell(self.network.config.cell)
+        if fault == native.STATE_IMPOSSIBLE:
+            border.refuse_state()
         if fault == native.SLOT_OUT_OF_RANGE:
             border.refuse_slot(int(self._slots.array[at]), self.capacity)
         if fault == native.SLOT_TWICE:

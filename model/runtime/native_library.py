@@ -1,7 +1,8 @@
 """The compiled library: where it lies, the structures it shares with Python, and its functions.
 
-`step.c` is its source. Loading needs no headers and no particular Python: it is a plain shared
-library beside this file, called through ctypes, which lets go of the interpreter's lock meanwhile.
+`step.c` is its source. It is a plain shared library beside this file, so loading it needs no
+headers and no particular Python. It is called through ctypes, which releases the interpreter's lock
+for the length of a call.
 """
 
 import ctypes
@@ -14,26 +15,24 @@ from typing import Any, Final
 LIBRARY = Path(__file__).with_name("_step.so")
 
 # The number that step.c gives the structures below; another one is another version's library.
-LAYOUT: Final = 6
+LAYOUT: Final = 7
 
 # What `backends` in step.c reports, the fastest first.
 BITS: Final = {"vnni": 4, "avx2": 2, "neon": 8, "portable": 1}
 
 LOGITS, PROBABILITIES, BEST = range(3)
 NONE, TOO_MANY, SLOT_OUT_OF_RANGE, SLOT_TWICE, ID_OUT_OF_RANGE, STATE_IMPOSSIBLE = range(6)
+CELL_UNKNOWN: Final = 6
 
-# How many rows of a matrix lie together, and how many of these groups fill a panel of one gate.
+# The units of a group, whose rows of one gate are a vector, and the most vectors that a panel has.
 PANEL: Final = 16
 VECTORS: Final = 4
-# Columns are summed in eights.
-EIGHT: Final = 8
-
-# The contexts that are no orders, as contexts.h numbers them.
-WORDS: Final = {"word": 17, "words": 18}
+# Columns are padded to a multiple of the number that the kernels sum at a time.
+COLUMNS_AT_ONCE: Final = 8
 
 
 def row_bytes(columns: int) -> int:
-    """The room of a row that a matrix is multiplied with, as step.c has it."""
+    """The bytes that a row takes with which a matrix is multiplied, as in step.c."""
     return 2 * columns + 64
 
 
@@ -89,7 +88,7 @@ class CNetwork(ctypes.Structure):
 
 
 class CPool(ctypes.Structure):
-    """A pool of states and the room that its calls work in."""
+    """A pool of states, and the memory that its calls work in."""
 
     _fields_ = [
         ("network", POINTER(CNetwork)),
@@ -113,7 +112,7 @@ class CPool(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Functions:
-    """One backend's functions; all return a fault's number, 0 for none."""
+    """One backend's functions; each returns the number of a fault, 0 for none."""
 
     step: Any
     follow: Any

@@ -1,8 +1,8 @@
 """The numpy backend: integers held in floating point go through BLAS exactly.
 
-A product of int8 by int8 is below 2¹⁴, so float32 holds every partial sum of up to 1,040 of them
-exactly, and float64 those of any width that a network has; the order of summing then changes
-nothing. ARITHMETIC.md beside this file specifies each step.
+A product of int8 by int8 is at most 127². Up to 1,040 such products sum to less than 2²⁴, so
+float32 holds every partial sum exactly; float64 does for any width that a network has. The order in
+which BLAS sums then changes nothing. ARITHMETIC.md beside this file specifies each step.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from model.hashing import MULTIPLIER
+from model.network.config import FLOAT32, for_cell
 from model.network.contexts import STATE_SIZE, ContextState
 from model.runtime import border
-from model.runtime.arithmetic import ACTIVATION, SPREAD, Floats, f32, quantize, sigmoid, tanh
+from model.runtime.arithmetic import ACTIVATION, Floats, f32, quantize, sigmoid, tanh
 from model.runtime.pool import Pool, Slots
 from model.runtime.quantized import Product, QuantizedNetwork
 
@@ -37,9 +39,10 @@ class _Matrix:
 
 
 class NumpyPool(Pool):
-    """States as arrays: h as integers held in float32, c (or a GRU's exact h) as float32.
+    """States as arrays (layers, capacity, hidden): h as integers held in float32, for products.
 
-    What the contexts need to know is kept as bytes.
+    What the kind of cell keeps as float32 (an LSTM's c, a GRU's h) has such an array by its name.
+    What the contexts know is kept as bytes, (capacity, 40).
     """
 
     def __init__(self, network: QuantizedNetwork, capacity: int) -> None:
@@ -47,13 +50,18 @@ class NumpyPool(Pool):
         config = network.config
         shape = (config.layers, capacity, config.hidden)
         self._h = np.zeros(shape, np.float32)
-        self._c = np.zeros(shape if config.cell != "elman" else (config.layers, 0, 0), np.float32)
+        self._exact: dict[str, Floats] = {
+            name: np.zeros(shape, np.float32) for name, kind in config.kind.state if kind == FLOAT32
+        }
+        # In the order of a state's bytes, with the types that they have there.
+        self._state = [(self._exact.get(name, self._h), kind) for name, kind in config.kind.state]
         self._known = np.zeros((capacity, STATE_SIZE if config.contexts else 0), np.uint8)
         self._in_word = config.vocabulary().word_ids
         self._inputs = [_Matrix(x.input) if x.input else None for x in network.layers]
         self._recurrent = [_Matrix(x.recurrent) for x in network.layers]
         self._output = _Matrix(network.output)
-        self._advance = {"elman": self._elman, "gru": self._gru, "lstm": self._lstm}[config.cell]
+        steps = {"elman": self._elman, "gru": self._gru, "lstm": self._lstm}
+        self._advance = for_cell(steps, config.cell)
 
     def step(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> None:
         at, read = self._integers(slots, "slots"), self._integers(ids, "ids")
@@ -83,22 +91,21 @@ class NumpyPool(Pool):
         hidden = self.network.config.hidden
         gates = sigmoid(x[:, : 2 * hidden] + y[:, : 2 * hidden])
         r, z = gates[:, :hidden], gates[:, hidden:]
-        reset_bias = self.network.layers[index].reset_bias
-        assert reset_bias is not None
-        y_n = y[:, 2 * hidden :] + reset_bias
+        y_n = y[:, 2 * hidden :] + self.network.layers[index].biases["c"]
         y_n *= r
         n = tanh(x[:, 2 * hidden :] + y_n)
-        h = self._c[index, at]
+        h = self._exact["h"][index, at]
         h -= n
         h *= z
         h += n
-        self._c[index, at] = h
+        self._exact["h"][index, at] = h
         return quantize(h)
 
     def _lstm(self, index: int, at: Integers, x: Floats, y: Floats) -> Floats:
         hidden = self.network.config.hidden
         x += y
-        # σ(a) = ½ + ½ tanh(½ a): one pass of tanh over all gates, halved where they are sigmoids.
+        # σ(a) = ½ + ½ tanh(½ a), so one pass of tanh serves all four gates: the sigmoids' inputs
+        # are halved before it, and their outputs after it.
         for begin in (0, hidden, 3 * hidden):
             x[:, begin : begin + hidden] *= f32(0.5)
         x = tanh(x)
@@ -107,10 +114,10 @@ class NumpyPool(Pool):
             gate *= f32(0.5)
             gate += f32(0.5)
         i, f, g, o = (x[:, k * hidden : (k + 1) * hidden] for k in range(4))
-        c = self._c[index, at]
+        c = self._exact["c"][index, at]
         c *= f
         c += i * g
-        self._c[index, at] = c
+        self._exact["c"][index, at] = c
         return quantize(o * tanh(c))
 
     def logits(self, slots: Slots) -> Floats:
@@ -134,60 +141,53 @@ class NumpyPool(Pool):
         return hidden
 
     def _remember(self, at: Integers, read: Integers) -> None:
-        """What the contexts know after one id each; `Contexts.follow` does it for whole texts."""
+        """Moves what the contexts know on by one id; `Contexts.follow` does it for whole texts."""
         known = self._known[at]
         known[read == self.network.size] = 0
         history, (word, before) = known[:, :-8].view("<u2"), known[:, -8:].view("<u4").T
-        # The value of nothing, 0, is the place of the start symbol, which is in no word either.
+        # Where nothing was read yet the value is 0, so the index is −1. That is the start symbol's
+        # place in the array, and no word holds it either.
         inside, was_inside = self._in_word[read], self._in_word[history[:, 0].astype(np.int64) - 1]
         np.copyto(before, word, where=was_inside & ~inside)
         word *= inside
         word += (read + 1).astype(np.uint32)
-        word *= SPREAD
+        word *= np.uint32(MULTIPLIER)
         history[:, 1:] = history[:, :-1].copy()
         history[:, 0] = read + 1
         self._known[at] = known
 
     def clear(self, slot: int) -> None:
         slot = border.check_slot(slot, self.capacity)
-        self._h[:, slot] = 0
-        if self._c.size:
-            self._c[:, slot] = 0
+        for array in (self._h, *self._exact.values()):
+            array[:, slot] = 0
         self._known[slot] = 0
 
     def read(self, slot: int) -> bytes:
         slot = border.check_slot(slot, self.capacity)
         parts = []
         for index in range(self.network.config.layers):
-            if self.network.config.cell != "gru":
-                parts.append(self._h[index, slot].astype(np.int8).tobytes())
-            if self._c.size:
-                parts.append(self._c[index, slot].astype("<f4", copy=False).tobytes())
+            for array, kind in self._state:
+                parts.append(array[index, slot].astype(kind, copy=False).tobytes())
         return b"".join([*parts, self._known[slot].tobytes()])
 
     def write(self, slot: int, state: bytes) -> None:
         border.check_length(state, self.network.state_size)
         slot = border.check_slot(slot, self.capacity)
         config = self.network.config
-        h, c = np.zeros((2, config.layers, config.hidden), np.float32)
-        begin = 0
-        for index in range(config.layers):
-            if config.cell != "gru":
-                h[index] = np.frombuffer(state, np.int8, config.hidden, begin)
-                begin += config.hidden
-            if config.cell != "elman":
-                c[index] = np.frombuffer(state, "<f4", config.hidden, begin)
-                begin += 4 * config.hidden
-        known = np.frombuffer(state, np.uint8, offset=begin)
+        layers = np.frombuffer(state, config.layer_state, config.layers)
+        known = np.frombuffer(state, np.uint8, offset=layers.nbytes)
         if config.contexts:
             border.check_known(ContextState.from_bytes(known[None]), self.network.size)
-        # Not a number compares as false.
-        if not ((np.abs(c) <= border.LARGEST_STATE).all() and (h >= -ACTIVATION).all()):
-            border.refuse_state()
+        arrays = {name: layers[name].astype(np.float32) for name, _ in config.kind.state}
+        for name, array in arrays.items():
+            largest = border.LARGEST_STATE if name in self._exact else ACTIVATION
+            # Any comparison with a NaN is false, so NaNs are refused too.
+            if not (np.abs(array) <= largest).all():
+                border.refuse_state()
         self._known[slot] = known
-        self._h[:, slot] = quantize(c) if config.cell == "gru" else h
-        if self._c.size:
-            self._c[:, slot] = c
+        self._h[:, slot] = quantize(arrays["h"]) if config.kind.keeps_exact_h else arrays["h"]
+        for name, exact in self._exact.items():
+            exact[:, slot] = arrays[name]
 
     def _integers(self, values: Sequence[int] | NDArray[np.integer], name: str) -> Integers:
         room = border.Integers(np.empty(self.capacity, np.int64))

@@ -1,4 +1,4 @@
-"""A pool of states: the slots that sessions take, step in together, and give back."""
+"""A pool of states: slots that sessions take, in which they step together, and give back."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ __all__ = ["Ids", "Pool", "Slots", "longest_first"]
 class Pool(ABC):
     """States side by side in memory, each in a slot, advanced together one step at a time.
 
-    What happens in a slot depends on that slot alone: not on the others of its batch, their order,
-    or its own number. One thread at a time may use a pool. A call that names a slot twice or one
-    that is not there, an id that the network does not read, or anything but integers, raises
-    ValueError or TypeError and changes nothing.
+    What happens in a slot depends on that slot alone: not on the other slots of its batch, their
+    order, or its own number. One thread at a time may use a pool. A call raises ValueError or
+    TypeError, and changes nothing, if it names a slot twice or one that is not there, an id that
+    the network does not read, or anything but integers.
     """
 
     def __init__(self, network: QuantizedNetwork, capacity: int) -> None:
@@ -43,14 +43,14 @@ class Pool(ABC):
         return slot
 
     def release(self, slot: int) -> None:
-        """Gives a slot back. Raises ValueError where it is free already."""
+        """Gives a slot back. Raises ValueError if it is free already."""
         if not 0 <= slot < self.capacity or not self._taken[slot]:
             raise ValueError(f"slot {slot} is not taken")
         self._taken[slot] = False
         self._free.append(slot)
 
     def start(self, slot: int) -> None:
-        """Puts the state of the empty text into a slot: zeros, and what is read before a text."""
+        """Puts the state of the empty text into a slot: zeros that read what precedes any text."""
         if self._start is None:
             self.clear(slot)
             for index in self.network.config.beginning:
@@ -71,7 +71,7 @@ class Pool(ABC):
             self.step(at[:count], ids[begins[:count] + number])
 
     def follow(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> tuple[Ids, Floats]:
-        """A step, then `best` of the same slots: what greedy decoding does over and over."""
+        """A step, then `best` of the same slots: one step of greedy decoding."""
         self.step(slots, ids)
         return self.best(slots)
 
@@ -116,22 +116,24 @@ class Pool(ABC):
 
     @abstractmethod
     def read(self, slot: int) -> bytes:
-        """The state in a slot as bytes; layer by layer h, then in an LSTM c, little-endian."""
+        """The state in a slot as bytes: layer by layer the arrays of its kind of cell."""
 
     @abstractmethod
     def write(self, slot: int, state: bytes) -> None:
         """Puts a state that was read before into a slot.
 
-        Raises ModelError for one of another length, or with values that no text leads to.
+        Raises ModelError for a state of another length, or with values that no text leads to.
         """
 
 
 def longest_first(
     slots: Slots, texts: Sequence[Ids]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Texts one after another, the longest first, so that those still read are the first ones.
+    """Texts one after another, the longest first.
 
-    Returns the order, where each text begins and the last one ends, and all ids.
+    So at every step the texts that still have ids to read are the first ones, and a batch only ever
+    shrinks at its end. Returns the order, the begin of each text with the end of the last one, and
+    all ids.
     """
     border.same_count(len(slots), len(texts), "texts")
     lengths = np.array([len(text) for text in texts], np.int64)

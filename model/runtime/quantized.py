@@ -1,5 +1,6 @@
-"""A checkpoint's weights as the runtime uses them: int8 with one scale an output channel."""
+"""A checkpoint's weights as the runtime uses them: int8 with one scale for each row."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,17 +16,19 @@ Int8s = NDArray[np.int8]
 
 # With weights up to this, no sum of products comes near infinity.
 LARGEST_WEIGHT = np.float32(1e30)
-ROWS = 64
-# A state remembers ids plus one as uint16, that of the start symbol too.
+# How many rows are quantized at a time. The memory for a whole matrix would stay with the process
+# for as long as a service runs.
+ROWS_AT_ONCE = 64
+# A state remembers ids plus one as uint16, the start symbol included.
 LARGEST_ID = 2**16 - 2
 
 
 @dataclass(frozen=True)
 class Product:
-    """A matrix for products with a quantized hidden state, or with one and its contexts.
+    """A matrix that is multiplied with a quantized hidden state, or with that and its contexts.
 
-    `weights` int8 (rows, columns); `scale` float32 (rows): what an integer sum is worth, the
-    weight's own scale times the state's 1/127.
+    `weights` int8 (rows, columns). `scale` float32 (rows) turns an integer sum into a number: it is
+    the row's own scale times the 1/127 of the state.
     """
 
     weights: Int8s
@@ -34,16 +37,17 @@ class Product:
 
 @dataclass(frozen=True)
 class Layer:
-    """One recurrent layer: its input as a table (first layer) or a product and bias (the others).
+    """One recurrent layer: its input is a table in the first layer, a product and a bias above.
 
-    `table` float32 (vocabulary + 1, gates · hidden): U's columns with the bias added.
+    `table` float32 (vocabulary + 1, gates · hidden) holds U's columns with the bias added. `biases`
+    float32 (hidden) are those that the kind of cell has beside b, by name.
     """
 
     table: Floats | None
     input: Product | None
     bias: Floats
     recurrent: Product
-    reset_bias: Floats | None
+    biases: Mapping[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -71,36 +75,34 @@ class QuantizedNetwork:
 
     @property
     def state_size(self) -> int:
-        """The bytes of one state: h as int8 and, in an LSTM, c as float32; a GRU's h as float32.
-
-        After them, where there are contexts, what they need to know of what was read.
-        """
+        """The bytes of one state: those of its layers, then those of the contexts, if any."""
         return self.layers_size + (STATE_SIZE if self.contexts else 0)
 
     @property
     def layers_size(self) -> int:
         """The bytes of a state that belong to layers."""
-        unit = {"elman": 1, "gru": 4, "lstm": 5}[self.config.cell]
-        return self.config.layers * self.config.hidden * unit
+        return self.config.layers * self.config.layer_state.itemsize
 
 
 def quantize_weights(matrix: Floats) -> Product:
-    """Symmetric rounding of each row to −127…127 at the scale of its largest magnitude."""
+    """Rounds each row to −127…127, so that its largest magnitude becomes 127."""
     largest = np.maximum(matrix.max(axis=1), -matrix.min(axis=1)).astype(np.float64)
     largest[largest == 0] = 1
     weights = np.empty(matrix.shape, np.int8)
-    # Some rows at a time: what a service sets aside for a whole matrix, it would hold for ever.
-    for begin in range(0, len(matrix), ROWS):
-        rows = slice(begin, begin + ROWS)
+    for begin in range(0, len(matrix), ROWS_AT_ONCE):
+        rows = slice(begin, begin + ROWS_AT_ONCE)
         weights[rows] = np.rint(matrix[rows] / (largest[rows] / 127)[:, None])
     return Product(weights, (largest / (127 * 127)).astype(np.float32))
 
 
 def quantize_network(checkpoint: Checkpoint) -> QuantizedNetwork:
-    """The network of a checkpoint as served; raises ModelError for weights that overflow."""
+    """The network of a checkpoint as served.
+
+    Raises ModelError for weights that are not finite or so large that sums would overflow.
+    """
     config, weights = checkpoint.config, checkpoint.weights
     for name, array in weights.items():
-        # Not a number compares as false.
+        # Any comparison with a NaN is false, so NaNs are refused too.
         if array.dtype.kind == "f" and not (
             -LARGEST_WEIGHT <= array.min() <= array.max() <= LARGEST_WEIGHT
         ):
@@ -115,7 +117,7 @@ def quantize_network(checkpoint: Checkpoint) -> QuantizedNetwork:
                 input=None if first else quantize_weights(U),
                 bias=b,
                 recurrent=quantize_weights(W),
-                reset_bias=weights.get(f"cells.{index}.c"),
+                biases={name: weights[f"cells.{index}.{name}"] for name in config.kind.biases},
             )
         )
     return QuantizedNetwork(
@@ -128,9 +130,9 @@ def quantize_network(checkpoint: Checkpoint) -> QuantizedNetwork:
 
 
 def hashed_contexts(checkpoint: Checkpoint) -> HashedContexts:
-    """The contexts of a checkpoint that has them; its table stays where it lies, mapped.
+    """The contexts of a checkpoint that has them; its table stays where it is mapped.
 
-    Raises ModelError where the table is damaged: not a row for each bit.
+    Raises ModelError where the table is damaged, for example without a row for each bit.
     """
     parts = ("kept", "rows", "levels")
     kept, rows, levels = (checkpoint.weights[f"contexts.{part}"] for part in parts)

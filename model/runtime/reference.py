@@ -1,14 +1,15 @@
 """The served arithmetic once more, in torch, written as ARITHMETIC.md states it and for one state.
 
 It is slow and plain on purpose: tests hold the other backends to its bits, and a reader finds the
-equations here without the batching. Integer sums are taken in int64.
+equations here without the batching. So it shares no code and no constant of the hashes with what it
+checks. Integer sums are taken in int64.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from model.network.config import NetworkConfig
+from model.network.config import FLOAT32, NetworkConfig, for_cell
 from model.network.contexts import PackedTable
 from model.runtime import arithmetic
 from model.runtime.quantized import Layer, Product, QuantizedNetwork
@@ -79,7 +80,7 @@ def mixed(x: int) -> int:
 
 
 class Known:
-    """What the contexts of one state know of the ids that were read."""
+    """What the contexts of one state know of the ids that were read so far."""
 
     def __init__(self, config: NetworkConfig, table: PackedTable) -> None:
         self._config = config
@@ -89,7 +90,7 @@ class Known:
         self.word = self.before = 0
 
     def read(self, index: int) -> None:
-        """One id; the start symbol begins anew."""
+        """Reads one id; the start symbol forgets all that was read before it."""
         if index == len(self._words) - 1:
             self.history, self.word, self.before = [0] * HISTORY, 0, 0
         last = self.history[0]
@@ -99,11 +100,11 @@ class Known:
         self.history = [index + 1, *self.history[:-1]]
 
     def vectors(self) -> Tensor:
-        """The rows that all contexts lead to, one after another, int8."""
+        """The rows of the table that the contexts lead to, one after another, int8."""
         return torch.cat([self._row(self._hash(name)) for name in self._config.contexts])
 
     def to_bytes(self) -> bytes:
-        """As the end of a state."""
+        """What is known, as the last 40 bytes of a state."""
         words = np.array([self.word, self.before], "<u4")
         return np.array(self.history, "<u2").tobytes() + words.tobytes()
 
@@ -128,10 +129,16 @@ class Known:
 
 
 class Reference:
-    """One state of a quantized network, stepped an id at a time."""
+    """One state of a quantized network, stepped an id at a time.
+
+    Of each layer `h` is the hidden state as int8. `c` is what the kind of cell keeps as float32: an
+    LSTM's memory, or the h of a GRU that its int8 are rounded from.
+    """
 
     def __init__(self, network: QuantizedNetwork) -> None:
         self.network = network
+        steps = {"elman": self._elman, "gru": self._gru, "lstm": self._lstm}
+        self._advance = for_cell(steps, network.config.cell)
         hidden, layers = network.config.hidden, network.config.layers
         self.h = [torch.zeros(hidden, dtype=torch.int8) for _ in range(layers)]
         self.c = [torch.zeros(hidden) for _ in range(layers)]
@@ -158,10 +165,9 @@ class Reference:
         """The state as a pool reads it."""
         parts = []
         for h, c in zip(self.h, self.c, strict=True):
-            if self.network.config.cell != "gru":
-                parts.append(h.numpy().tobytes())
-            if self.network.config.cell != "elman":
-                parts.append(c.numpy().astype("<f4").tobytes())
+            for _, kind in self.network.config.kind.state:
+                array = c if kind == FLOAT32 else h
+                parts.append(array.numpy().astype(kind).tobytes())
         if self.known:
             parts.append(self.known.to_bytes())
         return b"".join(parts)
@@ -172,16 +178,17 @@ class Reference:
         assert layer.input is not None
         return product(layer.input, self.h[number - 1]) + torch.from_numpy(layer.bias)
 
-    def _advance(self, layer: Layer, number: int, x: Tensor, y: Tensor) -> Tensor:
-        if self.network.config.cell == "elman":
-            return quantize(tanh(x + y))
-        if self.network.config.cell == "gru":
-            x_r, x_z, x_n = x.chunk(3)
-            y_r, y_z, y_n = y.chunk(3)
-            assert layer.reset_bias is not None
-            n = tanh(x_n + (y_n + torch.from_numpy(layer.reset_bias)) * sigmoid(x_r + y_r))
-            self.c[number] = (self.c[number] - n) * sigmoid(x_z + y_z) + n
-            return quantize(self.c[number])
+    def _elman(self, layer: Layer, number: int, x: Tensor, y: Tensor) -> Tensor:
+        return quantize(tanh(x + y))
+
+    def _gru(self, layer: Layer, number: int, x: Tensor, y: Tensor) -> Tensor:
+        x_r, x_z, x_n = x.chunk(3)
+        y_r, y_z, y_n = y.chunk(3)
+        n = tanh(x_n + (y_n + torch.from_numpy(layer.biases["c"])) * sigmoid(x_r + y_r))
+        self.c[number] = (self.c[number] - n) * sigmoid(x_z + y_z) + n
+        return quantize(self.c[number])
+
+    def _lstm(self, layer: Layer, number: int, x: Tensor, y: Tensor) -> Tensor:
         i, f, g, o = (x + y).chunk(4)
         self.c[number] = self.c[number] * sigmoid(f) + sigmoid(i) * tanh(g)
         return quantize(sigmoid(o) * tanh(self.c[number]))

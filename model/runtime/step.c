@@ -1,9 +1,10 @@
 /* The compiled backends of the served arithmetic: one source, one set of bits on every processor.
 
-   kernel.h holds the arithmetic and is compiled once for each instruction set; contexts.h what a
-   state keeps of the last ids; this file holds what surrounds them: the data that Python lays out, the checks at the border, and which
-   instruction sets this processor has. ARITHMETIC.md specifies every operation. Compile with
-   -ffp-contract=off and never with -ffast-math: fused or reordered sums have other bits. */
+   kernel.h holds the arithmetic and is compiled once for each instruction set. contexts.h holds
+   what a state keeps of the last ids. This file holds what surrounds them: the data that Python
+   lays out, the checks at the border, and which instruction sets this processor has. ARITHMETIC.md
+   specifies every operation. Compile with -ffp-contract=off and never with -ffast-math: fused or
+   reordered sums have other bits. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,25 +18,46 @@
 #endif
 
 #include "contexts.h"
-
 #include "float_mode.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
 /* Python refuses a library whose number is not its own: the structures below are known to both. */
-enum { LAYOUT = 6 };
+enum { LAYOUT = 7 };
 
+enum { VECTORS_MAX = 4, PANEL = 16, ROW_PADDING = 64 };
+enum fault {
+    NONE,
+    TOO_MANY,
+    SLOT_OUT_OF_RANGE,
+    SLOT_TWICE,
+    ID_OUT_OF_RANGE,
+    STATE_IMPOSSIBLE,
+    CELL_UNKNOWN
+};
+enum wanted { LOGITS, PROBABILITIES, BEST, NOTHING };
+
+/* The kinds of cell, in the order of CELL_KINDS in config.py. Of each: its gates, and what a state
+   holds of each unit, first the number of int8 (h), then that of float32 (c, or a GRU's h). */
 enum cell { ELMAN, GRU, LSTM };
-enum { GATES_MAX = 4, PANEL = 16, ROW_PADDING = 64 };
-enum fault { NONE, TOO_MANY, SLOT_OUT_OF_RANGE, SLOT_TWICE, ID_OUT_OF_RANGE, STATE_IMPOSSIBLE };
-enum wanted { LOGITS, PROBABILITIES, BEST };
+struct kind {
+    int gates, integers, floats;
+};
+static const struct kind KINDS[] = {
+    [ELMAN] = {.gates = 1, .integers = 1, .floats = 0},
+    [GRU] = {.gates = 3, .integers = 0, .floats = 1},
+    [LSTM] = {.gates = 4, .integers = 1, .floats = 1},
+};
+enum { KINDS_KNOWN = sizeof KINDS / sizeof *KINDS };
 
 /* No cell state leaves this range: a step adds less than 1.001, which float32 loses above 2^24. */
 static const float LARGEST_STATE = 33554432.0f;
 
-/* A matrix in panels of 16 rows of each of three or four gates. Within a panel, a vector is 16 rows
-   of 4 bytes: for VNNI in the order of columns, then gates, else of gates, then columns. `start`
-   and `scale` lie in the order of the rows. */
+/* A matrix in panels: for 16 units the rows of all their gates. Where these fill only one or two
+   vectors, a panel holds four or two such groups of units, so that it always has three or four
+   vectors to sum at once. Within a panel, a vector is 16 rows of 4 bytes: for VNNI in the order of
+   columns, then vectors, else of vectors, then columns. `start` and `scale` lie in the order of the
+   rows. */
 struct product {
     const int8_t *weights;
     const int32_t *start; /* -128 times the sum of each row: what unsigned states add */
@@ -74,9 +96,12 @@ struct pool {
     float *probability;           /* (capacity) */
 };
 
-static int64_t unit_bytes(int64_t cell) { return cell == ELMAN ? 1 : cell == GRU ? 4 : 5; }
+static int64_t unit_bytes(int64_t cell) { return KINDS[cell].integers + 4 * KINDS[cell].floats; }
 
-/* Room for int16; the padding keeps rows from crowding the same part of the cache. */
+/* How many groups of PANEL units a panel holds. */
+static inline int groups_of(int64_t cell) { return VECTORS_MAX / KINDS[cell].gates; }
+
+/* Room for int16. The padding keeps rows from all falling into the same sets of the cache. */
 static int64_t row_bytes(int64_t columns) { return 2 * columns + ROW_PADDING; }
 
 static int64_t padded_size(const struct network *network) {
@@ -88,11 +113,18 @@ static uint8_t *state_of(const struct pool *pool, int64_t slot, int64_t layer) {
     return pool->states + slot * pool->stride + layer * network->hidden * unit_bytes(network->cell);
 }
 
+static int known_cell(const struct network *network) {
+    return network->cell >= 0 && network->cell < KINDS_KNOWN;
+}
+
 static struct history *history_of(const struct pool *pool, int64_t slot) {
     return (struct history *)state_of(pool, slot, pool->network->layers);
 }
 
+/* Every call from Python passes here or through `put` before it touches a state. */
 static enum fault check_slots(struct pool *pool, int64_t count) {
+    if (!known_cell(pool->network))
+        return CELL_UNKNOWN;
     pool->calls++;
     if (count < 0 || count > pool->capacity)
         return TOO_MANY;
@@ -117,12 +149,7 @@ static enum fault check_ids(struct pool *pool, const int64_t *ids, int64_t count
     return NONE;
 }
 
-static enum fault check_step(struct pool *pool, int64_t count) {
-    const enum fault fault = check_slots(pool, count);
-    return fault != NONE ? fault : check_ids(pool, pool->ids, count);
-}
-
-/* What the contexts of the states in pool->slots know of pool->ids. */
+/* Moves what the contexts of the states in pool->slots know on by pool->ids. */
 static void remember_all(const struct pool *pool, int64_t count) {
     const struct network *network = pool->network;
     for (int64_t i = 0; network->contexts && i < count; i++)
@@ -186,29 +213,28 @@ EXPORT int32_t backends(void) {
     return found;
 }
 
-/* Puts a state into a slot; refuses one that no text leads to, and leaves the slot as it was. */
+/* Puts a state into a slot. One that no text leads to is refused, and the slot stays as it was. */
 EXPORT int32_t put(struct pool *pool, int64_t slot, const uint8_t *state) {
     const struct network *network = pool->network;
-    const int64_t hidden = network->hidden, cell = network->cell;
+    if (!known_cell(network))
+        return CELL_UNKNOWN;
     if (slot < 0 || slot >= pool->capacity)
         return SLOT_OUT_OF_RANGE;
+    const int64_t integers = network->hidden * KINDS[network->cell].integers;
+    const int64_t floats = network->hidden * KINDS[network->cell].floats;
     const uint8_t *from = state;
     for (int64_t layer = 0; layer < network->layers; layer++) {
         int bad = 0;
-        if (cell != GRU) {
-            for (int64_t i = 0; i < hidden; i++)
-                bad |= from[i] == 0x80;
-            from += hidden;
+        for (int64_t i = 0; i < integers; i++)
+            bad |= from[i] == 0x80;
+        from += integers;
+        for (int64_t i = 0; i < floats; i++) {
+            float c;
+            memcpy(&c, from + 4 * i, 4);
+            /* Any comparison with a NaN is false, so NaNs are refused too. */
+            bad |= !(c <= LARGEST_STATE && c >= -LARGEST_STATE);
         }
-        if (cell != ELMAN) {
-            for (int64_t i = 0; i < hidden; i++) {
-                float c;
-                memcpy(&c, from + 4 * i, 4);
-                /* Not a number compares as false. */
-                bad |= !(c <= LARGEST_STATE && c >= -LARGEST_STATE);
-            }
-            from += 4 * hidden;
-        }
+        from += 4 * floats;
         if (bad)
             return STATE_IMPOSSIBLE;
     }

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from model.adaptation.page import BLOCK
+from model.adaptation.page import WINDOW_BLOCK
 from tests.invariant.stage import Stage
 from tests.invariant.typist import RandomTypist, SoakTally, Wish
 
@@ -96,7 +96,7 @@ class Invariant(RuleBasedStateMachine):
     ) -> None:
         """Makes the text so long that it is cut, or its window begins elsewhere, about here."""
         own = self.typists[who].text
-        length = max(0, BLOCK * blocks + away)
+        length = max(0, WINDOW_BLOCK * blocks + away)
         append = (SOURCE * 2)[len(own) : length] + piece
         self._replace(who, min(length, len(own)), append, as_edit, Wish(top=2))
 

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from model import checkpoint
 from model.errors import CheckpointError
-from model.network.config import NetworkConfig
+from model.network.config import NetworkConfig, Weights
 from model.network.contexts import pack_bits
 from tests.tiny import LEVELS, save_tiny_checkpoint
 
@@ -145,9 +145,9 @@ CONTEXTS = NetworkConfig(
 )
 
 
-def weights_with_contexts() -> checkpoint.Weights:
+def weights_with_contexts() -> Weights:
     rng = np.random.default_rng(0)
-    weights: checkpoint.Weights = {
+    weights: Weights = {
         name: rng.normal(size=shape).astype(np.float32)
         for name, shape in checkpoint.expected_shapes(CONTEXTS).items()
     }

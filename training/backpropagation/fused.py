@@ -1,8 +1,8 @@
-"""The LSTM's backpropagation through time for a GPU: each step one product and one kernel.
+"""The LSTM's backpropagation through time for a GPU: each step is one product and one kernel.
 
-The same sums as in `training.backpropagation.unrolled`, with what a step does elementwise fused by
-torch.compile, since on a GPU reading and writing memory is what it costs. Gates are kept in
-`precision`.
+The sums are those of `training.backpropagation.unrolled`. On a GPU an elementwise operation costs
+what it reads and writes, so torch.compile fuses all those of a step into one kernel. Gates are kept
+in the type of W, the precision of the products.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ def forward_step(
     next_h: Tensor,
     next_memory: Tensor,
 ) -> None:
-    """Writes the last five: i, f, g, o; c; h; and h and c as the next step reads them.
+    """Computes one step of the LSTM from the first four arguments into the last five.
 
-    `memory` is c before, `after` 0 where the next step begins a text, else 1.
+    `x` is the projected input, `y` the product W h, `memory` the c before. `after` is 0 where the
+    next step begins a text, else 1. Written are `gates` (i, f, g, o), `cell` (c), `out` (h), and h
+    and c as the next step reads them.
     """
     i, f, g, o = (x + y).chunk(4, dim=1)
     i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
@@ -55,7 +57,10 @@ def backward_step(
     reset: Tensor,
     delta: Tensor,
 ) -> None:
-    """Writes δ, the gradient of i, f, g, o before their squashing, and the next dc into `dc`."""
+    """Computes one step back: `delta`, the gradients of i, f, g, o before tanh and σ, and `dc`.
+
+    `dc` holds the gradient of the step's c before the call, and of the c before it after the call.
+    """
     i, f, g, o = gates.float().chunk(4, dim=1)
     tanh_c = cell.tanh()
     dh = dh * reset[1] + dout
@@ -94,7 +99,8 @@ class FusedLSTM(Function):
         resets = torch.cat((resets, torch.ones_like(resets[:1])))
         before = W.new_empty(time + 1, batch, hidden)
         before[0] = h * resets[0]
-        # Of one storage with what is written next to it a kernel would be compiled for each t.
+        # A storage of its own for each t: of views into one storage, torch.compile would compile
+        # a kernel for every offset.
         memory = [c * resets[0], *(torch.empty_like(c) for _ in range(time))]
         cells, out = c.new_empty(time, batch, hidden), c.new_empty(time, batch, hidden)
         gates = W.new_empty(time, batch, 4 * hidden)

@@ -1,9 +1,11 @@
-"""Backpropagation through time, written out: autograd's gradients, about twice as soon.
+"""Backpropagation through time, written out: autograd's gradients in about half the time.
 
 Autograd adds a gradient of W's own size at every step. Here the gradients δ_t of the gates are
 gathered first, and that of W, the sum over time of δ_t h_{t-1}ᵀ, is one product at the end
 (Deep Learning, Goodfellow et al., 2016, section 10.2.2). Products run in `precision`, bfloat16 or
 float32; sums, gates and states are float32. Everything here is time first: (time, batch, …).
+
+A kind of cell for which nothing is written out here is left to autograd.
 """
 
 from typing import Any
@@ -14,13 +16,13 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from model.network.cells import GRU, LSTM, Cell, Elman, State
+from model.network.cells import Cell, State
 from model.network.network import Network
 from training.backpropagation.fused import FusedLSTM
 
 
 class _ElmanSteps(Function):
-    """h_t = tanh(x_t + W h_{t-1}); back through tanh: δ_t = (1 − h_t²) ⊙ ∂h_t."""
+    """h_t = tanh(x_t + W h_{t-1}); the gradient before tanh is δ_t = (1 − h_t²) ⊙ ∂h_t."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, resets: Tensor, W: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,7 +48,7 @@ class _ElmanSteps(Function):
 
 
 class _GRUSteps(Function):
-    """The GRU as in `model.network.cells.GRU`, with the bias c beside the product."""
+    """The GRU as in `model.network.cells.GRU`; c is added to the product W_n h."""
 
     @staticmethod
     def forward(
@@ -143,25 +145,39 @@ def _sum_over_time(delta: Tensor, before: Tensor) -> Tensor:
     return torch.mm(delta.flatten(0, 1).t(), before.flatten(0, 1))
 
 
+# By kind of cell: each takes x, the resets, W, the kind's further biases and the parts of the
+# state, and returns h at every step and the parts of the state at the end.
+WRITTEN_OUT: dict[str, type[Function]] = {
+    "elman": _ElmanSteps,
+    "gru": _GRUSteps,
+    "lstm": _LSTMSteps,
+}
+WRITTEN_OUT_FOR_GPU = WRITTEN_OUT | {"lstm": FusedLSTM}
+
+
 def unroll(
     cell: Cell, x: Tensor, resets: Tensor, state: State, precision: torch.dtype
 ) -> tuple[Tensor, State]:
     """One layer over a sequence: x = U x_t + b (time, batch, gates · hidden) to h, and the state.
 
-    `resets` (time, batch, 1) is 0 where a text begins, so that nothing of the text before it
-    reaches it, and 1 elsewhere.
+    `resets` (time, batch, 1) is 0 where a text begins, so that nothing of the text before reaches
+    it, and 1 elsewhere.
     """
-    W = cell.W.to(precision)
-    if isinstance(cell, LSTM):
-        steps = FusedLSTM if x.is_cuda else _LSTMSteps
-        out, h, c = steps.apply(x, resets, W, *state)  # type: ignore[no-untyped-call]
-        return out, (h, c)
-    if isinstance(cell, GRU):
-        out, h = _GRUSteps.apply(x, resets, W, cell.c, *state)  # type: ignore[no-untyped-call]
-        return out, (h,)
-    assert isinstance(cell, Elman)
-    out, h = _ElmanSteps.apply(x, resets, W, *state)  # type: ignore[no-untyped-call]
-    return out, (h,)
+    steps = (WRITTEN_OUT_FOR_GPU if x.is_cuda else WRITTEN_OUT).get(cell.kind.name)
+    if steps is None:
+        return unroll_by_autograd(cell, x, resets, state)
+    biases = [getattr(cell, name) for name in cell.kind.biases]
+    out, *end = steps.apply(x, resets, cell.W.to(precision), *biases, *state)
+    return out, tuple(end)
+
+
+def unroll_by_autograd(cell: Cell, x: Tensor, resets: Tensor, state: State) -> tuple[Tensor, State]:
+    """`unroll` for any kind of cell, step by step as the cell defines it, all of it in float32."""
+    outputs = []
+    for projected, kept in zip(x, resets, strict=True):
+        state = cell.advance(projected, tuple(part * kept for part in state))
+        outputs.append(state[0])
+    return torch.stack(outputs), state
 
 
 def forward(
@@ -173,8 +189,8 @@ def forward(
 ) -> tuple[Tensor, list[State]]:
     """The network over ids (time, batch) to logits (time, batch, vocabulary), and its state.
 
-    The state is reset wherever the start symbol is read. Without `tables` it is the network that
-    has no contexts, whose state stays as it is.
+    The state is reset wherever the start symbol is read. Without `tables` the contexts are left
+    out of the network, and their state stays as it is.
     """
     start = network.output.out_features
     resets = (ids != start).unsqueeze(-1).float()
@@ -198,7 +214,7 @@ def forward(
 
 
 def _one_hot(x: Tensor, inputs: int) -> Tensor:
-    """Ids as one-hot vectors: a product gathers their gradient sooner than a GPU adds columns."""
+    """Ids as one-hot vectors: on a GPU a product sums their gradient faster than adding columns."""
     return x if x.is_floating_point() else functional.one_hot(x, inputs)
 
 

@@ -1,7 +1,7 @@
 """The contexts' hashes as tensor operations, so that a GPU finds the rows of what it reads.
 
 `model.network.contexts` says what a context is; this is the same arithmetic on tensors. A uint32
-is held in an int64, whose products modulo 2⁶⁴ are right modulo 2³².
+is held in an int64, whose products modulo 2⁶⁴ are also right modulo 2³².
 """
 
 from __future__ import annotations
@@ -12,15 +12,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.hashing import (
+    AVALANCHE,
+    EARLIER_WORD_FACTOR,
+    KIND_FACTOR,
+    MULTIPLIER,
+    MULTIPLIER_INVERSE,
+)
 from model.network.cells import State
-from model.network.contexts import BEFORE, FINISH, HISTORY, MULTIPLIER, MULTIPLIER_INVERSE, ORDER
+from model.network.contexts import HISTORY, NUMBERS
 from model.network.embedding import ContextEmbedding
 
 _MASK = 0xFFFFFFFF
 
 
 class TensorContexts:
-    """Which kept rows the contexts of ids read are, on the device of the embedding's rows."""
+    """Finds the kept rows that contexts lead to, on the device of the embedding's rows."""
 
     def __init__(self, embedding: ContextEmbedding) -> None:
         device = embedding.rows.device
@@ -36,12 +43,12 @@ class TensorContexts:
         self._shift = int(contexts.shift)
 
     def slots(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
-        """Reads ids (time, n): the slots after each, (time, n, contexts), and the state after."""
+        """Reads ids (time, n): the slots after each, (time, n, contexts), and the state."""
         rows, after = self.follow(ids, state)
         return self._slots[rows].long(), after
 
     def follow(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
-        """As `Contexts.follow`, the state being (history, word, before) as int64."""
+        """As `Contexts.follow`, with the state as (history, word, before), all int64."""
         history, word, before = state
         time = len(ids)
         places = torch.arange(HISTORY, HISTORY + time, device=ids.device)[:, None]
@@ -62,7 +69,7 @@ class TensorContexts:
     def _words(
         self, ids: Tensor, values: Tensor, word: Tensor, before: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """As `Contexts._words`; row 0 of `values` is what was read last before `ids`."""
+        """As `Contexts._words`; row 0 of `values` is the value of the id read before `ids`."""
         time = len(ids)
         powers = _powers(MULTIPLIER, time + 1, ids.device)[1:]
         inverses = _powers(MULTIPLIER_INVERSE, time, ids.device)
@@ -81,13 +88,13 @@ class TensorContexts:
 
     def _row(self, name: str, hashes: dict[str, Tensor], word: Tensor, before: Tensor) -> Tensor:
         if name == "word":
-            mixed = word + 17 * ORDER
+            h = word
         elif name == "words":
-            mixed = word + before * BEFORE + 18 * ORDER
+            h = word + before * EARLIER_WORD_FACTOR
         else:
-            mixed = hashes[name] + int(name) * ORDER
-        x = mixed & _MASK
-        for shift, factor in FINISH:
+            h = hashes[name]
+        x = (h + NUMBERS[name] * KIND_FACTOR) & _MASK
+        for shift, factor in AVALANCHE:
             x = ((x ^ (x >> shift)) * factor) & _MASK
         return x >> self._shift
 

@@ -1,8 +1,8 @@
 """The table of the contexts in training: which rows it has, and how they learn.
 
-Which rows are kept is decided before training, by how many passages of the text a row occurs in:
-what occurs in one alone teaches nothing about other text, and a network that has been trained
-without a row loses nothing by not having it.
+Which rows are kept is decided before training, by the number of passages of the text in which a row
+occurs. A row that occurs in one passage alone teaches nothing about other text. And a network that
+was trained without a row loses nothing by not having it.
 """
 
 from __future__ import annotations
@@ -18,30 +18,31 @@ from model.network.config import NetworkConfig
 from model.network.contexts import Contexts, ContextState
 from model.network.embedding import ContextEmbedding
 
-PASSAGE, SHORTEST, PASSAGES = 16_000, 500, 64
-"""Ids of a passage at the most, a longer document being several; of little text they are shorter,
-down to the second number, so that there are as many as the third."""
-FEWEST = 2
-"""A row that occurs in fewer passages is not kept."""
+# A passage has at most PASSAGE_MOST ids; longer documents are several passages. Where that gives
+# fewer than PASSAGES_WANTED of them, passages are shorter, down to PASSAGE_LEAST ids.
+PASSAGE_MOST, PASSAGE_LEAST, PASSAGES_WANTED = 16_000, 500, 64
+# A row that occurs in fewer passages is not kept.
+PASSAGES_NEEDED = 2
 
 
 def count_rows(documents: Sequence[NDArray[np.int32]], config: NetworkConfig) -> NDArray[np.uint32]:
-    """In how many passages each row of the table occurs, (2^bits)."""
+    """The number of passages in which each row of the table occurs, (2^bits)."""
     contexts = Contexts(config)
     total = sum(len(document) for document in documents)
-    passage = min(PASSAGE, max(SHORTEST, total // PASSAGES))
+    passage = min(PASSAGE_MOST, max(PASSAGE_LEAST, total // PASSAGES_WANTED))
     counts = np.zeros(1 << config.context_bits, np.uint32)
     for document in documents:
         for begin in range(0, len(document), passage):
             ids = document[begin : begin + passage, None]
             rows, _ = contexts.follow(ids, ContextState.initial(1))
-            counts[rows.ravel()] += 1  # Once for each row, however often it is listed.
+            # numpy adds 1 once for each row, however often the row is listed.
+            counts[rows.ravel()] += 1
     return counts
 
 
 def choose_rows(counts: NDArray[np.uint32], most: int) -> NDArray[np.int64]:
-    """The `most` rows that occur in most passages, ascending; none that occurs in one alone."""
-    rows = np.flatnonzero(counts >= FEWEST)
+    """The `most` rows that occur in most passages, ascending, without rows of one passage alone."""
+    rows = np.flatnonzero(counts >= PASSAGES_NEEDED)
     if len(rows) > most:
         order = np.argsort(counts[rows], kind="stable")
         rows = np.sort(rows[order[-most:]])
@@ -49,11 +50,11 @@ def choose_rows(counts: NDArray[np.uint32], most: int) -> NDArray[np.int64]:
 
 
 class RowAdagrad:
-    """Adagrad with one sum of squares a row (Duchi et al., 2011), for rows that are read seldom.
+    """Adagrad (Duchi et al., 2011) with one sum of squares for each row, for rows read seldom.
 
-    Each time that a row is read counts for itself. The mean square of the gradients of the first
-    steps stands in every row's sum from the start, so that a row read once, with a small gradient,
-    takes a small step.
+    Where a step reads a row several times, each time counts by itself. Every row's sum starts at
+    the typical mean square of the gradients, times `beginning`, so that a row with a small gradient
+    takes a small step when it is first read.
     """
 
     def __init__(self, embedding: ContextEmbedding, beginning: float = 1.0) -> None:
@@ -83,7 +84,7 @@ class RowAdagrad:
         rows[-1].zero_()
 
     def forget(self) -> None:
-        """Zeroes the rows and all that was learnt about their gradients."""
+        """Zeroes the rows, and the sums and counts of their gradients."""
         self._embedding.rows.zero_()
         self.sums.zero_()
         self.uses.zero_()

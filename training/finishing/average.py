@@ -18,8 +18,9 @@ import numpy as np
 import torch
 
 from model import checkpoint
-from model.checkpoint import Checkpoint, Weights
+from model.checkpoint import Checkpoint
 from model.errors import CheckpointError, ModelError
+from model.network.config import Weights
 from model.network.network import Network
 from training.corpus import Corpus
 from training.evaluation.validation import Validation

@@ -26,7 +26,7 @@ from training.evaluation.figures import BINS, Session, calibration_error, equal_
 from training.evaluation.scoring import Progress, ignore, read
 from training.evaluation.suggestions import suggest
 from training.reporting.card import model_card
-from training.reporting.plots import write_png
+from training.reporting.plots import save_png
 
 DIAGRAM_FILE = "calibration.png"
 # The map is fitted to at most this many groups of suggestions, of at least this many each: the
@@ -164,7 +164,7 @@ def plot(
     axes.set_title(f"{report.suggestions:,} suggestions in {report.documents:,} documents")
     axes.grid(alpha=0.3)
     axes.legend()
-    write_png(figure, file)
+    save_png(figure, file)
 
 
 def to_json(

@@ -1,9 +1,9 @@
 """Clipping: how far each row of a matrix reaches before it is rounded to int8.
 
-A row's scale is its largest weight ÷ 127. Where one weight stands out, the others are rounded more
-finely if it is cut down. Which cut costs least is decided on text: with C the mean of x xᵀ over the
-inputs x that a row meets there (hidden states, and in the output layer contexts too), rounding its
-weights w to ŵ changes the row's sum by (w − ŵ)ᵀ C (w − ŵ) in the mean square.
+A row's scale is its largest weight ÷ 127. Where one weight is much larger than the others, cutting
+it down lets the others be rounded more finely. Text decides which cut costs least: rounding a row's
+weights w to ŵ changes its sums by (w − ŵ)ᵀ C (w − ŵ) in the mean square. C is the mean of x xᵀ over
+the inputs x that the row has along the text: hidden states, and in the output layer contexts too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.checkpoint import Checkpoint, Weights
+from model.checkpoint import Checkpoint
+from model.network.config import Weights
 from model.network.contexts import ContextState
 from model.runtime.arithmetic import ACTIVATION, Floats, quantize
 from model.runtime.pool import Ids
@@ -20,14 +21,15 @@ from model.served import Runtime
 
 Moments = NDArray[np.float64]
 
-# What is left of a row's largest weight; 1 comes first, so that it wins where nothing is gained.
+# The shares of a row's largest weight that are tried as its bound. 1 comes first, so that it wins
+# where nothing is gained.
 REACHES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
 
 
 def clipped(checkpoint: Checkpoint, texts: Sequence[Ids]) -> Weights:
-    """The checkpoint's weights with each row of each matrix cut where rounding then costs least.
+    """The checkpoint's weights, with each row of each matrix cut where rounding then costs least.
 
-    `texts` are ids of training text, some ten thousand together; each is read from its start.
+    `texts` are ids of training text, about ten thousand in all; each text is read from its start.
     """
     *moments, outputs = input_moments(Runtime(checkpoint), texts)
     weights = dict(checkpoint.weights)
@@ -41,7 +43,7 @@ def clipped(checkpoint: Checkpoint, texts: Sequence[Ids]) -> Weights:
 
 
 def clip_rows(matrix: Floats, moments: Moments) -> Floats:
-    """Each row of (rows, inputs) clipped to the reach at which rounding it changes its sums least.
+    """Each row of (rows, inputs), clipped where rounding it then changes its sums least.
 
     `moments` is the mean of x xᵀ, (inputs, inputs).
     """
@@ -50,7 +52,7 @@ def clip_rows(matrix: Floats, moments: Moments) -> Floats:
     for reach in REACHES:
         cut = np.clip(matrix, -largest * np.float32(reach), largest * np.float32(reach))
         rounded = quantize_weights(cut)
-        # A product's scale holds the state's 1/127 too.
+        # A product's scale contains the 1/127 of the state, too.
         worth = rounded.scale.astype(np.float64)[:, None] * 127
         change = matrix - rounded.weights * worth
         cost = ((change @ moments) * change).sum(axis=1)
@@ -61,9 +63,10 @@ def clip_rows(matrix: Floats, moments: Moments) -> Floats:
 
 
 def input_moments(runtime: Runtime, texts: Iterable[Ids]) -> list[Moments]:
-    """For each layer the mean of h hᵀ, (hidden, hidden), along the texts.
+    """For each layer the mean of h hᵀ along the texts, (hidden, hidden).
 
-    Last comes the mean of x xᵀ, (output_inputs, output_inputs), of what the output layer reads.
+    The last entry is the mean of x xᵀ over what the output layer reads, (output_inputs,
+    output_inputs).
     """
     config = runtime.network.config
     widths = [*[config.hidden] * config.layers, config.output_inputs]
@@ -86,16 +89,15 @@ def input_moments(runtime: Runtime, texts: Iterable[Ids]) -> list[Moments]:
 
 def _hidden(network: QuantizedNetwork, states: Sequence[bytes], layer: int) -> Moments:
     """The hidden states of one layer as products see them, (states, hidden)."""
-    hidden, size = network.config.hidden, network.layers_size // network.config.layers
-    rows = np.frombuffer(b"".join(states), np.uint8).reshape(len(states), -1)
-    own = np.ascontiguousarray(rows[:, layer * size : (layer + 1) * size])
-    if network.config.cell == "gru":
-        return quantize(own.view("<f4")).astype(np.float64) / ACTIVATION
-    return own[:, :hidden].view(np.int8).astype(np.float64) / ACTIVATION
+    config = network.config
+    joined = b"".join(state[: network.layers_size] for state in states)
+    h = np.frombuffer(joined, config.layer_state).reshape(-1, config.layers)[:, layer]["h"]
+    whole = quantize(h) if config.kind.keeps_exact_h else h
+    return whole.astype(np.float64) / ACTIVATION
 
 
 def _contexts(network: QuantizedNetwork, states: Sequence[bytes]) -> list[Moments]:
-    """The rows of the table that states lead to, (states, contexts · width); none without any."""
+    """The rows of the table that states lead to, (states, contexts · width), if there are any."""
     if not network.contexts:
         return []
     known = np.frombuffer(b"".join(states), np.uint8).reshape(len(states), -1)

@@ -16,7 +16,8 @@ import numpy as np
 
 from model import checkpoint
 from model.adaptation.parameters import PREFIX, Parameters
-from model.checkpoint import Checkpoint, Weights
+from model.checkpoint import Checkpoint
+from model.network.config import Weights
 from model.served import Runtime
 from training.corpus import Document
 from training.finishing.examples import read_examples

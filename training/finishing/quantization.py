@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from model import checkpoint
-from model.checkpoint import Checkpoint, Weights
+from model.checkpoint import Checkpoint
+from model.network.config import Weights
 from model.network.network import Network
 from model.runtime import Ids
 from model.served import Runtime

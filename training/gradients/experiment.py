@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from model.network.cells import Elman
-from model.network.config import GATES, NetworkConfig
+from model.network.config import CELL_KINDS, NetworkConfig, for_cell
 from model.network.network import Network
 from model.vocabulary import Vocabulary
 from training.backpropagation.unrolled import forward
@@ -26,20 +26,21 @@ from training.evaluation.validation import Validation
 from training.gradients.measure import Flow, measure, set_spectral_radius
 from training.loop.streams import IGNORED, EncodedDocuments, StreamLayout, Window, windows
 
+# The share of the text, at its end, on which gradients are measured and nothing is learnt.
 HELD_OUT = 0.1
-"""The last part of the text, on which gradients are measured and nothing is learnt."""
+# The kinds of cell that are compared, each with the learning rate that suits it.
 LEARNING_RATES = {"elman": 2e-3, "gru": 5e-3, "lstm": 5e-3}
-RECENT = 50
-"""Losses are given as means over so many steps."""
+# The loss at the end of a training is the mean over this many steps.
+LAST_STEPS = 50
 
 
 @dataclass(frozen=True)
 class ExperimentSettings:
     """How large the experiments are.
 
-    `radii` are the spectral radii that W is set to; `quiet` is the standard deviation of U there,
-    small so that the inputs alone do not saturate the units. `distance` is the longest distance
-    in time, `passages` how many places of the held-out text are measured.
+    `radii` are the spectral radii that W is set to. `quiet` is the standard deviation of U there,
+    small enough that the inputs alone do not saturate the units. `distance` is the longest distance
+    in time, `passages` the number of places in the held-out text that are measured.
     """
 
     hidden: int = 64
@@ -75,14 +76,19 @@ class Trained:
     before: Flow
     after: Flow
 
+    @property
+    def title(self) -> str:
+        """The kind's name as people write it."""
+        return for_cell(CELL_KINDS, self.cell).title
+
 
 @dataclass(frozen=True)
 class Training:
-    """Plain gradient descent from a radius above 1: what each step saw.
+    """Plain gradient descent from a radius above 1: the loss and the gradient of each step.
 
-    `clip` is the norm that gradients were clipped to, or None; `bits` and `norms` have an entry
-    for each step, `norms` before clipping. Training that `diverged` ended at a gradient beyond
-    the range of its numbers.
+    `clip` is the norm that gradients were clipped to, or None. `bits` and `norms` have an entry for
+    each step; `norms` are those before clipping. A training has `diverged` if it ended at a
+    gradient beyond the range of its numbers.
     """
 
     clip: float | None
@@ -93,12 +99,12 @@ class Training:
     @property
     def final_bits(self) -> float:
         """The mean over the last steps."""
-        return float(np.mean(self.bits[-RECENT:]))
+        return float(np.mean(self.bits[-LAST_STEPS:]))
 
 
 @dataclass(frozen=True)
 class GradientFigures:
-    """All that the report is made of."""
+    """All figures that the report is made of."""
 
     text: str
     characters: int
@@ -113,8 +119,8 @@ class GradientFigures:
         return FIGURES.dump_python(self, mode="json")
 
 
+# Reads figures that were written before; raises ValueError for anything else.
 FIGURES: TypeAdapter[GradientFigures] = TypeAdapter(GradientFigures)
-"""Checks figures that were written before; raises ValueError for what is none."""
 
 Progress = Callable[[int], None]
 
@@ -143,8 +149,8 @@ class Experiment:
 
     @property
     def work(self) -> int:
-        """How many training steps `run` takes: what its progress adds up to."""
-        return self.settings.steps * len(GATES) + self.settings.clipping_steps * 2
+        """How many training steps `run` takes in all, which is what its progress adds up to."""
+        return self.settings.steps * len(LEARNING_RATES) + self.settings.clipping_steps * 2
 
     def run(self, name: str, progress: Progress = lambda steps: None) -> GradientFigures:
         """All experiments; `name` says what the text is."""
@@ -155,19 +161,19 @@ class Experiment:
             vocabulary=self.vocabulary.size,
             settings=settings,
             radii=tuple(self.at_radius(radius) for radius in settings.radii),
-            cells=tuple(self.trained(cell, progress) for cell in GATES),
+            cells=tuple(self.trained(cell, progress) for cell in LEARNING_RATES),
             clipping=tuple(self.clipped(clip, progress) for clip in (None, settings.clip)),
         )
 
     def at_radius(self, radius: float) -> AtRadius:
-        """An Elman network as it begins, but for the radius of W and the quieter inputs."""
+        """An untrained Elman network with the given radius of W, and with quieter inputs."""
         return AtRadius(radius, measure(self._at_radius(radius), self.passages))
 
     def trained(self, cell: str, progress: Progress = lambda steps: None) -> Trained:
-        """One kind of cell, trained on the text as the training loop does, and clipped."""
+        """One kind of cell, trained on the text as the training loop does, with clipping."""
         network = self._network(cell)
         before = measure(network, self.passages)
-        optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATES[cell])
+        optimizer = torch.optim.AdamW(network.parameters(), for_cell(LEARNING_RATES, cell))
         steps = self.settings.steps
         self._descend(network, optimizer, self.settings.clip, steps, progress)
         return Trained(
@@ -179,7 +185,7 @@ class Experiment:
         )
 
     def clipped(self, clip: float | None, progress: Progress = lambda steps: None) -> Training:
-        """Plain gradient descent, in which a gradient that explodes is a step that explodes."""
+        """Plain gradient descent, where an exploding gradient means an exploding step."""
         network = self._at_radius(self.settings.clipping_radius)
         optimizer = torch.optim.SGD(network.parameters(), self.settings.clipping_rate)
         return self._descend(network, optimizer, clip, self.settings.clipping_steps, progress)
@@ -231,7 +237,7 @@ class Experiment:
         return Training(clip, diverged, tuple(bits), tuple(norms))
 
     def _windows(self) -> Iterator[Window]:
-        """Epoch after epoch, the same for every network."""
+        """Windows for epoch after epoch, the same for every network."""
         random = np.random.default_rng(self.settings.seed)
         settings, documents = self.settings, EncodedDocuments([self.learnt])
         layout = StreamLayout(

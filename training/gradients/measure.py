@@ -1,4 +1,4 @@
-"""What happens to gradients, units and states along a text, in one network as it stands."""
+"""Gradients, saturated units and states along a text, measured in one network."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from torch.overrides import TorchFunctionMode
 from model.network.cells import Elman
 from model.network.network import Network
 
+# A tanh or σ beyond this share of its range lets less than a tenth of the gradient through.
 SATURATED = 0.95
-"""From this height on a squashing function lets less than a tenth of the gradient through."""
+# The gradient reaches as far as it keeps this share of its norm at the loss.
 REACHED = 0.01
-"""The gradient reaches as far as it keeps this share of what it was where the loss arose."""
 
 
 @dataclass(frozen=True)
 class Flow:
     """One network on some passages of text.
 
-    `gradient` is the norm of the last step's loss by the whole state of the first layer, a
-    geometric mean over the passages, by distance in time: number k is k steps before the loss.
-    `saturated` is the share of squashed values (tanh above 0.95 in magnitude, gates as near to
-    their ends) over all units and steps. `state` is the norm of the hidden state, root mean square
-    over the units, by position in the text.
+    `gradient` is the norm of the gradient of the last step's loss by the whole state of the first
+    layer, by distance in time: entry k is k steps before the loss. It is a geometric mean over the
+    passages. `saturated` is the share of saturated values (tanh above 0.95 in magnitude, gates as
+    near to their ends) over all units and steps. `state` is the norm of the hidden state, a root
+    mean square over the units, by position in the text.
     """
 
     gradient: tuple[float, ...]
@@ -51,14 +51,14 @@ class Flow:
 
     @property
     def rate(self) -> float:
-        """The factor a step takes the norm by, on average over all distances."""
+        """The factor by which a step changes the norm, on average over all distances."""
         return float(self.relative[-1] ** (1 / (len(self.gradient) - 1)))
 
 
 class _Squashed(TorchFunctionMode):
-    """Counts how many of the values that tanh and σ give are saturated, whoever calls them.
+    """Counts how many results of tanh and σ are saturated, wherever these are called.
 
-    σ(x) = (1 + tanh(x/2)) / 2, so that 2σ − 1 is judged as a tanh is.
+    σ(x) = (1 + tanh(x/2)) / 2, so 2σ − 1 is judged as a tanh is.
     """
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class _Squashed(TorchFunctionMode):
 def measure(network: Network, passages: Tensor) -> Flow:
     """Reads passages of ids (passages, time + 1) from the empty state; the last id is predicted.
 
-    In float64, whose range holds a gradient that has vanished over a hundred steps.
+    All of it is in float64, whose range still holds a gradient that vanished over a hundred steps.
     """
     network = copy.deepcopy(network).double()
     state = network.initial(len(passages))
@@ -106,8 +106,8 @@ def measure(network: Network, passages: Tensor) -> Flow:
 
 
 def _norm(parts: Sequence[Tensor]) -> float:
-    """The geometric mean over passages of the norm of the gradient by all parts of the state."""
-    # The last step's memory may have no gradient of its own in a cell without an output gate.
+    """The norm of the gradient by all parts of the state, as a geometric mean over passages."""
+    # In a cell without an output gate, the memory of the last step may have no gradient.
     squares = torch.stack([p.grad.square().sum(dim=1) for p in parts if p.grad is not None])
     return float(squares.sum(dim=0).sqrt().log().mean().exp())
 
@@ -118,6 +118,6 @@ def spectral_radius(cell: Elman) -> float:
 
 
 def set_spectral_radius(cell: Elman, radius: float) -> None:
-    """Scales W to a spectral radius, its directions kept."""
+    """Scales W, so that it has the given spectral radius."""
     with torch.no_grad():
         cell.W.mul_(radius / spectral_radius(cell))

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model.checkpoint import replace
+from model.network.config import for_cell
 from training.gradients.experiment import GradientFigures
+from training.reporting.plots import save_png
 
 COLOURS = {"elman": "tab:red", "gru": "tab:blue", "lstm": "tab:green"}
-NAMES = {"elman": "Elman", "gru": "GRU", "lstm": "LSTM"}
-
-
-def draw(figures: GradientFigures) -> Mapping[str, bytes]:
-    """Every picture by its file name."""
-    return {
-        "radius.png": _png(_radius(figures)),
-        "cells.png": _png(_cells(figures)),
-        "state.png": _png(_state(figures)),
-        "clipping.png": _png(_clipping(figures)),
-    }
 
 
 def write(figures: GradientFigures, folder: Path) -> None:
     """Puts the pictures into a folder, which may be new."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in draw(figures).items():
-        replace(folder / name, content)
+    pictures = {"radius": _radius, "cells": _cells, "state": _state, "clipping": _clipping}
+    for name, drawn in pictures.items():
+        save_png(drawn(figures), folder / f"{name}.png", dpi=90)
 
 
 def _radius(figures: GradientFigures) -> Figure:
@@ -47,7 +37,7 @@ def _cells(figures: GradientFigures) -> Figure:
     figure = Figure(figsize=(9, 4), layout="constrained")
     before, after = figure.subplots(1, 2, sharey=True)
     for trained in figures.cells:
-        style = {"color": COLOURS[trained.cell], "label": NAMES[trained.cell]}
+        style = {"color": for_cell(COLOURS, trained.cell), "label": trained.title}
         before.semilogy(trained.before.relative, **style)
         after.semilogy(trained.after.relative, **style)
     _by_distance(before, "before training")
@@ -63,9 +53,9 @@ def _state(figures: GradientFigures) -> Figure:
         shade = _shade(number, len(figures.radii))
         radii.plot(at.flow.state, color=shade, label=f"{at.radius:g}")
     for trained in figures.cells:
-        colour = COLOURS[trained.cell]
+        colour = for_cell(COLOURS, trained.cell)
         cells.plot(trained.before.state, "--", color=colour, alpha=0.6)
-        cells.plot(trained.after.state, color=colour, label=NAMES[trained.cell])
+        cells.plot(trained.after.state, color=colour, label=trained.title)
     radii.set(
         title="Elman, untrained, by spectral radius",
         ylabel="norm of h (root mean square of its units)",
@@ -105,7 +95,7 @@ def _by_distance(axes: Axes, title: str) -> None:
 
 
 def _smooth(values: Sequence[float], width: int = 10) -> list[float]:
-    """The mean of each value and those just before it."""
+    """The mean of each value and the values just before it, `width` of them at most."""
     return [
         sum(values[max(0, end - width) : end]) / min(width, end)
         for end in range(1, len(values) + 1)
@@ -116,9 +106,3 @@ def _shade(number: int, count: int) -> tuple[float, float, float]:
     """From blue (the smallest radius) to red (the largest)."""
     share = number / max(1, count - 1)
     return (share, 0.25, 1 - share)
-
-
-def _png(figure: Figure) -> bytes:
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=90, metadata={"Software": None})
-    return content.getvalue()

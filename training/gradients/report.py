@@ -1,4 +1,4 @@
-"""The report in Markdown: a function of the figures, so that it can say nothing else."""
+"""The report in Markdown, which is a function of the figures alone."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from model.checkpoint import replace
 from training.gradients import plots
 from training.gradients.experiment import FIGURES, GradientFigures
 from training.gradients.measure import REACHED, SATURATED, Flow
-from training.gradients.plots import NAMES
 
 FIGURES_FILE = "figures.json"
 COMMAND = ".venv/bin/nextchar gradients"
+# The significant digits of the figures that are kept.
 DIGITS = 4
-"""Significant digits of the figures that are kept."""
 
 
 def write(figures: GradientFigures, file: Path) -> GradientFigures:
     """Writes the report to `file`, and figures and pictures into the folder of the same stem.
 
-    Returns the figures as they were kept, to so many digits. Raises OSError.
+    Returns the figures as they were kept, rounded to DIGITS. Raises OSError.
     """
     folder = file.with_suffix("")
     kept = FIGURES.validate_python(_rounded(figures.to_json()))
@@ -35,13 +34,13 @@ def write(figures: GradientFigures, file: Path) -> GradientFigures:
 
 
 def read(file: Path) -> GradientFigures:
-    """The figures that a report was made of; raises OSError, or ValueError where there are none."""
+    """The figures that a report was made of. Raises OSError, or ValueError for other content."""
     content = (file.with_suffix("") / FIGURES_FILE).read_bytes()
     return FIGURES.validate_json(content)
 
 
 def render(figures: GradientFigures, folder: str) -> str:
-    """The page; `folder` is where its pictures lie beside it."""
+    """The page; `folder` names the folder beside it that holds its pictures."""
     settings = figures.settings
     parts = [
         f"<!-- Written by `{COMMAND}`; run it again instead of editing. -->",
@@ -111,7 +110,7 @@ def render(figures: GradientFigures, folder: str) -> str:
             ),
             (
                 (
-                    NAMES[trained.cell],
+                    trained.title,
                     f"{trained.parameters:,}",
                     f"{trained.bits_per_character:.2f}",
                     str(trained.before.reach),

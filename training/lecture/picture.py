@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from model.checkpoint import replace
 from training.lecture.graph import Graph, Vectors, visible
+from training.reporting.plots import save_png
 
 SPACING = 2.2
 HEIGHTS = {"x": 0.0, "h": 2.4, "y": 4.8}
@@ -52,9 +51,7 @@ def draw(
         ("y", "$y_t = \\mathrm{softmax}(V h_t + a)$"),
     ):
         axes.text(right, HEIGHTS[name], meaning, va="center", fontsize=10)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=90, metadata={"Software": None}, bbox_inches="tight")
-    replace(file, content.getvalue())
+    save_png(figure, file, dpi=90, tight=True)
 
 
 def _column(

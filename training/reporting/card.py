@@ -20,11 +20,10 @@ word for word. It must not be asked for facts."""
 
 def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> str:
     """The card as Markdown, from the network's shape and the summary of its training."""
-    cell = config.cell.upper() if config.cell != "elman" else "Elman"
     lines = [
         f"# {name}",
         "",
-        f"A character-level {cell} network of nextchar: {config.layers} "
+        f"A character-level {config.kind.title} network of nextchar: {config.layers} "
         f"layer{'s' if config.layers > 1 else ''} of {config.hidden} units, "
         f"{summary['vocabulary']} symbols.",
         *_contexts(config, summary),

@@ -1,4 +1,4 @@
-"""The loss curve of a training run, and how figures are written as PNG files."""
+"""Pictures as PNG files, and the plot of a training run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 from model.checkpoint import replace
 from training.loop.history import History
 
-DPI = 110
+
+def save_png(figure: Figure, file: Path, dpi: int = 110, tight: bool = False) -> None:
+    """Writes a figure whole or not at all; `tight` cuts off the empty margins.
+
+    Without matplotlib's name and version in it, a file is the same wherever it was drawn.
+    """
+    content = io.BytesIO()
+    box = "tight" if tight else None
+    figure.savefig(content, format="png", dpi=dpi, metadata={"Software": None}, bbox_inches=box)
+    replace(file, content.getvalue())
 
 
 def plot_loss(history: History, file: Path) -> None:
@@ -34,11 +43,4 @@ def plot_loss(history: History, file: Path) -> None:
     axes.set_ylabel("bits a character")
     axes.grid(alpha=0.3)
     axes.legend()
-    write_png(figure, file)
-
-
-def write_png(figure: Figure, file: Path) -> None:
-    """Writes a figure whole or not at all; the same figure gives the same bytes."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
-    replace(file, content.getvalue())
+    save_png(figure, file)

@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from model.checkpoint import Checkpoint
 from model.network.network import Network
 
-PARTS = "hc"
-"""The parts of a state in order: the hidden state, and in an LSTM the memory."""
-
 
 @dataclass(frozen=True, order=True)
 class Unit:
-    """One unit: its layer, the part of the state, and its number, all counted from 0."""
+    """One unit: its layer and its number, counted from 0, and the part of the state: h or c."""
 
     layer: int
     part: str
@@ -32,7 +29,7 @@ class Unit:
 class Activations:
     """Activations after each character, shape (characters, units), and which unit is which.
 
-    The memory of an LSTM is given as tanh c, between −1 and 1 as the hidden state is.
+    The memory of an LSTM is given as tanh c, so that it lies between −1 and 1 as h does.
     """
 
     units: tuple[Unit, ...]
@@ -58,23 +55,25 @@ def read(
         padded[: len(each), column] = each
     start = torch.full((len(texts),), vocabulary.start)
     _, state = network.step(start, network.initial(len(texts)))
-    # Of contexts there are no units.
-    layers = checkpoint.config.layers
-    width = sum(part.shape[1] for layer in state[:layers] for part in layer)
-    values = np.empty((longest, len(texts), width), np.float32)
+    config = checkpoint.config
+    names = [name for name, _ in config.kind.state]
+    units = tuple(
+        Unit(layer, name, number)
+        for layer in range(config.layers)
+        for name in names
+        for number in range(config.hidden)
+    )
+    values = np.empty((longest, len(texts), len(units)), np.float32)
     for time, row in enumerate(torch.from_numpy(padded)):
         _, state = network.step(row, state)
+        # After the layers comes the state of the contexts, which have no units.
         parts = [
-            p if n == 0 else torch.tanh(p) for layer in state[:layers] for n, p in enumerate(layer)
+            part if name == "h" else torch.tanh(part)
+            for layer in state[: config.layers]
+            for name, part in zip(names, layer, strict=True)
         ]
         values[time] = torch.cat(parts, dim=1).numpy()
         progress(int(sum(time < len(each) for each in ids)))
-    units = tuple(
-        Unit(number, PARTS[part], unit)
-        for number, layer in enumerate(state[:layers])
-        for part, tensor in enumerate(layer)
-        for unit in range(tensor.shape[1])
-    )
-    # A character that is spelt in bytes is read with its last byte.
+    # A character that is spelt in bytes counts as read with its last byte.
     ends = [np.cumsum([len(s) for s in spelling]) - 1 for spelling in spelled]
     return [Activations(units, values[end, column]) for column, end in enumerate(ends)]

@@ -1,4 +1,4 @@
-"""Readable features of a text: one number after each character, computed from the text alone."""
+"""Readable features of a text: a number after each character, computed from the text alone."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 OPENING, CLOSING = "([{", ")]}"
-# A string's prefix letters may touch its quote; after any other word character it is an apostrophe.
+# The prefix letters of a string may touch its quote. After any other word character, a quote is an
+# apostrophe.
 PREFIX = re.compile(r"(?<!\w)(?:[rbfu]|rb|br|rf|fr)$", re.IGNORECASE)
+# Enough characters before a quote to see such a prefix and the character before it.
 LONGEST_PREFIX = 4
 
 
@@ -42,7 +44,7 @@ def _indentation(text: str) -> Values:
 
 
 def _lines(text: str) -> Iterator[tuple[int, int]]:
-    """After each character: the characters of its line so far, and the blanks it begins with."""
+    """After each character: the characters of its line so far, and the line's leading blanks."""
     column = blanks = 0
     for character in text:
         if character == "\n":
@@ -62,9 +64,10 @@ def _comment(text: str) -> Values:
 
 
 def _scan(text: str) -> Iterator[_Within]:
-    """Where each character stands, by quotes, triple quotes, escapes and # to the line's end.
+    """Where each character stands, by quotes, triple quotes, escapes, and # up to the line's end.
 
-    The opening quote counts as inside, the closing one as outside: what has been read by then.
+    The opening quote counts as inside and the closing one as outside, for this is where a reader is
+    after reading them.
     """
     quote, position = "", 0
     comment = False

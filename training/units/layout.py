@@ -1,15 +1,16 @@
-"""A text in rows of one width, each character with its position in the text."""
+"""A text in rows of one width, in which each character has its position in the text."""
 
 from __future__ import annotations
 
-TAB = 4
+# The columns that a tab is shown in.
+TAB_COLUMNS = 4
 
 
 def rows(text: str, width: int) -> list[list[tuple[int, str]]]:
     """Rows of (position, character to show); a line end ends a row and is shown in it as "↵"."""
     lines: list[list[tuple[int, str]]] = [[]]
     for position, character in enumerate(text):
-        shown = "↵" if character == "\n" else " " * TAB if character == "\t" else character
+        shown = "↵" if character == "\n" else " " * TAB_COLUMNS if character == "\t" else character
         if not shown.isprintable():
             shown = "·"
         if len(lines[-1]) + len(shown) > width:

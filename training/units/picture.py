@@ -1,8 +1,7 @@
-"""A unit's activation along a text as a picture: each character on a ground of its colour."""
+"""A picture of a unit's activations along a text: the ground of each character shows its own."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from model.checkpoint import replace
+from training.reporting.plots import save_png
 from training.units.layout import rows
 
+# The characters in a row of the picture.
 COLUMNS = 88
 
 
@@ -40,9 +40,7 @@ def draw(panels: Sequence[Panel], file: Path) -> None:
     )  # fmt: skip
     for number, (panel, lines) in enumerate(zip(panels, laid_out, strict=True)):
         _panel(figure.add_subplot(grid[number]), panel, lines)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=90, metadata={"Software": None})
-    replace(file, content.getvalue())
+    save_png(figure, file, dpi=90)
 
 
 def _panel(axes: Axes, panel: Panel, lines: Sequence[Sequence[tuple[int, str]]]) -> None:
@@ -52,7 +50,7 @@ def _panel(axes: Axes, panel: Panel, lines: Sequence[Sequence[tuple[int, str]]])
     colours = colormaps["RdBu_r"]
     for row, line in enumerate(lines):
         for column, (position, character) in enumerate(line):
-            # A third of the map's ends is left out, so that black text stays readable.
+            # The dark ends of the map are left out, so that black text stays readable.
             ground = colours(0.5 + 0.36 * float(panel.activations[position]))
             axes.add_patch(Rectangle((column, row), 1, 1, facecolor=ground, lw=0))
             if not character.isspace():

@@ -18,8 +18,8 @@ class FoundUnit:
     """The unit that follows a feature best.
 
     `chosen` is the correlation (Pearson's r) on the characters by which the unit was chosen among
-    all, `held_out` on others, which the choice has not seen. The sign tells whether the unit rises
-    or falls with the feature.
+    all units, `held_out` the one on other characters. Its sign tells whether the unit rises or
+    falls with the feature.
     """
 
     feature: str
@@ -59,10 +59,10 @@ def correlations(activations: NDArray[np.float32], features: Values) -> Values:
 def find(
     readings: Sequence[Activations], texts: Sequence[str], features: Sequence[Feature]
 ) -> list[FoundUnit]:
-    """For each feature that varies in the texts the unit that follows it best.
+    """For each feature that varies in the texts, the unit that follows it best.
 
-    Each text's first half chooses, its second half judges. Features that stay the same in either
-    half are left out.
+    The first half of each text chooses the unit, the second half judges it. A feature that does not
+    vary in one of the halves is left out.
     """
     halves = [len(text) // 2 for text in texts]
     values = [np.array([feature.values(text) for feature in features]) for text in texts]

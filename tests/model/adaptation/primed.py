@@ -9,8 +9,8 @@ from model.adaptation.parameters import OWN, SHARED, VIEW, Int16s, Int32s, Param
 from model.checkpoint import Checkpoint
 from model.runtime.network_output import NetworkOutput
 
+# The units of the last layer of a random network.
 UNITS = 64
-"""Of the last layer of a random network."""
 
 
 def random_parameters(

@@ -116,7 +116,7 @@ def test_many_pages_in_one_call_give_what_each_gives_alone() -> None:
         page = adaptation.page()
         page.follow(TEXT[: 10 * number])
         cursors.append(page.cursor())
-    adaptation.push(cursors, [0, 1, 2, 3, 4])
+    adaptation.engine.push(cursors, [0, 1, 2, 3, 4])
     said = network_output(p)
     together = adaptation.distribution(cursors, said)
     alone = [adaptation.distribution([c], said.at(n))[0] for n, c in enumerate(cursors)]

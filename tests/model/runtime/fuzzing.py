@@ -12,9 +12,12 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import pytest
 
 from model.errors import ModelError
+from model.network.config import CELL_KINDS
 from model.runtime import Pool, backends, native_library
+from model.runtime.native_backend import NativePool
 from model.served import Runtime
 from tests.model.runtime.networks import CONTEXTS, everything, random_checkpoint
 
@@ -158,6 +161,32 @@ def _outcome(
         return f"{type(error).__name__}: {error}", None
 
 
+def ask_for_cells_that_are_none(pool: NativePool) -> None:
+    """Makes every call that computes, with numbers that are no kind of cell.
+
+    Fails where a call is not refused, or where one changes anything.
+    """
+    structure = pool._native.structure
+    state, known = pool.read(0), structure.cell
+    before = everything(pool, range(CAPACITY))
+    calls: list[Callable[[], object]] = [
+        lambda: pool.step([0], [1]),
+        lambda: pool.follow([0], [1]),
+        lambda: pool.predict([0], [1]),
+        lambda: pool.absorb([0], [np.array([1, 2], np.int32)]),
+        lambda: pool.best([0]),
+        lambda: pool.logits([0]),
+        lambda: pool.write(1, state),
+    ]
+    for cell in (-1, len(CELL_KINDS), 2**40, -(2**63)):
+        structure.cell = cell
+        for call in calls:
+            with pytest.raises(ValueError, match="none that the compiled backends compute"):
+                call()
+    structure.cell = known
+    assert everything(pool, range(CAPACITY)) == before
+
+
 def pools(cell: str, layers: int, hidden: int, contexts: tuple[str, ...] = ()) -> list[Pool]:
     """A pool of the same network on every backend."""
     checkpoint = random_checkpoint(cell, layers, hidden, size=20, contexts=contexts)
@@ -170,4 +199,8 @@ if __name__ == "__main__":
     for number in sys.argv[2:]:
         for network in (("elman", 1, 48), ("gru", 2, 32), ("lstm", 2, 16), ("lstm", 1, 80)):
             for contexts in ((), CONTEXTS):
-                drive(pools(*network, contexts), int(number), calls=60)
+                every = pools(*network, contexts)
+                drive(every, int(number), calls=60)
+                for pool in every:
+                    if isinstance(pool, NativePool):
+                        ask_for_cells_that_are_none(pool)

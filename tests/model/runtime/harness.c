@@ -54,9 +54,11 @@ static const struct contexts *receive_contexts(const int64_t *head, int64_t size
 int main(void) {
     int64_t *head = receive(9 * 8);
     struct network network = {.cell = head[0], .layers = head[1], .hidden = head[2], .size = head[3]};
+    if (!known_cell(&network))
+        return 3;
     const int64_t capacity = head[4], hidden = network.hidden, size = network.size;
-    const int64_t gates = network.cell == ELMAN ? 1 : network.cell == GRU ? 3 : 4;
-    const int64_t rows = gates > 1 ? gates * hidden : (hidden + 63) / 64 * 64;
+    const int64_t units = groups_of(network.cell) * PANEL;
+    const int64_t rows = KINDS[network.cell].gates * ((hidden + units - 1) / units * units);
     struct layer *layers = zeros((int64_t)sizeof(struct layer) * network.layers);
     for (int64_t i = 0; i < network.layers; i++) {
         if (i == 0) {

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from model.checkpoint import Checkpoint, Weights, expected_shapes
-from model.network.config import NetworkConfig
+from model.checkpoint import Checkpoint, expected_shapes
+from model.network.config import NetworkConfig, Weights
 from model.network.contexts import pack_bits
 from model.runtime import Pool
 from model.runtime.arithmetic import Floats

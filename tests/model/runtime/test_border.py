@@ -8,8 +8,9 @@ import pytest
 
 from model.errors import ModelError
 from model.runtime import backends
+from model.runtime.native_backend import NativePool
 from model.served import Runtime
-from tests.model.runtime.fuzzing import drive, pools
+from tests.model.runtime.fuzzing import CAPACITY, ask_for_cells_that_are_none, drive, pools
 from tests.model.runtime.networks import CONTEXTS, random_checkpoint
 
 
@@ -33,6 +34,15 @@ def test_all_backends_refuse_the_same_calls_and_keep_their_states(
     every = pools(cell, layers, hidden, contexts)
     refused = sum(drive(every, seed) for seed in range(4))
     assert 100 < refused < 400
+
+
+@pytest.mark.parametrize("backend", [name for name in backends.available() if name != "numpy"])
+def test_the_compiled_backends_refuse_a_number_that_is_no_cell(backend: str) -> None:
+    pool = Runtime(random_checkpoint("lstm", 2, 16, contexts=CONTEXTS), backend).pool(CAPACITY)
+    assert isinstance(pool, NativePool)
+    for slot in range(CAPACITY):
+        pool.start(slot)
+    ask_for_cells_that_are_none(pool)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_the_needle_is_noticed_where_a_sequence_depends_on_its_batch(
         step(slots, ids)
         if len(slots) >= 8:
             # The last bit of the cells, as a library's sums round it for one batch or another.
-            cells = cast(NumpyPool, batch._pool)._c
+            cells = cast(NumpyPool, batch._pool)._exact["c"]
             cells[:, slots] = np.nextafter(cells[:, slots], np.float32(np.inf))
 
     needle = Waiter(batch, job(runtime, "abc def"))

@@ -9,7 +9,7 @@ from model.network.cells import CELLS, State
 from model.network.config import NetworkConfig
 from model.network.contexts import pack_bits
 from model.network.network import Network
-from training.backpropagation.unrolled import forward
+from training.backpropagation.unrolled import forward, unroll, unroll_by_autograd
 
 START = 4
 
@@ -48,6 +48,26 @@ def test_the_gradients_are_those_of_autograd(kind: str, layers: int) -> None:
     autograd = torch.autograd.grad((expected * weight).sum(), list(network.parameters()))
     for gradient, other in zip(gradients, autograd, strict=True):
         torch.testing.assert_close(gradient, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_what_is_left_to_autograd_is_what_is_written_out(kind: str) -> None:
+    torch.manual_seed(1)
+    cell = CELLS[kind](16, 16)
+    resets = (torch.rand(7, 3, 1) > 0.3).float()
+    x = torch.randn(7, 3, cell.kind.gates * 16, requires_grad=True)
+    state = tuple(torch.randn(3, 16, requires_grad=True) for _ in cell.kind.state)
+    weights = [torch.randn(7, 3, 16), *(torch.randn(3, 16) for _ in state)]
+    found = []
+    biases = [getattr(cell, name) for name in cell.kind.biases]
+    for out, end in (
+        unroll(cell, x, resets, state, torch.float32),
+        unroll_by_autograd(cell, x, resets, state),
+    ):
+        loss = sum((a * b).sum() for a, b in zip((out, *end), weights, strict=True))
+        assert isinstance(loss, Tensor)
+        found.append([out, *end, *torch.autograd.grad(loss, [x, cell.W, *biases, *state])])
+    torch.testing.assert_close(found[0], found[1])
 
 
 @pytest.mark.parametrize("kind", CELLS)

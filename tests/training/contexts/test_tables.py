@@ -11,7 +11,7 @@ from model.network.config import NetworkConfig
 from model.network.contexts import Contexts, ContextState, pack_bits, unpack_rows
 from model.network.network import Network
 from training.backpropagation.unrolled import forward
-from training.contexts.tables import PASSAGE, RowAdagrad, choose_rows, count_rows
+from training.contexts.tables import PASSAGE_MOST, RowAdagrad, choose_rows, count_rows
 
 CONFIG = NetworkConfig(
     "lstm", 1, 16, "helo ", contexts=("2", "3", "word"), context_width=4, context_bits=16
@@ -48,7 +48,7 @@ def test_rows_are_counted_once_a_passage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("characters", "passages"), [(499, 1), (1000, 2), (64_000, 64), (PASSAGE * 70, 70)]
+    ("characters", "passages"), [(499, 1), (1000, 2), (64_000, 64), (PASSAGE_MOST * 70, 70)]
 )
 def test_a_long_document_is_several_passages(characters: int, passages: int) -> None:
     ids = CONFIG.vocabulary().encode("h" * characters)
