@@ -80,7 +80,8 @@ def _names(body: list[ast.stmt]) -> set[str]:
             members = _names(node.body)
             found |= {node.name} | members | {f"{node.name}.{member}" for member in members}
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            found.add(node.name)
+            # A route is a function inside of the one that adds it.
+            found |= {node.name} | _names(node.body)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             found |= {each.id for each in targets if isinstance(each, ast.Name)}
@@ -167,6 +168,29 @@ def test_a_place_in_the_code_that_a_page_names_is_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert places_of(page, text)
     assert wrong_places(page, text) == []
+
+
+def test_a_recipe_names_as_many_files_as_it_says() -> None:
+    """And no more than a change of its kind should touch."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    recipes = dict(
+        zip(*[iter(re.split(r"^## (.*)\n", page, flags=re.MULTILINE)[1:])] * 2, strict=True)
+    )
+    named = {}
+    for title, recipe in recipes.items():
+        (word,) = re.findall(r"^\n(Three|Four|Six) files", recipe)
+        steps = re.findall(r"^(\d)\. ", recipe, flags=re.MULTILINE)
+        assert steps == [
+            str(number) for number in range(1, {"Three": 3, "Four": 4, "Six": 6}[word] + 1)
+        ]
+        named[title] = len(steps)
+    assert named == {
+        "A field of a request": 3,
+        "A store": 4,
+        "A kind of cell": 6,
+        "A rule that ends a suggestion": 3,
+        "An option of decoding": 6,
+    }
 
 
 def test_a_place_that_is_not_there_is_found_out() -> None:
