@@ -2,6 +2,6 @@
 
 import os
 
-# One thread, for every library that reads these when it is loaded.
+# Libraries read these variables when they are loaded; each then uses one thread.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"

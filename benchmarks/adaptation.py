@@ -3,7 +3,7 @@
 `python -m benchmarks.adaptation CHECKPOINT TEXT… --json F` measures one thread of one core. A step
 moves each session of a batch on by its predicted id and finds the most probable next one. Each
 session has its own text and page. Without adaptation a step is `Pool.follow`. Both ways take turns,
-so that their ratio is that of one machine at one time.
+so that a change of the machine's speed does not change their ratio.
 """
 
 import argparse
@@ -20,10 +20,11 @@ from model.adaptation.index import LIMIT
 from model.checkpoint import load
 from model.served import Runtime
 
-# The text of each session that decodes.
+# The length of the text of each session that decodes.
 SESSION_CHARACTERS = 6000
-# One measurement of what a key costs types this many.
+# How many keys are typed to measure one of them.
 KEYS = 200
+# How many steps of each session are timed together.
 DECODED_STEPS = 24
 
 
@@ -106,7 +107,7 @@ def typing(page: Page, text: str, start: int) -> Callable[[], object]:
 
 
 def taking_back(page: Page, text: str, start: int) -> Callable[[], object]:
-    """Types the same, then takes the characters back one by one."""
+    """Does the same as `typing`, then takes the characters back one by one."""
     type_all = typing(page, text, start)
 
     def run() -> None:

@@ -5,9 +5,9 @@
 A gap is a missing part of a line; all text before and after it is there. It is the line from its
 indentation on, some words in its middle, or what stands in brackets, where an editor has put in the
 closing one. The typist fills each gap three times: with suggestions that do not know what follows,
-with those that know it, and with the one of four alternatives that fits best. It takes a
-suggestion, or its first word, that is exactly how the gap goes on, and otherwise types a character.
-The table has the share of keys saved, of keys at which something is shown, and of shown suggestions
+with suggestions that know it, and with the best fit of four alternatives. The typist accepts a
+suggestion, or its first word, if the gap goes on exactly so, and otherwise types a character. The
+table has the share of keys saved, of keys at which something is shown, and of shown suggestions
 accepted.
 """
 
@@ -31,17 +31,18 @@ from model.served import Runtime
 from model.typist import press
 
 WORD = re.compile(r"\w+|[^\w\s]+")
-# Brackets around neither too little nor too much to be a gap.
+# Brackets around a text that is neither too short nor too long for a gap.
 BRACKETS = re.compile(r"\(([^()\n]{4,60})\)")
-# By name: whether suggestions know what follows the gap, and how many candidates there are.
+# For each way to fill a gap: whether suggestions know what follows, and how many candidates there
+# are.
 WAYS = {"nothing": (False, 1), "known": (True, 1), "best of 4": (True, 4)}
-# The characters, without indentation, that a line has at least in which there are gaps.
+# Lines with fewer characters, without their indentation, have no gaps.
 SHORTEST_LINE = 12
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A part of a text that is to be typed again."""
+    """A part of a text that the typist fills in."""
 
     kind: str
     begin: int
@@ -50,7 +51,7 @@ class Gap:
 
 @dataclass
 class SuffixTally:
-    """What the typist did in the gaps of one kind with suggestions of one way."""
+    """What the typist did in the gaps of one kind, filled in one way."""
 
     gaps: int = 0
     characters: int = 0
@@ -99,7 +100,7 @@ class SuffixTypist:
         self._page: Page | None = runtime.adaptation.page() if runtime.adaptation else None
 
     def states(self, text: str) -> list[bytes]:
-        """The state after each number of characters."""
+        """The states of the network before the text and after each of its characters."""
         self._pool.start(self._head)
         states = [self._pool.read(self._head)]
         for character in text:
@@ -142,9 +143,9 @@ class SuffixTypist:
 def measure(
     runtime: Runtime, texts: Iterable[str], gaps: int
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """The figures by kind of gap and by way, over `gaps` gaps of each text, evenly spread.
+    """The figures by kind of gap and by way, over about `gaps` gaps of each text, evenly spread.
 
-    The last kind is all gaps.
+    The last kind is "all", with the sums over all kinds.
     """
     typist = SuffixTypist(runtime)
     tallies: dict[str, dict[str, SuffixTally]] = {}

@@ -1,5 +1,5 @@
-/* What one core can do at most: int8 multiply-adds in registers, and reads from the L3 cache. Each
-   function returns how much it did; the caller takes the time. */
+/* The most that one core can do: int8 multiply-adds in registers, and reads from the L3 cache. Each
+   function returns how much it did; the caller measures the time. */
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -26,7 +26,8 @@ __attribute__((target("avx512f,avx512vnni"))) int64_t multiply_add_vnni(int64_t 
     return turns * 24 * 64;
 }
 
-/* The same without VNNI: products are added in pairs, the pairs in pairs, and those to the sum. */
+/* The same without VNNI, with 8 sums of 32 products. Products are added in pairs, pairs of these
+   are added, and the results are added to the sums. */
 __attribute__((target("avx2"))) int64_t multiply_add_avx2(int64_t turns) {
 #define EIGHT(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 #define BEGIN2(n)                                                                                  \
@@ -45,7 +46,7 @@ __attribute__((target("avx2"))) int64_t multiply_add_avx2(int64_t turns) {
     return turns * 8 * 32;
 }
 
-/* Reads `bytes` bytes (a multiple of 512) in order; returns their number. */
+/* Reads `bytes` bytes (a multiple of 256) in order; returns their number. */
 __attribute__((target("avx2"))) int64_t read_in_order(const char *from, int64_t bytes) {
     __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
     for (const char *at = from; at < from + bytes; at += 256) {

@@ -14,6 +14,7 @@ from benchmarks.timing import best_seconds
 from model.runtime import native_library
 
 SOURCE = Path(__file__).with_name("limits.c")
+# How many turns of the loop one call of the multiply-adds makes.
 MULTIPLY_TURNS = 100_000
 # Larger than an L2 cache, smaller than a core's share of the L3 cache.
 L3_BYTES = 8 * 2**20
@@ -25,7 +26,7 @@ class LimitsError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one core does at most."""
+    """The most that one core can do."""
 
     int8_multiply_adds_per_second: float
     l3_read_bytes_per_second: float

@@ -1,7 +1,7 @@
-"""The same step in other libraries: a batch of states reads an id each and names the best next id.
+"""The same step in other libraries: each state of a batch reads an id and predicts the next one.
 
 "torch float32" is the network of this repository as it was trained. The others are the fastest
-plain form that their library offers: the input is a row of a table, states stay in place from step
+simple form that their library offers: the input is a row of a table, states stay in place from step
 to step, and nothing is gathered or copied for sessions that come and go.
 """
 
@@ -136,7 +136,7 @@ def _onnxruntime_step(checkpoint: Checkpoint, ids: Ids) -> Step:
     with tempfile.TemporaryDirectory() as folder:
         plain, quantized = Path(folder) / "plain.onnx", Path(folder) / "quantized.onnx"
         onnx.save(_graph(checkpoint), str(plain))
-        # At every call it logs advice about images.
+        # Every call would log advice about models for images.
         logging.getLogger().setLevel(logging.ERROR)
         quantize_dynamic(plain, quantized, per_channel=True, weight_type=QuantType.QInt8)
         options = onnxruntime.SessionOptions()

@@ -1,4 +1,4 @@
-"""How fast sessions step: every backend here beside other libraries, and the core's own limits.
+"""How fast sessions step: every backend here, other libraries, and the limits of the core.
 
 `python -m benchmarks.runtime --json F` measures one thread of one core, all in one run. A step
 absorbs an id for each session of a batch and finds the most probable next one; it is called from
@@ -34,7 +34,7 @@ GREEDY_STEPS = 24
 CHARACTERS = "".join(chr(0x400 + i) for i in range(13))
 CONTEXTS = ("2", "3", "4", "5", "6", "8", "12", "word", "words")
 CONTEXT_WIDTH, CONTEXT_BITS, KEPT_ROWS = 32, 22, 50 << 15
-# Rows that were read shortly before still lie in a near cache, so this many steps read other ids.
+# Rows that were read shortly before are still in a near cache, so this many steps read other ids.
 DISTINCT_STEPS = 4096
 
 
@@ -59,7 +59,7 @@ class RuntimeRow:
 
 @dataclass(frozen=True)
 class Greedy:
-    """24 greedy steps of one session, called from Python one by one."""
+    """GREEDY_STEPS greedy steps of one session, called from Python one by one."""
 
     backend: str
     cell: str
@@ -70,7 +70,7 @@ class Greedy:
 
 @dataclass(frozen=True)
 class Threads:
-    """The steps a second of two threads, each with its own pool, over those of one thread."""
+    """Two threads, each with its own pool: their steps a second divided by those of one thread."""
 
     backend: str
     cell: str
@@ -128,7 +128,7 @@ def main() -> None:
 def random_checkpoint(
     cell: str, layers: int, hidden: int, contexts: tuple[str, ...] = ()
 ) -> Checkpoint:
-    """A network with random weights and 256 ids, as fast as any other of its shape."""
+    """A network with random weights and 256 ids. Its shape, not its weights, decides its speed."""
     table = (contexts, CONTEXT_WIDTH, CONTEXT_BITS) if contexts else ()
     config = NetworkConfig(cell, layers, hidden, CHARACTERS, True, *table)
     random = np.random.default_rng(0)
@@ -142,7 +142,7 @@ def random_checkpoint(
     weights["contexts.kept"] = pack_bits(kept, CONTEXT_BITS)
     weights["contexts.rows"] = random.integers(0, 256, (KEPT_ROWS, CONTEXT_WIDTH // 2), np.uint8)
     weights["contexts.levels"] = np.arange(-120, 120, 15).astype(np.int8)
-    # A mapped table stays as long as it is used, even after its file is deleted.
+    # A mapped table stays readable as long as it is used, even after its file is deleted.
     with tempfile.TemporaryDirectory() as folder:
         save(Path(folder), config, weights, {})
         return load(folder)
@@ -175,7 +175,7 @@ def measure(
 
 
 def multiply_adds(checkpoint: Checkpoint) -> int:
-    """The multiply-adds of one session's step, and so the bytes of its int8 weights.
+    """The multiply-adds of one session's step, which is also the bytes of its int8 weights.
 
     The first layer's input and the contexts are rows of tables, which are not multiplied.
     """
@@ -184,7 +184,7 @@ def multiply_adds(checkpoint: Checkpoint) -> int:
 
 
 def measure_greedy(checkpoint: Checkpoint, rounds: int) -> list[Greedy]:
-    """24 greedy steps on every backend."""
+    """GREEDY_STEPS greedy steps on every backend."""
     calls: dict[str, Callable[[], object]] = {}
     for name in backends.available():
         calls[name] = _decode(Runtime(checkpoint, name).pool(1))

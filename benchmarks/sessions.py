@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.sessions --checkpoint checkpoints/python --json sessions.json
 
 It starts a service of one process and measures over HTTP; sessions in Redis need a `redis-server`.
-Times are medians in milliseconds. Steps are those that absorb text, without those that decode the
-suggestion.
+Times are in milliseconds: for a key the median of many, for going back a single one. Steps are
+those that absorb text, without those that decode the suggestion.
 """
 
 import asyncio
@@ -115,7 +115,7 @@ def measure(
 
 
 def _keys(http: httpx.Client, text: str, lengths: tuple[int, ...]) -> dict[int, tuple[float, int]]:
-    """For each length, the median time of a key after that many characters, and its most steps.
+    """For each length, a key's median milliseconds after that many characters, and its most steps.
 
     Keys are sent as edits. The sessions take turns, so that other programs slow all of them alike.
     """

@@ -4,8 +4,8 @@
 
 It starts a service of one process and sends a typist's keystrokes, each an edit of one character:
 as streams, as ordinary requests, and over a WebSocket. Streams that compute no step are sent as
-well; they show what HTTP alone costs. All take turns. A step is one character of a suggestion,
-computed in this process; its time is processor time.
+well; they show what HTTP alone costs. The four kinds of request take turns. A step is one character
+of a suggestion, computed in this process; its time is processor time.
 """
 
 import json
@@ -43,9 +43,9 @@ app = typer.Typer(add_completion=False)
 class StreamingFigures:
     """All that was measured, in milliseconds.
 
-    Times over HTTP are lower quartiles, because other programs use the machine too. `steps_beyond`
-    is the time that the first event takes beyond HTTP alone, in steps. It is negative where the
-    first event is sooner, because it need not wait until the session is stored.
+    Times over HTTP are lower quartiles, because other programs use the machine, too. `steps_beyond`
+    is how much longer the first event takes than HTTP alone, in steps. It is negative where the
+    first event comes sooner, because it does not wait until the session is stored.
     """
 
     checkpoint: str

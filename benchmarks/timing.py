@@ -1,4 +1,4 @@
-"""Timing on a machine that other programs use too."""
+"""Timing of calls on a machine that other programs use, too."""
 
 from collections.abc import Callable, Mapping
 from time import process_time
@@ -6,13 +6,14 @@ from typing import TypeVar
 
 Name = TypeVar("Name")
 
+# A block of repeated calls takes about this long.
 BLOCK_SECONDS = 0.03
 
 
 def best_seconds(calls: Mapping[Name, Callable[[], object]], rounds: int) -> dict[Name, float]:
-    """The processor seconds of one call of each: the least of all rounds.
+    """The processor seconds that one call of each takes, the least of all rounds.
 
-    A round measures every call in turn, so that changes of the processor's speed affect all alike.
+    A round measures every call in turn, so that a change of the processor's speed affects all.
     """
     repeats = {name: _repeats(call) for name, call in calls.items()}
     best = dict.fromkeys(calls, float("inf"))

@@ -1,8 +1,8 @@
 """Calibration: from the network's own probability that a suggestion is right to the observed one.
 
 The map is monotone and piecewise linear (isotonic regression: Zadrozny and Elkan, 2002), so the
-more probable of two suggestions stays the more probable one. It is computed by + − × ÷ on binary64
-in one written order, which gives the same bits everywhere.
+more probable of two suggestions never becomes the less probable one. It is computed by + − × ÷ on
+binary64 in one written order, which gives the same bits on every machine.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Calibration:
             raise CheckpointError(f"calibration: {error}") from None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The map as a checkpoint holds it."""
+        """The arrays by which a checkpoint holds the map, float32."""
         return {
             RAW_ARRAY: np.array(self.raw, np.float32),
             RIGHT_ARRAY: np.array(self.right, np.float32),

@@ -25,11 +25,12 @@ WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
 
-# A checkpoint may have arrays beside the network's, whose names begin with one of these. The module
-# that reads such arrays checks them.
+# A checkpoint may hold further arrays, whose names begin with one of these. The module that reads
+# such arrays checks them.
 OPTIONAL = ("adaptation.", "calibration.")
-# The types of arrays that a checkpoint may hold, and those that are read, to be refused by name.
+# The types of arrays that a checkpoint may hold.
 KEPT_TYPES = frozenset(np.dtype(k) for k in (np.float32, np.int8, np.uint8, np.int16, np.int32))
+# The types that are read. F64 is among them so that an array of that type is refused by its name.
 _DTYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
     "F64": np.dtype("<f8"),
@@ -44,7 +45,7 @@ MAPPED_FROM_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained network as it is stored: its shape, its weights, and a summary of its training."""
+    """A trained network as it is stored: its config, its weights, a summary of its training."""
 
     name: str
     config: NetworkConfig
@@ -91,10 +92,11 @@ def save(
     training: Mapping[str, Any],
     card: str | None = None,
 ) -> None:
-    """Writes a checkpoint. Whoever reads the folder meanwhile finds the old one or the new one.
+    """Writes a checkpoint. A process that reads the folder meanwhile finds the old or new network.
 
-    The weights file alone says which network it holds, so that one rename replaces it. config.json
-    repeats the network's shape for people, and adds the summary of the training.
+    The weights file holds the whole network, also its config and fingerprint, and one rename
+    replaces it. config.json repeats the config for people, and adds the summary of the training.
+    While the two files describe different networks, `load` refuses them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {name: np.ascontiguousarray(w, dtype=_kind(w)) for name, w in weights.items()}
@@ -135,7 +137,7 @@ def replace(file: Path, content: bytes) -> None:
 
 
 def load(folder: Path | str) -> Checkpoint:
-    """Reads a checkpoint and checks all of it; raises CheckpointError, one line with the file."""
+    """Reads a checkpoint and checks all of it; raises CheckpointError, naming the file."""
     folder = Path(folder)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such checkpoint folder")

@@ -1,7 +1,7 @@
 """One completion in one process: the whole text absorbed from its start, then decoded.
 
-This is the reference for the invariant: whatever a service does to spare itself work, its answers
-equal this one's, bit for bit.
+This is the reference for the project's invariant: however a service saves work, its answers equal
+the ones computed here, bit for bit.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,10 @@ class CompletedText:
 def complete(
     runtime: Runtime, prefix: str, options: Options | None = None, top: int = 0
 ) -> CompletedText:
-    """The completion of a prefix; raises TextError where the vocabulary cannot spell it."""
+    """The completion of a prefix, and its `top` most probable next characters.
+
+    Raises TextError where the vocabulary cannot spell the prefix.
+    """
     page = runtime.adaptation.page() if runtime.adaptation else None
     decoding = decoding_at(runtime, options or Options(), prefix, len(prefix), page, top=top > 0)
     decode(runtime.pool(decoding.width), runtime.adaptation, decoding)
@@ -50,9 +53,9 @@ def decoding_at(
     top: bool = False,
     kept_steps: int = 0,
 ) -> Decoding:
-    """What decodes at a position of a text, from the `state` after its first `absorbed` characters.
+    """The decoding at a position of a text, from the `state` after its first `absorbed` characters.
 
-    The `page`, which is needed where the runtime adapts, is brought there. For `top` and
+    Where the runtime adapts, a `page` is needed, and is brought to that position. For `top` and
     `kept_steps` see Decoding.
     """
     decoding = Decoding(
@@ -73,7 +76,7 @@ def decoding_at(
 
 
 def decode(pool: Pool, adaptation: Adaptation | None, decoding: Decoding) -> None:
-    """Computes one decoding to its end, alone in its pool."""
+    """Computes one decoding to its end, without any other in the batch."""
     decoding.enter(pool)
     while decoding.phase is not Phase.FINISHED:
         step_and_predict(pool, adaptation, [decoding])

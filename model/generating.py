@@ -12,7 +12,8 @@ def generate(
 ) -> Iterator[str]:
     """The characters that follow a text, without end. The same seed gives the same characters.
 
-    Raises TextError, before the first character, if the vocabulary cannot spell the text.
+    Without a seed, a random one is used. Raises TextError, before the first character, if the
+    vocabulary cannot spell the text.
     """
     begun = runtime.vocabulary.encode(text)
     sampler = Sampler(

@@ -1,18 +1,18 @@
-"""The factors of the hashes of text: the primes of xxHash32 (Collet), and its avalanche.
+"""The constants with which texts are hashed: the primes of xxHash32 (Collet), and its avalanche.
 
 Every hash is exact arithmetic on unsigned integers modulo 2³². hashing.h has the same numbers for
-C. `runtime/reference.py` and the tests state them on their own, for they check what is built here.
+C. `runtime/reference.py` and the tests repeat them on purpose, because they check the results.
 """
 
-# What was read so far is multiplied with this before the next id is added. The factor is odd, so
-# that it has an inverse modulo 2³².
+# A hash of ids is multiplied by this after each id that is added. The factor is odd, so that it has
+# an inverse modulo 2³².
 MULTIPLIER = 0x9E3779B1
 MULTIPLIER_INVERSE = pow(MULTIPLIER, -1, 1 << 32)
-# Tells contexts of different kinds apart: the kind's number times this is added to its hash.
+# The kind's number times this is added to a hash, so that kinds of context have different hashes.
 KIND_FACTOR = 0x27D4EB2F
-# Of two words in one hash, the hash of the earlier one is multiplied with this.
+# Where a hash is of two words, the hash of the earlier word is multiplied by this.
 EARLIER_WORD_FACTOR = 0x165667B1
 
-# The avalanche lets each bit of a hash change all the others: for each shift and factor,
+# The avalanche makes each bit of a hash depend on all others. For each (shift, factor) in turn,
 # x = (x ^ x >> shift) · factor.
 AVALANCHE = ((15, 0x85EBCA77), (13, 0xC2B2AE3D), (16, 1))

@@ -1,4 +1,4 @@
-"""A checkpoint as it is served: quantized once, for one backend; pools are made from it."""
+"""The runtime of a checkpoint: quantized once for one backend, it makes pools of states."""
 
 from model.adaptation import Adaptation, is_primed
 from model.calibration import Calibration
@@ -9,16 +9,17 @@ from model.vocabulary import Vocabulary
 
 
 class Runtime:
-    """A checkpoint, quantized once, from which pools of states are made."""
+    """A checkpoint as it is served: its quantized network, its calibration, its adaptation."""
 
     def __init__(
         self, checkpoint: Checkpoint, backend: str | None = None, adapt: bool | None = None
     ) -> None:
         """`backend` is one of backends.NAMES, or None for the fastest one that runs here.
 
-        With `adapt` the runtime has an `adaptation` to the text at hand. None means that it has one
+        With `adapt` the runtime has an `adaptation` to the text at hand; None means that it has one
         if the checkpoint is primed for it. Raises BackendError for a backend that does not run
-        here, and ModelError where parameters of adaptation are damaged, or asked for and missing.
+        here. Raises ModelError for weights that cannot be quantized, and where the parameters of
+        adaptation are damaged, or are missing although `adapt` is true.
         """
         self.checkpoint = checkpoint
         self.calibration = Calibration.of(checkpoint.weights)

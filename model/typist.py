@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-# Accepting takes one key, and so does typing one character: fewer than two save nothing.
+# Accepting takes one key, as typing one character does. So accepting fewer than two saves nothing.
 FEWEST_ACCEPTED_CHARACTERS = 2
 
 # Horizontal white space, then either word characters or other visible ones, never both. Editors
@@ -25,13 +25,13 @@ TYPED = Key("nothing", 1)
 
 
 def first_word(suggestion: str) -> str:
-    """The suggestion's leading spaces and the run of like characters after them, or ""."""
+    """What "accept word" takes of a suggestion: one match of `_FIRST_WORD` at its start, or ""."""
     found = _FIRST_WORD.match(suggestion)
     return found.group() if found else ""
 
 
 def word_ends(text: str) -> list[int]:
-    """For each character, where the word ends that has it; the next position if none has it."""
+    """For each character, the end of the word that it is in, or the next position outside words."""
     ends = list(range(1, len(text) + 1))
     for word in _FIRST_WORD.finditer(text):
         ends[word.start() : word.end()] = [word.end()] * (word.end() - word.start())

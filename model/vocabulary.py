@@ -17,10 +17,10 @@ class Vocabulary:
     """Ids for characters, then for single bytes, then for the start symbol.
 
     A character that is not in `characters` is spelt as its UTF-8 bytes. The byte of an ASCII
-    character that is in `characters` needs no id of its own, since it would never be used.
+    character that is in `characters` has no id of its own, since it would never be used.
 
-    `size` counts the ids that can be predicted. `start` is one more id, which is only ever read: it
-    stands before the first character of a text, so that the first character has a context as well.
+    `size` counts the ids that can be predicted. `start` is one more id, which is read but never
+    predicted: it stands before the first character of a text, so that this character has a context.
     """
 
     def __init__(self, characters: str, byte_fallback: bool = True) -> None:
@@ -57,9 +57,9 @@ class Vocabulary:
 
     @cached_property
     def word_ids(self) -> NDArray[np.bool_]:
-        """Which ids belong to words, (size + 1): ASCII letters, digits, `_`, all beyond ASCII.
+        """Which ids belong to words, bool (size + 1): ASCII letters, digits, `_`, all beyond ASCII.
 
-        The same rule holds for bytes. The start symbol belongs to no word.
+        Bytes follow the same rule. The start symbol belongs to no word.
         """
         codes = [*map(ord, self.characters), *self._bytes]
         inside = [c >= 0x80 or chr(c).isalnum() or chr(c) == "_" for c in codes]
@@ -101,7 +101,10 @@ class Vocabulary:
         return self._bytes[index - len(self.characters)] if index >= len(self.characters) else None
 
     def decode(self, ids: Sequence[int] | NDArray[np.int32]) -> str:
-        """The text that ids spell. Bytes that make no character are left out."""
+        """The text that ids spell. Bytes that make no character are left out.
+
+        An id of a character that comes while bytes are pending is left out with them.
+        """
         speller = Speller(self)
         characters: list[str] = []
         for index in ids:
@@ -126,7 +129,10 @@ class Speller:
         return not self._pending
 
     def push(self, index: int) -> str | None:
-        """The character that an id completes; "" while bytes are missing, None if it is invalid."""
+        """The character that an id completes; "" while bytes are missing.
+
+        None if the id cannot follow the pending bytes; then a new Speller is needed.
+        """
         byte = self._vocabulary.byte(index)
         if byte is None:
             return None if self._pending else self._vocabulary.symbol(index)

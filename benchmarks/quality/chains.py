@@ -13,8 +13,9 @@ from training.evaluation.timing import Milliseconds
 class ChainStep:
     """One token of a chain.
 
-    After it the chain has `length` characters, which are all right with the probability `right`.
-    `seconds` of processor time were spent by then, including the time to read the text.
+    After this step the chain has `length` characters, and all its tokens are right with the
+    probability `right`. `seconds` is the processor time spent so far, including the time to read
+    the text.
     """
 
     length: int
@@ -46,11 +47,11 @@ class Cut:
 
 @dataclass(frozen=True)
 class Gate:
-    """Shows at most what is right with a probability of `bound`; decoding ends there.
+    """Shows only what is right with a probability of at least `bound`; decoding ends there.
 
-    Of the lengths within the bound it takes the longest or, `by_value`, the one at which the typist
-    is expected to save the most keys, as the networks here do. Where `inside` is false, a token is
-    shown whole or not at all, as by clients that see only tokens.
+    Of the lengths within the bound it takes the longest, or with `by_value` the one at which the
+    typist is expected to save the most keys, as for the networks here. Where `inside` is false, a
+    token is shown whole or not at all, as by clients that see only tokens.
     """
 
     bound: float = 0.0
@@ -77,7 +78,7 @@ class Gate:
         return Cut(chain.text[:length], chain.right[length - 1] if length else 1.0, seconds)
 
 
-# All that a peer is tried with; the first one shows everything that was decoded.
+# The gates that a peer is tried with. The first one shows everything that was decoded.
 GATES = (
     *(Gate(bound, inside=False) for bound in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)),
     *(Gate(bound) for bound in (0.1, 0.2, 0.3, 0.4, 0.5)),

@@ -1,9 +1,9 @@
-"""Token healing: how a model of tokens goes on from a text that ends in the middle of one.
+"""Token healing: how a model of tokens continues a text that ends in the middle of a token.
 
-The text is read up to an earlier token boundary, and what comes next must begin with the characters
-that were taken away. All tokens that do so, or that lead there, are weighed, the most probable
-first. They are the covering of a text by tokens (Vieira et al., "From Language Models over Tokens
-to Language Models over Characters", 2024).
+The last tokens of the text are taken away, and what comes next must begin with their characters.
+All tokens that begin with these, or with which a spelling of them may begin, are weighed, the most
+probable first. They are the covering of a text by tokens (Vieira et al., "From Language Models over
+Tokens to Language Models over Characters", 2024).
 """
 
 import heapq
@@ -50,7 +50,7 @@ class Pieces:
         return self._order[low:high]
 
     def leading(self, text: bytes) -> list[int]:
-        """The tokens that are a beginning of `text`, but not all of it."""
+        """The tokens whose bytes are a beginning of `text`, but not all of it."""
         return [
             token for length in range(1, len(text)) for token in self._tokens.get(text[:length], ())
         ]

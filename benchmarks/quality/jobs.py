@@ -27,7 +27,7 @@ class JobSettings:
 class QualityJob:
     """One system on one set; the progress of its measurement counts up to `characters`.
 
-    A network has several rows, because its suggestions are cut in several ways.
+    A network gives several rows, because its suggestions are cut in several ways.
     """
 
     system: str

@@ -21,10 +21,10 @@ from training.evaluation.timing import time_suggestions
 # Called with a number of characters that are done.
 Progress = Callable[[int], None]
 
-# The least probabilities of a whole suggestion that are tried beside the served one.
+# The bounds on the probability of a whole suggestion that are tried besides the served one.
 BOUNDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-# The steps of decoding that are timed at each position: as many as a suggestion has characters at
-# most.
+# How many steps of decoding are timed at each position: the most characters that a suggestion has
+# by default.
 TIMED_STEPS = 24
 
 

@@ -13,7 +13,7 @@ from benchmarks.quality.rows import Row, type_spans, typed
 from benchmarks.quality.texts import Span, TextSet
 from benchmarks.quality.transformer import Transformer, gemma, smollm2
 
-# Of each document this many keys are timed, each with a new suggestion.
+# How many keys of each document are timed, each with a new suggestion.
 TIMED_KEYS = 8
 
 # Called with a number of characters that are done.
@@ -28,7 +28,7 @@ NAMES = (PPMD, *WEIGHTS)
 
 
 def version(system: str) -> str:
-    """What the figures are of: the hash of a transformer's weights. Raises Missing."""
+    """What identifies the peer: for a transformer the hash of its weights. Raises Missing."""
     if system == PPMD:
         compressed_bits("")
         return "variant I"

@@ -15,7 +15,7 @@ TITLES = ("bits", "saved", "shown", "accepted", "ms", "read", "step", "state")
 
 
 def show(console: Console, text_set: str, rows: Sequence[Row]) -> None:
-    """Prints one set's table, how suggestions were cut, and the lead of the best system."""
+    """Prints one set's table, and for each system its gate and how far it is behind the best."""
     table = Table(
         Column("system", overflow="fold"),
         *(Column(title, justify="right", no_wrap=True) for title in TITLES),

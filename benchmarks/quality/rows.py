@@ -33,8 +33,8 @@ class Typed:
 class Row:
     """All that was measured of one system on one set; None where the system has no such figure.
 
-    `tried` has every way to cut suggestions, `shown` the one that the row stands for. A step gives
-    one more character of a suggestion, or one more token where the system has tokens.
+    `tried` has every way to cut suggestions that was measured, `shown` the one of the table. A step
+    gives one more character of a suggestion, or one more token where the system has tokens.
     """
 
     text_set: str
@@ -70,7 +70,8 @@ def typed(gate: str, sessions: Sequence[Session], milliseconds: Milliseconds) ->
 def lead(one: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
     """How much more one system saves than another on the same documents, and its standard error.
 
-    The documents are a sample of such texts. The error of a single one is unknown; it is infinite.
+    The documents are a sample of such texts. With a single one the error is unknown, and given as
+    infinite.
     """
     differences = np.subtract(one, other)
     if len(differences) < 2:

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Span:
-    """The typist types characters `begin` to `end` of each document; those before are given.
+    """The typist types the characters from `begin` to `end` of each document; those before them
+    is given.
 
     Bits are counted over the document's first `bits` characters.
     """
@@ -56,13 +57,13 @@ def standard_library() -> list[Document]:
 
 
 def own_code() -> list[Document]:
-    """This repository's own code, which is newer than any training text, also of the peers."""
+    """This repository's own code, which is newer than any training text, the peers' included."""
     folders = [ROOT / name for name in ("model", "nextchar", "service", "training")]
     return list(corpus.documents(folders, Selection(include=("*.py",)), []))
 
 
 def folder(path: Path) -> list[Document]:
-    """The documents of a folder, or one file; raises CorpusError where there is no such thing."""
+    """The documents of a folder, or one file; raises CorpusError where neither is there."""
     return list(corpus.documents([path], Selection(), []))
 
 

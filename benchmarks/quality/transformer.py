@@ -1,8 +1,8 @@
-"""A transformer in llama.cpp, asked for suggestions as efficiently as it allows.
+"""A transformer in llama.cpp, asked for suggestions as efficiently as llama.cpp allows.
 
-What it has read stays in its cache, and only new tokens are read. A text that ends in the middle of
-a token is healed. The distributions along the text's end are kept, so that the alternatives to its
-last tokens cost nothing at the next key.
+Tokens that were read stay in its cache, and only new ones are read. A text that ends in the middle
+of a token is healed. The distributions along the text's end are kept, so that weighing other tokens
+in place of the last ones costs nothing at the next key.
 """
 
 import codecs
@@ -23,10 +23,11 @@ from benchmarks.quality.healing import Pieces, Probabilities, TokenChoice, choos
 from benchmarks.quality.missing import INSTALL, Missing
 from model.decoding.suffix import LINE_ENDS
 
-# Tokens that one context holds.
+# How many tokens one context holds.
 CONTEXT_TOKENS = 8192
-# Tokens that are read at once. With all logits they take 64 MB for a vocabulary of 262,144 tokens.
+# How many tokens are read at once. Their logits take 64 MB for a vocabulary of 262,144 tokens.
 BATCH_TOKENS = 64
+# How many distributions are kept, those used last.
 KEPT_DISTRIBUTIONS = 32
 
 Tokens = tuple[int, ...]
@@ -81,7 +82,7 @@ class Transformer:
         self.pieces = Pieces([self._piece(token) for token in range(self._size)])
         self._past: list[int] = []
         self._known: OrderedDict[Tokens, Probabilities] = OrderedDict()
-        # The processor time of each single token.
+        # The processor seconds of each call of `after` that read a single token.
         self.step_seconds: list[float] = []
 
     def tokens(self, text: str) -> Tokens:
@@ -121,7 +122,7 @@ class Transformer:
         """The suggestion after a text: the most probable tokens, one by one, to the line's end.
 
         The first tokens are the most probable ones that begin with the characters taken away. Where
-        the text goes on as predicted, earlier suggestions are used again.
+        the text goes on as predicted, the distributions of earlier suggestions are used again.
         """
         begun = process_time()
         tokens = self.tokens(text)
@@ -236,7 +237,7 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 class _Line:
-    """A chain in the making: takes choices, and ends with the line or at `max_chars`."""
+    """Builds a chain: takes one choice after another, and ends with the line or at `max_chars`."""
 
     def __init__(self, max_chars: int) -> None:
         self._max_chars = max_chars
@@ -277,10 +278,11 @@ class _Line:
 
 
 def windows(count: int, context: int) -> list[tuple[int, int, int]]:
-    """How a text of `count` tokens is read in a context that holds fewer: (begin, first, end).
+    """The windows in which a text of `count` tokens is read, each (begin, first, end).
 
-    Each window reads the tokens from `begin` to `end`, and counts those from `first` on. So all but
-    the first window begin with half a context of earlier tokens. The very first token never counts.
+    A window has at most `context` tokens: those from `begin` to `end`, of which the ones from
+    `first` on are counted. So every window but the first begins with half a context of earlier
+    tokens. The very first token never counts.
     """
     found = [(0, 1, min(count, context))]
     while found[-1][2] < count:

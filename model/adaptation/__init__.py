@@ -1,9 +1,9 @@
-"""Adaptation to the text at hand: what it repeats is mixed into the network's distribution.
+"""Adaptation to the text at hand: what the text repeats is mixed into the network's distribution.
 
-ADAPTATION.md is the specification. A page holds the window of a text, and finds in it the ids that
-followed the same contexts before. A small integer network, which training has primed and the
-checkpoint keeps, says how much more probable each of these candidates is than the recurrent network
-alone has it.
+ADAPTATION.md is the specification. A page holds the window of a text, and finds in it the
+candidates: the ids that followed the same contexts before. A small integer network scores by what
+factor each candidate is more probable than the recurrent network alone predicts. That scorer is
+trained by priming, and its weights are part of the checkpoint.
 """
 
 import warnings
@@ -44,7 +44,7 @@ def engine_for(
 ) -> Engine[Any, Any]:
     """The engine for some parameters: in Python for the runtime's backend "numpy", else in C.
 
-    Warns where Python computes only because nothing was compiled.
+    Warns if it is in Python only because the C library was not built.
     """
     symbols = Symbols.of(vocabulary)
     if backend != "numpy":
@@ -60,10 +60,10 @@ def engine_for(
 
 
 class Adaptation:
-    """What a checkpoint adapts with. Each session has a page; one call mixes for many of them."""
+    """The adaptation of one checkpoint. Each session has a page; one call mixes for many pages."""
 
     def __init__(self, checkpoint: Checkpoint, backend: str | None = None) -> None:
-        """`backend` is that of the runtime: for "numpy" Python computes, for any other one C.
+        """`backend` is the runtime's: with "numpy" adaptation runs in Python, else in C.
 
         Raises ModelError where the checkpoint's parameters are missing or damaged.
         """

@@ -1,8 +1,8 @@
 /* The compiled backend of adaptation: an index of the page's ids, and the mixing of what it finds
-   into the network's distribution. ADAPTATION.md specifies every operation; plain.py computes the
-   same in Python. Everything is integers but one product of float32 for each candidate, and the sum
-   and the quotients that normalise, whose order is fixed. Compile with -ffp-contract=off and never
-   with -ffast-math. */
+   into the network's distribution. ADAPTATION.md specifies every operation; plain_index.py and
+   plain.py compute the same in Python. All arithmetic is on integers, except for one product of
+   float32 for each candidate, and the sum and the quotients that normalise. Their order is fixed,
+   so compile with -ffp-contract=off and never with -ffast-math. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,11 +19,12 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* Python refuses a library whose number is not its own: what follows is known to both. */
+/* The version of the structures below, which native.py states too. Python refuses a library that
+   has another number. */
 enum { LAYOUT = 3 };
 
-/* The names here are those of index.py, candidates.py, parameters.py, plain_index.py and plain.py,
-   which say what each of these numbers is. */
+/* index.py, candidates.py, parameters.py, plain_index.py and plain.py explain these constants,
+   under the same names. */
 enum chain { LONG, SHORT, WORD, WORDS, SKIP, ABOVE, CHAINS };
 enum { HEADS = 2048, PAIRS = 4096, CHECKS = 3, COLUMN_MOST = 12, VISITS_MOST = 20 };
 enum { RECENT = 32, SHORT_ORDER = 2, LONG_ORDER = 4, LEVELS = 9, REPEATS = 4 };
@@ -32,11 +33,11 @@ enum { SHARED = 32, OWN = 32, VIEW = 16, FLAG_SET = 64, LARGEST_FEATURE = 512 };
 enum { UNITS_MOST = 128, ACTIVATION = 8191, LANES = 16 };
 enum fault { NONE, STALE, ID_OUT_OF_RANGE };
 
-/* How many units are summed at once, and how many hidden states are widened at once (an even
-   number). */
+/* How many units are summed at once, and how many numbers of a hidden state are widened at once (an
+   even number). */
 enum { PANEL = 16, HIDDEN_AT_ONCE = 256 };
 
-/* A probability below 2^-20 counts as that. Sums of probabilities are counted in units of 2^-24. */
+/* A probability below 2^-20 counts as 2^-20. Sums of probabilities are in units of 2^-24. */
 static const float PROBABILITY_LEAST = 9.5367431640625e-07f;
 enum { PROBABILITY_UNITS = 1 << 24, PROBABILITY_UNITS_LEAST = 1 << 4 };
 
@@ -54,17 +55,18 @@ enum { NO_ID = UINT16_MAX };
 struct context {
     uint16_t recent[RECENT];      /* the newest last; NO_ID before the beginning */
     uint32_t word, before, older; /* hashes of the word so far and of the two before it */
-    int32_t letters;              /* how many ids the word so far has, with the one before it */
+    int32_t letters;              /* ids of the word so far and the id before it, up to RECENT */
     int32_t inside;               /* whether the newest id belongs to a word */
     int32_t place;                /* how many ids have been read */
     int32_t line, over;           /* where this line begins, and the one before it, or -1 */
 };
 
-/* The scorer, its tables, and what is known of ids. Matrices lie in pairs of inputs, all units of a
-   pair together: `view` (units / 2, VIEW, 2), filled up with zeros where units are odd; the others
-   (SHARED / 2, first, 2), (OWN / 2, first, 2), (VIEW / 2, first, 2), (first / 2, second, 2). */
+/* The scorer, its tables, and what is known of ids. In a matrix, the weights of two inputs lie side
+   by side for each unit, and all units of a pair of inputs together: `view` (units / 2, VIEW, 2),
+   with an input of zeros added where `units` is odd; the others (SHARED / 2, first, 2),
+   (OWN / 2, first, 2), (VIEW / 2, first, 2), (first / 2, second, 2). */
 struct model {
-    int64_t size, units, first, second; /* ids; units of the network's last layer and of the two */
+    int64_t size, units, first, second; /* ids; units of the network's last layer, of our layers */
     const uint8_t *letters;      /* (size): whether an id belongs to words */
     const int16_t *logarithm;    /* (256 + 128): of a float's exponent and of its mantissa */
     const float *exponential;    /* (highest - lowest + 1) */
@@ -81,8 +83,8 @@ struct model {
 /* What a page keeps of one place; a quarter of a cache line. */
 struct entry {
     uint16_t links[CHAINS];  /* the place before with the same context, + 1 */
-    uint8_t checks[CHECKS];  /* the highest byte of the hashes that the text cannot check */
-    uint8_t outcome;         /* what the index would have foretold, and whether rightly */
+    uint8_t checks[CHECKS];  /* the highest byte of the hashes of the last three contexts */
+    uint8_t outcome;         /* what the index would have predicted, and whether that was right */
 };
 
 struct page {
@@ -90,17 +92,17 @@ struct page {
     int64_t capacity, length, changes;
     uint16_t *ids;       /* (capacity) */
     struct entry *entries; /* (capacity) */
-    uint16_t *heads;     /* (CHAINS, HEADS): the last place with a context, + 1 */
+    uint16_t *heads;     /* (CHAINS, HEADS): the last place of each chain, + 1 */
     uint16_t *singles;   /* (size): how often an id occurs */
-    uint16_t *pairs;     /* (PAIRS): how often a pair does */
+    uint16_t *pairs;     /* (PAIRS): how often a pair of ids occurs */
     int64_t tried[TALLIES], right[TALLIES]; /* of the last OUTCOMES_COUNTED places */
     struct context end;
 };
 
-/* A place after the page's end. */
+/* A place at or beyond the page's end. */
 struct cursor {
     const struct page *page;
-    int64_t changes; /* the page's, when the cursor was made */
+    int64_t changes; /* the page's `changes` when the cursor was made */
     struct context context;
 };
 
@@ -112,7 +114,7 @@ struct findings {
     int32_t repeats[CANDIDATES_MOST][REPEATS], all_repeats[REPEATS]; /* after WORD to ABOVE */
     int32_t longest[CANDIDATES_MOST], longest_age[CANDIDATES_MOST], age[CANDIDATES_MOST];
     int32_t newest[4];   /* the candidate that came last after an order of 2, 3, 4 and 6, or -1 */
-    int32_t best, match; /* the candidate after the longest match, or -1, and that length */
+    int32_t best, match; /* the candidate after the longest match, or -1, and the match's length */
 };
 
 static void push(const struct model *model, struct context *context, uint16_t id) {
@@ -154,7 +156,7 @@ static uint32_t above(const struct page *page, const struct context *context) {
     return place < page->length ? page->ids[place] + 1u : 0;
 }
 
-/* Where the heads of the chains lie, and what tells contexts apart that share a head. */
+/* Where the heads of the chains lie, and the bytes that tell contexts of one chain apart. */
 static void locate(const struct page *page, const struct context *context, int64_t heads[CHAINS],
                    uint8_t checks[CHECKS]) {
     const uint32_t x[] = {back(context, 0), back(context, 1), back(context, 2), back(context, 3)};
@@ -186,8 +188,8 @@ static int32_t match(const struct page *page, const struct context *context, int
     if (most > place)
         most = place;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    /* Four ids at a time, from the newest back. The newest one lies in the highest bits, so the
-       zeros at the top of what differs say how many of the four are the same. */
+    /* Four ids are compared at a time, from the newest back. The newest id is in the highest bits.
+       So the number of leading zero bits of a ^ b says how many of the four are the same. */
     for (; length + 4 <= place && length < most; length += 4) {
         uint64_t a, b;
         memcpy(&a, before - length - 4, 8);
@@ -232,8 +234,8 @@ static void notice(struct findings *found, int32_t c, int32_t length, int32_t ag
     }
 }
 
-/* The places of each chain, the newest first, at most VISITS_MOST. A step along one chain waits for
-   the memory, so all chains are followed side by side and wait together. */
+/* The places of each chain, the newest first, at most VISITS_MOST. Each step along a chain waits
+   for memory. Following all chains side by side lets these waits overlap. */
 static void gather(const struct page *page, const int64_t heads[CHAINS],
                    int32_t places[CHAINS][VISITS_MOST], int32_t counts[CHAINS]) {
     int32_t next[CHAINS];
@@ -316,14 +318,14 @@ static void find(const struct page *page, const struct context *context, struct 
             if (page->entries[place].checks[check] != checks[check])
                 continue;
             const uint16_t id = page->ids[place];
-            /* Skip and above count for what is a candidate already; they make no new ones. */
+            /* Skip and above are counted for ids that are candidates already; they add none. */
             const int32_t c = check ? candidate(found, id) : admit(found, id);
             found->all_repeats[1 + check]++;
             if (c >= 0)
                 found->repeats[c][1 + check]++;
         }
-    /* So far each occurrence is counted at its highest level alone; now also at all below it. The
-       short chain has the levels 0 and 1. */
+    /* So far each occurrence is counted only at its highest level. Here it is added to all lower
+       levels of its chain. The short chain has the levels 0 and 1. */
     for (int c = -1; c < found->count; c++) {
         int32_t *seen = c < 0 ? found->all_seen : found->seen[c];
         seen[0] += seen[1];
@@ -339,7 +341,7 @@ static int32_t ln(const struct model *model, float x) {
     return model->logarithm[bits >> 23] + model->logarithm[256 + (bits >> 16 & 127)];
 }
 
-/* The logarithm of how often something came of how often it might have. */
+/* The logarithm of the share that `count` is of `total`, smoothed; 0 where `total` is 0. */
 static int16_t share(const struct model *model, int64_t count, int64_t total) {
     return (int16_t)(total ? ln(model, (float)(5 * count + 1)) - ln(model, (float)(5 * total + 2))
                            : 0);
@@ -358,7 +360,7 @@ static int16_t sum_of_probabilities(const struct model *model, int64_t units) {
 static float at_least(float x, float least) { return x > least ? x : least; }
 
 /* The place of the largest number, the first of equals. The compiler turns the loop over lanes into
-   vector instructions; a loop that keeps one largest number would wait for each comparison. */
+   vector instructions. In a loop with one maximum, each comparison would wait for the one before. */
 static int32_t top_of(const float *row, int64_t size) {
     const int64_t whole = size / LANES * LANES;
     float most[LANES];
@@ -383,6 +385,7 @@ static void describe(const struct page *page, const struct context *context,
                      int16_t own[CANDIDATES_MOST][OWN]) {
     const struct model *model = page->model;
     const int32_t last = (int32_t)back(context, 0) - 1;
+    /* How often an id followed the last one. At the page's end, the last id has none after it. */
     const int64_t open = page->length > 0 && page->ids[page->length - 1] == last;
     const int64_t followed = last < 0 ? 0 : page->singles[last] - open;
     int64_t distinct[3] = {0, 0, 0}, covered = 0, top = top_of(p, model->size);
@@ -446,12 +449,13 @@ static void describe(const struct page *page, const struct context *context,
     }
 }
 
-/* Adds to the sums of `units` units, a multiple of PANEL, their products with an even number of
-   inputs. Weights lie in pairs of inputs, all units of a pair together, because one instruction
-   multiplies pairs of int16 and adds the two products. The sums of 16 units fill four registers and
-   stay there over all inputs. They are named one by one, for gcc would keep an array of them in
-   memory. Every x86-64 has SSE2, so nothing has to be chosen at run time. parameters.py checks that
-   no sum leaves int32; so all sums are exact, and their order does not matter. */
+/* Adds the products of weights and inputs to the sums of `units` units. `units` is a multiple of
+   PANEL, and the number of inputs is even. One instruction multiplies a pair of int16 by another
+   and adds the two products, so the weights of two inputs lie side by side for each unit. The sums
+   of 16 units fill four registers and stay there over all inputs. They are named one by one,
+   because gcc would keep an array of them in memory. Every x86-64 has SSE2, so nothing has to be
+   chosen at run time. parameters.py checks that no sum leaves int32. So all sums are exact, and
+   their order does not matter. */
 static void add_products(const int16_t *weights, const int16_t *x, int64_t inputs, int64_t units,
                          int32_t *sums) {
     for (int64_t unit = 0; unit < units; unit += PANEL) {
@@ -488,7 +492,8 @@ static void activate(const int32_t *sums, int64_t units, int32_t shift, int16_t 
     }
 }
 
-/* What the scorer sees of the network's hidden state: VIEW numbers that tell the kind of place. */
+/* The VIEW numbers that the scorer gets from the network's hidden state, which tell what kind of
+   place this is. */
 static void look(const struct model *model, const int8_t *hidden, int16_t view[VIEW]) {
     int32_t sums[VIEW] = {0};
     int16_t x[HIDDEN_AT_ONCE];
@@ -509,9 +514,9 @@ static void look(const struct model *model, const int8_t *hidden, int16_t view[V
     }
 }
 
-/* The score of each candidate, by a network of two hidden layers in integers. What depends on the
-   place alone is summed once, as `base`. The second layer sees the mean of the first over all
-   candidates, too. */
+/* The score of each candidate, by a network of two hidden layers in integers. The part of a sum
+   that is the same for all candidates is computed once, as `base`. The second layer also reads the
+   mean of the first layer over all candidates. */
 static void score(const struct model *model, const int16_t shared[SHARED],
                   const int16_t view[VIEW], int16_t own[CANDIDATES_MOST][OWN], int32_t count,
                   int32_t scores[CANDIDATES_MOST]) {
@@ -547,7 +552,7 @@ static void score(const struct model *model, const int16_t shared[SHARED],
     }
 }
 
-/* The mixed distribution at a cursor, from the network's there and its hidden state. */
+/* The mixed distribution at a cursor, from the network's distribution `p` and its hidden state. */
 static void mix(const struct cursor *cursor, const float *p, const int8_t *hidden, float *mixed) {
     const struct page *page = cursor->page;
     const struct model *model = page->model;
@@ -568,8 +573,8 @@ static void mix(const struct cursor *cursor, const float *p, const int8_t *hidde
         const float raised = model->exponential[scores[c] - model->lowest];
         mixed[id] = at_least(p[id], PROBABILITY_LEAST) * raised;
     }
-    /* Float sums depend on their order, so it is fixed: 16 lanes, then a tree over them. Vector
-       instructions of any width up to 16 can add in this order. */
+    /* A float sum depends on its order, so the order is fixed: 16 lanes, then a tree over them.
+       Vector instructions of any width up to 16 can add in this order. */
     for (int64_t i = 0; i < whole; i += LANES)
         for (int lane = 0; lane < LANES; lane++)
             lanes[lane] = lanes[lane] + mixed[i + lane];
@@ -590,9 +595,9 @@ static void count_outcome(struct page *page, int64_t place, int64_t by) {
     page->right[NEWEST] += (outcome >> 5 & 1) * by;
 }
 
-/* What the index foretells before an id is read, and whether rightly, in bits. Bits 0 to 2: the
-   group of the longest match; 3: whether its id was right. Bit 4: whether there is a place after
-   the same two ids; 5: whether the newest one's id was right. */
+/* What the index predicts before an id is read, and whether that is right, in bits. Bits 0 to 2:
+   the group of the longest match; 3: whether the id after it was right. Bit 4: whether there is a
+   place after the same two ids; 5: whether the newest such id was right. */
 static uint8_t outcome_of(const struct page *page, const struct context *context,
                           const int64_t heads[CHAINS], uint16_t id) {
     int32_t places[CHAINS][VISITS_MOST], counts[CHAINS], longest = 0, right = 0, newest = 0;
@@ -650,9 +655,9 @@ static void restart(struct context *context) {
     context->over = -1;
 }
 
-/* The context after the first `length` ids. Not all of them are read again: the hashes need the
-   word so far and the two words before it, and `recent` needs the last RECENT ids. Where lines begin
-   is searched for. */
+/* The context after the first `length` ids. Only some of them are read again: the hashes need the
+   word so far and the two words before it, and `recent` needs the last RECENT ids. The beginnings of
+   the lines are found by a search. */
 static void reread(const struct page *page, int64_t length, struct context *context) {
     const uint8_t *letters = page->model->letters;
     int64_t at = length;
@@ -751,8 +756,8 @@ EXPORT int32_t cursors_push(struct cursor *const *cursors, int64_t count, const 
     return fault;
 }
 
-/* The mixed distributions at some cursors, (count, size), given the network's distributions there
-   and its hidden states, (count, units). */
+/* The mixed distributions at some cursors, (count, size), given the network's distributions `p` at
+   the same places and its hidden states, (count, units). */
 EXPORT int32_t cursors_mix(struct cursor *const *cursors, int64_t count, const float *p,
                            const int8_t *hidden, float *mixed) {
     const int32_t fault = check_cursors(cursors, count);
@@ -784,8 +789,9 @@ EXPORT int32_t cursors_best(struct cursor *const *cursors, int64_t count, const 
     return NONE;
 }
 
-/* Absorbs ids and writes what was known before each of them: the number of candidates, and for each
-   candidate its id and its features. Returns how many candidates there are in all. */
+/* Absorbs ids, and writes what the page knew before each of them: the number of candidates, the
+   features of the place, and each candidate's id and features. Returns how many candidates there
+   are in all, or -1 for an id that is not in the vocabulary. */
 EXPORT int64_t page_collect(struct page *page, const int64_t *ids, int64_t count, const float *p,
                             int32_t *candidates, uint16_t *id, int16_t *shared, int16_t *own) {
     int64_t total = 0;

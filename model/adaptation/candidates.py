@@ -1,32 +1,33 @@
-"""The ids that followed the same contexts before, in Python, and what is known of each of them."""
+"""The candidates of a place in Python: ids that followed its contexts before, and their counts."""
 
 from dataclasses import dataclass
 from typing import Final
 
-# How many of the last ids a context remembers, and so the longest match.
+# How many of the last ids a context remembers. No match is longer.
 RECENT: Final = 32
-# How many candidates a place has at most.
+# The most candidates of a place.
 CANDIDATES_MOST: Final = 32
-# The number of ids that the contexts of the short and of the long chain have in common at least.
+# Two places have the same context in the short or the long chain if at least this many ids before
+# them are the same.
 SHORT_ORDER: Final = 2
 LONG_ORDER: Final = 4
-# An occurrence counts at the level of each order that its match reaches. The first two levels are
-# those of the short chain, the others those of the long one.
+# Each level counts the occurrences whose match is at least as long as the level's order. The first
+# two levels belong to the short chain, the others to the long one.
 ORDERS: Final = (2, 3, 4, 5, 6, 8, 11, 16, 24)
 SHORT_LEVELS: Final = range(2)
 LONG_LEVELS: Final = range(2, len(ORDERS))
 # The levels, of orders 2, 3, 4 and 6, at which the candidate that came last is a feature.
 NEWEST_LEVELS: Final = (0, 1, 2, 4)
-# The contexts that are no orders: word, words, skip and above.
+# The number of contexts that are not orders: word, words, skip and above.
 REPEATS: Final = 4
-# The lengths of match at which the groups 1, 2, … begin; group 0 is no match. How often a longest
-# match was right is counted for each group.
+# Matches are grouped by their length, to count for each group how often the longest match was
+# right. These lengths begin the groups 1, 2, …; group 0 is no match.
 GROUP_BEGINS: Final = (4, 6, 8, 12, 20)
 GROUPS: Final = len(GROUP_BEGINS) + 1
 
 
 def group(match: int) -> int:
-    """The group of a longest match."""
+    """The group of a match of this length."""
     return sum(match >= begin for begin in GROUP_BEGINS)
 
 
@@ -34,9 +35,9 @@ def group(match: int) -> int:
 class PageCandidate:
     """One id, and how often it followed each of the contexts.
 
-    `seen` counts its occurrences at each level, `repeats` those after the contexts that are no
-    orders. `longest` is its longest match, and `longest_age` how many ids back that is. `age` is
-    how many ids back its first place is, in the order in which places are found.
+    `seen` counts its occurrences at each level, `repeats` those after the contexts that are not
+    orders. `longest` is its longest match, and `longest_age` how many ids back that match ends.
+    `age` is how many ids back the place is at which the candidate was found first.
     """
 
     number: int
@@ -47,7 +48,7 @@ class PageCandidate:
     age: int = 0
 
     def notice(self, match: int, age: int) -> None:
-        """Takes note of one more place, `age` ids back."""
+        """Takes note of one more place, `age` ids back, with a match of that length."""
         self.age = self.age or age
         if match > self.longest:
             self.longest, self.longest_age = match, age
@@ -56,25 +57,25 @@ class PageCandidate:
 class PageCandidates:
     """All candidates of a place, in the order in which they were found.
 
-    `seen` and `repeats` count the occurrences of all ids together. `best` is the candidate that
-    followed the longest match, and `match` the length of that one.
+    `seen` and `repeats` count the occurrences of all ids together. `best` is the candidate after
+    the longest match of the long chain, and `match` is the length of that match.
     """
 
     def __init__(self) -> None:
         self.each: list[PageCandidate] = []
         self.seen = [0] * len(ORDERS)
         self.repeats = [0] * REPEATS
-        # For each level, the candidate that came last.
+        # For each level, the candidate of its newest occurrence.
         self.newest: dict[int, PageCandidate] = {}
         self.best: PageCandidate | None = None
         self.match = 0
 
     def find(self, number: int) -> PageCandidate | None:
-        """The candidate of an id, if it is one already."""
+        """The candidate of an id, or None where there is none yet."""
         return next((c for c in self.each if c.number == number), None)
 
     def admit(self, number: int) -> PageCandidate | None:
-        """The candidate of an id, which becomes one if there is room."""
+        """The candidate of an id, a new one if there is room, else None."""
         found = self.find(number)
         if found is None and len(self.each) < CANDIDATES_MOST:
             found = PageCandidate(number, [0] * len(ORDERS), [0] * REPEATS)
@@ -82,7 +83,7 @@ class PageCandidates:
         return found
 
     def occur(self, number: int, match: int, age: int, levels: range) -> None:
-        """Counts an occurrence, at those levels of its chain that its match reaches."""
+        """Counts an occurrence at those `levels`, all of its chain's, that its match reaches."""
         candidate = self.admit(number)
         for level in levels:
             if match >= ORDERS[level]:
@@ -96,7 +97,7 @@ class PageCandidates:
                 self.match, self.best = match, candidate
 
     def repeat(self, candidate: PageCandidate | None, kind: int) -> None:
-        """Counts an occurrence after a context that is no order."""
+        """Counts an occurrence after a context that is not an order."""
         self.repeats[kind] += 1
         if candidate is not None:
             candidate.repeats[kind] += 1

@@ -1,4 +1,4 @@
-"""What each backend of adaptation does: it keeps indices, moves cursors and mixes distributions."""
+"""The interface of adaptation's backends: they keep indices, move cursors, mix distributions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Stale(ValueError):
 class Cursor(ABC):
     """A place at or beyond a page's end.
 
-    Ids that are pushed are context for what follows them, but never evidence of what to expect. A
+    Ids that are pushed become context for the ids after them, but are never counted in the page. A
     cursor that is used after its page has changed raises Stale, a ValueError.
     """
 
@@ -34,12 +34,12 @@ class Cursor(ABC):
         self.engine = engine
 
     def push(self, index: int) -> None:
-        """Moves on by one id; raises ValueError for one that is not in the vocabulary."""
+        """Moves on by one id; raises ValueError for an id that is not in the vocabulary."""
         self.engine.push([self], [index])
 
     @abstractmethod
     def copy(self) -> "Cursor":
-        """Another one at the same place."""
+        """Another cursor at the same place."""
 
 
 IndexT = TypeVar("IndexT", bound=Index)
@@ -50,8 +50,9 @@ CursorT = TypeVar("CursorT", bound=Cursor)
 class Collected:
     """The candidates at some places, from which the scorer is trained.
 
-    `counts` (places) says how many candidates each place has, `ids` (candidates) which they are.
-    The features are `shared` (places, SHARED) and `own` (candidates, OWN).
+    `counts` (places) says how many candidates each place has. `ids` (candidates) are the candidates
+    of all places, one place after another. The features are `shared` (places, SHARED) and `own`
+    (candidates, OWN).
     """
 
     counts: NDArray[np.int32]
@@ -73,7 +74,7 @@ class Engine(ABC, Generic[IndexT, CursorT]):
             raise ValueError(f"ids: {list(ids.shape)}, not [{count}]")
 
     def check_probabilities(self, count: int, probabilities: Floats) -> Floats:
-        """The rows as C reads them; raises ValueError unless there is one for each place."""
+        """The rows as C reads them; raises ValueError unless there is a row for each place."""
         p = np.ascontiguousarray(probabilities, np.float32)
         if p.shape != (count, self.symbols.size):
             raise ValueError(f"probabilities: {list(p.shape)}, not [{count}, {self.symbols.size}]")
@@ -92,7 +93,7 @@ class Engine(ABC, Generic[IndexT, CursorT]):
 
     @abstractmethod
     def index(self) -> IndexT:
-        """An index that holds nothing."""
+        """An empty index."""
 
     @abstractmethod
     def cursor(self, index: IndexT) -> CursorT:
@@ -115,4 +116,7 @@ class Engine(ABC, Generic[IndexT, CursorT]):
 
     @abstractmethod
     def collect(self, index: IndexT, ids: Ids, probabilities: Floats) -> Collected:
-        """The candidates before each id, given the network's distributions; absorbs the ids."""
+        """Absorbs ids, and returns the candidates that there were before each of them.
+
+        `probabilities` (ids, size) are the network's distributions at the same places.
+        """

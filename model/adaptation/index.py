@@ -1,7 +1,7 @@
 """An index of ids by the contexts that they followed: what a page knows of its text.
 
-ADAPTATION.md specifies what is kept. The arrays are the same for every backend; native.py and
-plain.py work on them.
+ADAPTATION.md specifies what is kept. The arrays are the same for both backends, which are native.py
+and plain_index.py.
 """
 
 from abc import ABC, abstractmethod
@@ -16,13 +16,14 @@ from model.vocabulary import Vocabulary
 Ids = NDArray[np.int32]
 UInt16s = NDArray[np.uint16]
 
-# Kinds of context: 4 ids, 2 ids, the word, the word and the one before, the word and the one before
-# that, and what stands above in the line before. All places with the same context are a chain.
+# The kinds of context: the last 4 ids; the last 2 ids; the word so far; that word with the word
+# before it; that word with the second word before it; what stands above in the line before. All
+# places with the same hash of a context are linked in a chain.
 CHAINS: Final = 6
-# For the last three of them the text cannot tell which contexts share a hash, so a byte of the hash
-# is kept.
+# In the chains of the first three kinds, the ids before a place show whether its context is really
+# the same. In those of the last three, a byte of the hash, kept for each place, is compared.
 CHECKS: Final = 3
-# How many hashes are told apart for each kind of context, and how many for pairs of ids.
+# How many chains each kind of context has, and how many counters there are for pairs of ids.
 HEADS: Final = 2048
 PAIRS: Final = 4096
 # The most ids in an index.
@@ -30,7 +31,7 @@ LIMIT: Final = 10240
 # The ids that a new index has room for; it grows to 2, 4, 8 and 10 times as many.
 FIRST_CAPACITY: Final = 1024
 # What is kept of a place. `links`: the place before in each chain, + 1. `checks`: what tells
-# contexts apart that share a hash. `outcome`: whether the index would have foretold the id.
+# contexts of one chain apart. `outcome`: whether the index would have predicted the id.
 ENTRY: Final = np.dtype(
     [("links", np.uint16, CHAINS), ("checks", np.uint8, CHECKS), ("outcome", np.uint8)]
 )
@@ -38,9 +39,9 @@ ENTRY: Final = np.dtype(
 
 @dataclass(frozen=True)
 class Symbols:
-    """What is known of ids: how many there are, and which belong to words, (size) of 0 and 1.
+    """What an engine knows of ids: `letters` (size) is 1 for those that belong to words, else 0.
 
-    `newline` and `space` are −1 where the vocabulary has no ids for these characters.
+    `newline` and `space` are ids, or −1 where the vocabulary has none for these characters.
     """
 
     letters: NDArray[np.uint8]
@@ -68,9 +69,9 @@ class Symbols:
 class Index(ABC):
     """Ids one after another, at most LIMIT, found again by what stood before them.
 
-    What it holds is a function of its ids alone, not of how they came: `truncate` undoes `absorb`.
+    What an index holds depends only on its ids: `truncate` undoes exactly what `absorb` did.
 
-    `ids` (capacity) are the ids and `entries` (capacity) what is kept of each place. `heads`
+    `ids` (capacity) are the ids, and `entries` (capacity) what is kept of each place. `heads`
     (CHAINS, HEADS) is the last place of each chain, + 1. `singles` (size) and `pairs` (PAIRS) count
     ids and pairs of ids.
     """
@@ -85,7 +86,7 @@ class Index(ABC):
     @property
     @abstractmethod
     def length(self) -> int:
-        """How many ids it holds."""
+        """How many ids the index holds."""
 
     @property
     def capacity(self) -> int:
@@ -98,21 +99,21 @@ class Index(ABC):
         return sum(array.nbytes for array in arrays)
 
     def content(self) -> bytes:
-        """All that it holds, without the free room behind its ids."""
+        """The bytes of all arrays, without the free room behind the ids."""
         by_place = self.ids[: self.length], self.entries[: self.length]
         return b"".join(a.tobytes() for a in (self.heads, self.singles, self.pairs, *by_place))
 
     @abstractmethod
     def absorb(self, ids: Ids) -> None:
-        """Appends ids; together with those that it holds they must not be more than LIMIT."""
+        """Appends ids. With those that the index holds already, there must be at most LIMIT."""
 
     @abstractmethod
     def truncate(self, length: int) -> None:
-        """Takes back all ids but the first `length`.
+        """Takes back all ids after the first `length`.
 
-        Nothing that absorbing an id overwrote is lost, so no copy of an earlier index is needed. A
-        chain's head was kept in the link of the place that became the new head, counts go down as
-        they went up, and the context at the new end is read from the ids again.
+        No copy of an earlier index is needed, because all that absorbing an id changed can be
+        undone: the earlier head of a chain is in the link of the place that became the new head,
+        counts are decreased again, and the context at the new end is read from the ids again.
         """
 
     def make_room(self, length: int) -> None:

@@ -19,15 +19,17 @@ from model.adaptation.parameters import OWN, SHARED, Parameters
 from model.runtime.network_output import NetworkOutput
 
 LIBRARY = Path(__file__).with_name("_adapt.so")
-# The number that adapt.c gives the structures below; another one is another version's library.
+# The version of the structures below, which adapt.c states too. A library with another number was
+# built from another version's source.
 LAYOUT: Final = 3
-# What outcomes are counted by: each group of the longest match, and the newest place.
+# How many counters outcomes have: one for each group of the longest match, and one for the newest
+# place after the same two ids.
 TALLIES: Final = GROUPS + 1
 NONE, STALE, ID_OUT_OF_RANGE = range(3)
 
 
 class CContext(ctypes.Structure):
-    """What has been read up to some place."""
+    """The context at some place."""
 
     _fields_ = [
         ("recent", c_uint16 * RECENT),
@@ -43,7 +45,7 @@ class CContext(ctypes.Structure):
 
 
 class CModel(ctypes.Structure):
-    """The scorer, its tables, and what it knows of ids."""
+    """The scorer, its tables, and the symbols."""
 
     _fields_ = [
         ("size", c_int64),
@@ -248,7 +250,7 @@ class NativeEngine(Engine[NativeIndex, NativeCursor]):
 def in_pairs(weights: NDArray[Any]) -> NDArray[Any]:
     """A matrix (units, inputs) as adapt.c reads it, (inputs / 2, units, 2); a vector as it is.
 
-    An odd number of inputs is made even by an input of weight 0.
+    Where the number of inputs is odd, an input of weight 0 is added.
     """
     if weights.ndim == 1:
         return weights

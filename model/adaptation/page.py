@@ -7,10 +7,10 @@ from model.adaptation.engine import Cursor, Engine
 from model.adaptation.index import LIMIT, Index
 from model.vocabulary import Vocabulary
 
-# Windows begin at multiples of this many characters. So while a text is typed its window moves on
-# only now and then, and between these moves the page reads nothing but what is new.
+# Windows begin at multiples of this many characters. So while a text is typed, its window moves
+# only now and then. Between these moves the page reads only new characters.
 WINDOW_BLOCK: Final = 2048
-# How many blocks a window touches at most.
+# The most blocks that a window may reach into.
 WINDOW_BLOCKS: Final = LIMIT // WINDOW_BLOCK
 
 
@@ -23,10 +23,10 @@ def window_start(length: int) -> int:
 
 
 def page_text(window: str, length: int, suffix: str) -> str:
-    """What is read at a cursor: the lines behind it, then as much of its window as still fits.
+    """What a page reads at a cursor: the lines below it, then as much of the window as still fits.
 
     The text before the cursor has `length` characters and ends in `window`. The lines are those of
-    `suffix` after the cursor's own line, for they stay the same while that line is typed.
+    `suffix` after the cursor's own line, because they stay the same while that line is typed.
     """
     begin = suffix.find("\n") + 1
     lines = suffix[begin : begin + WINDOW_BLOCK - 1] if begin else ""
@@ -39,8 +39,7 @@ def page_text(window: str, length: int, suffix: str) -> str:
 class Page:
     """The window of one text, in which contexts are found again; for one thread at a time.
 
-    What a page holds is a function of the text that it was last brought to, and not of the texts
-    before.
+    What a page holds depends only on the text that it was last brought to, not on earlier texts.
     """
 
     def __init__(self, engine: Engine[Any, Any], vocabulary: Vocabulary) -> None:
@@ -58,28 +57,28 @@ class Page:
 
     @property
     def nbytes(self) -> int:
-        """The bytes of memory that it holds, its text included."""
+        """The bytes of memory that the page holds, including its text."""
         return self._index.nbytes + getsizeof(self._text)
 
     @property
     def index(self) -> Index:
-        """The ids of the text, or the last of them where a window has more than an index holds."""
+        """The index of the text's ids, or of the last ones where the text has more than LIMIT."""
         return self._index
 
     def follow(self, text: str) -> int:
         """Brings the page to a window's text, and returns how many characters it had to read.
 
-        Where the text goes on from the one before, only what is new is read, and what was taken
-        back is undone. Raises TextError for a text that has no UTF-8 form; the page then stays as
-        it is.
+        Where the text has a beginning in common with the one before, the rest of the earlier text
+        is taken back and only the rest of the new one is read. Raises TextError for a text that the
+        vocabulary cannot spell; the page then stays as it is.
         """
         kept = common_length(self._text, text)
         remaining = self._count - self._ids_after(kept)
         new = self._vocabulary.encode(text[kept:])
         count = remaining + len(new)
         begin = window_start(count)
-        # Undoing ids takes about as long as reading them, so when more than half of them would go,
-        # a new index is the shorter way.
+        # Taking ids back costs about as much as reading them. So when more than half of them would
+        # go, reading the text into a new index is faster.
         if begin != self._begin or remaining - begin < self._index.length // 2:
             kept, remaining = 0, begin
             new = self._vocabulary.encode(text)[begin:]
@@ -91,12 +90,12 @@ class Page:
         return len(text) - kept
 
     def cursor(self) -> Cursor:
-        """The place at the text's end; it raises Stale once the page has gone on."""
+        """A cursor at the text's end. It raises Stale once the page has changed."""
         cursor: Cursor = self._engine.cursor(self._index)
         return cursor
 
     def _ids_after(self, position: int) -> int:
-        """How many ids the characters from a position on have."""
+        """How many ids spell the characters from a position on."""
         if self._count == len(self._text):
             return self._count - position
         return len(self._vocabulary.encode(self._text[position:]))
@@ -105,10 +104,10 @@ class Page:
 def common_length(first: str, second: str) -> int:
     """The length of the longest beginning that two texts have in common.
 
-    By bisection, whose comparisons of whole slices are much faster than a loop over characters.
+    It is found by bisection, because comparing slices is much faster than a loop over characters.
     """
     low, high = 0, min(len(first), len(second))
-    # Mostly one text is the other one typed on.
+    # Usually one text is the beginning of the other.
     if first[:high] == second[:high]:
         return high
     while low < high:

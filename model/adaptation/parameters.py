@@ -1,4 +1,4 @@
-"""The scorer's weights: integers that a training primed and the checkpoint keeps."""
+"""The scorer's weights: integers that priming trains and the checkpoint keeps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,23 +13,23 @@ Int8s = NDArray[np.int8]
 Int16s = NDArray[np.int16]
 Int32s = NDArray[np.int32]
 
-# How many features a place has, which all of its candidates share, and how many a candidate has.
+# How many features a place has, which all its candidates share, and how many each candidate has.
 SHARED: Final = 32
 OWN: Final = 32
-# How many numbers are seen of the recurrent network's hidden state.
+# How many numbers the scorer computes from the recurrent network's hidden state.
 VIEW: Final = 16
-# No feature is larger in magnitude: the logarithm of 2^-20 is one of the largest, at −444. What is
-# seen of the hidden state is cut there.
+# No feature is larger in magnitude: one of the largest is the logarithm of 2⁻²⁰, which is −444. The
+# numbers from the hidden state are clipped to this.
 LARGEST_FEATURE: Final = 512
 # The largest magnitude of a hidden state as int8.
 LARGEST_HIDDEN: Final = 127
-# The units of a hidden layer are whole vectors of 16, at most 128.
+# A hidden layer has a multiple of 16 units, at most 128.
 UNIT_STEP: Final = 16
 UNITS_MOST: Final = 128
 # The largest activation of a hidden unit.
 ACTIVATION: Final = 2**13 - 1
 LARGEST_SHIFT: Final = 30
-# The largest numbers of these types.
+# The largest values of these types.
 INT16: Final = 2**15 - 1
 INT32: Final = 2**31 - 1
 
@@ -100,7 +100,7 @@ class Parameters:
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]], units: int) -> Parameters:
-    """The parameters among a checkpoint's arrays, for a last layer of `units` units.
+    """The parameters among a checkpoint's arrays; its recurrent network's last layer has `units`.
 
     Raises ModelError where they are missing or damaged.
     """
@@ -123,7 +123,10 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], units: int) -> Parameters:
 
 
 def shapes(units: int, first: int, second: int) -> dict[str, tuple[tuple[int, ...], type]]:
-    """The shape of each array, and the type that its numbers must fit into."""
+    """The shape of each array, and the type that its numbers must fit into.
+
+    `units` is that of the recurrent network, `first` and `second` those of the scorer's layers.
+    """
     return {
         "view": ((VIEW, units), np.int16),
         "first_shared": ((first, SHARED), np.int16),

@@ -28,12 +28,12 @@ from model.adaptation.parameters import (
 from model.adaptation.plain_index import OUTCOMES_COUNTED, Context, PlainIndex
 from model.runtime.network_output import NetworkOutput
 
-# What a feature that answers yes or no is for yes; for no it is 0.
+# The value for yes of a feature that answers yes or no; for no it is 0.
 FLAG_SET: Final = 64
-# A probability below this counts as this.
+# A probability below this counts as this, so that its logarithm is finite.
 PROBABILITY_LEAST: Final = np.float32(2.0**-20)
-# Sums of probabilities are counted in units of 2⁻²⁴. A sum of fewer units than PROBABILITY_LEAST
-# has counts as that many.
+# Sums of probabilities are counted in units of 2⁻²⁴. A sum below PROBABILITY_UNITS_LEAST, which is
+# PROBABILITY_LEAST in these units, counts as that.
 PROBABILITY_UNITS: Final = 2**24
 PROBABILITY_UNITS_LEAST: Final = 2**4
 # The sum of a distribution runs in this many lanes.
@@ -62,7 +62,7 @@ class PlainCursor(Cursor):
 
 
 class PlainEngine(Engine[PlainIndex, PlainCursor]):
-    """Indices and cursors in Python, one after another."""
+    """Indices and cursors in Python; each call computes one cursor after another."""
 
     def index(self) -> PlainIndex:
         return PlainIndex(self.symbols)
@@ -165,22 +165,26 @@ def ln(x: float) -> int:
 
 
 def share(count: int, total: int) -> int:
-    """The logarithm of how often something came, out of how often it might have; 0 if never."""
+    """The logarithm of the share that `count` is of `total`, smoothed; 0 where `total` is 0."""
     return ln(5 * count + 1) - ln(5 * total + 2) if total else 0
 
 
 def amount(count: int) -> int:
-    """The logarithm of a count."""
+    """The logarithm of a count plus one."""
     return ln(1 + count)
 
 
 def describe(
     index: PlainIndex, context: Context, found: PageCandidates, p: Floats
 ) -> tuple[list[int], list[list[int]]]:
-    """The features that scores are computed from: of the place, and of each candidate."""
+    """The features that scores are computed from: of the place, and of each candidate.
+
+    ADAPTATION.md lists them in the same order.
+    """
     symbols = index.symbols
     last = context.recent[0] - 1
     length = index.length
+    # How often an id followed the last one. At the page's end, the last id has none after it.
     followed = 0
     if last >= 0:
         followed = int(index.singles[last]) - bool(length and index.ids[length - 1] == last)

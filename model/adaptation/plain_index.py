@@ -1,6 +1,6 @@
 """An index in Python, for machines where nothing was compiled: ADAPTATION.md step by step.
 
-adapt.c computes the same on its own, so that a comparison of the two finds a mistake in either.
+adapt.c is a second implementation, so tests that compare the two find mistakes in either.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +19,11 @@ from model.adaptation.candidates import (
 from model.adaptation.index import CHAINS, HEADS, PAIRS, Ids, Index, Symbols
 from model.hashing import AVALANCHE, EARLIER_WORD_FACTOR, MULTIPLIER
 
-# How many places of a chain are looked at, the newest ones.
+# Only this many places of a chain are looked at, the newest ones.
 VISITS_MOST: Final = 20
-# The last places whose outcomes are counted.
+# Only the outcomes of this many last places are counted.
 OUTCOMES_COUNTED: Final = 256
-# Columns from this one on are taken for the same.
+# Columns from this one on count as the same one.
 COLUMN_MOST: Final = 12
 LONG, SHORT, WORD, WORDS, SKIP, ABOVE = range(CHAINS)
 
@@ -32,8 +32,8 @@ UINT32_MOST: Final = 2**32 - 1
 
 
 def avalanche(x: int) -> int:
-    """Lets each bit of a hash change all the others."""
-    # Written out, for a loop makes absorbing a text 3 % slower.
+    """Makes each bit of a hash depend on all others."""
+    # The loop is unrolled, because with a loop absorbing a text is 3 % slower.
     x = (x ^ x >> SHIFT_1) * FACTOR_1 & UINT32_MOST
     x = (x ^ x >> SHIFT_2) * FACTOR_2 & UINT32_MOST
     return x ^ x >> SHIFT_3
@@ -56,8 +56,8 @@ class Context:
     """What has been read up to some place: the last ids, and the words and lines that they make.
 
     `word`, `before` and `older` are the hashes of the word so far and of the two words before it.
-    `letters` counts the ids of the word so far, with the one before it. `line` is the place where
-    this line begins, and `over` the one where the line before begins, or −1.
+    `letters` counts the ids of the word so far and the id before it, up to RECENT. `line` is the
+    place where this line begins, `over` the place where the line before it begins, or −1.
     """
 
     def __init__(self) -> None:
@@ -91,8 +91,9 @@ class PlainIndex(Index):
         self.symbols = symbols
         self.changes = 0
         self.end = Context()
-        # How often something was foretold among the last OUTCOMES_COUNTED places, and how often
-        # rightly: by each group of the longest match, and last by the newest place after two ids.
+        # Of the last OUTCOMES_COUNTED places, `tried` counts those of each group of the longest
+        # match, and in its last counter those that had a place after the same two ids. `right`
+        # counts those of them where the id that followed there came again.
         self.tried = [0] * (GROUPS + 1)
         self.right = [0] * (GROUPS + 1)
         self._length = 0
@@ -220,10 +221,10 @@ class PlainIndex(Index):
         context.push(self.symbols, number)
 
     def _outcome(self, context: Context, heads: Sequence[int], number: int) -> int:
-        """What the index foretells before an id is read, and whether rightly, in bits.
+        """What the index predicts before an id is read, and whether that is right, in bits.
 
-        Bits 0 to 2: the group of the longest match; 3: whether its id was right. Bit 4: whether
-        there is a place after the same two ids; 5: whether the newest one's id was right.
+        Bits 0 to 2: the group of the longest match; 3: whether the id after it was right. Bit 4:
+        whether there is a place after the same two ids; 5: whether the newest such id was right.
         """
         longest, right, newest = 0, False, 0
         for place in self._matches(LONG, heads, context, LONG_ORDER):

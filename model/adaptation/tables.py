@@ -1,6 +1,7 @@
 """Logarithm and exponential as tables, which are the same on every machine.
 
-No C library promises the last bit of its `log` or `exp`; the decimal module rounds correctly.
+C libraries may differ in the last bit of their `log` and `exp`. The decimal module always rounds
+correctly, so the tables are computed with it.
 """
 
 from decimal import Decimal, localcontext
@@ -10,15 +11,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-# The decimal digits that entries are computed with before they are rounded.
+# Entries are computed with this many decimal digits before they are rounded.
 DIGITS: Final = 30
 # The logarithm has an entry for each exponent of a float32, and for the first 7 bits of a mantissa.
 EXPONENTS: Final = 256
 MANTISSAS: Final = 128
 
-# Logarithms are natural ones in units of 1/32.
+# Logarithms are natural logarithms in units of 1/32.
 LOGARITHM_UNITS: Final = 32
-# Scores are natural logarithms in units of 1/64, between these two.
+# Scores are natural logarithms in units of 1/64, from LOWEST to HIGHEST.
 SCORE_UNITS: Final = 64
 LOWEST: Final = -9 * SCORE_UNITS
 HIGHEST: Final = 14 * SCORE_UNITS

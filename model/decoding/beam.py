@@ -1,10 +1,10 @@
 """Alternatives to the greedy candidate: a beam of paths that branch off what has been decoded.
 
-Wherever a candidate chose an id, another one might have come. Of all these places and ids, those
-that make the most probable beginnings are followed, as many at a time as there are branches, from
-the states that were kept there. So no common beginning is computed twice. The new paths are
-branched off in turn. Each alternative differs from the others before it is cut, so none is a prefix
-of another.
+At each place where a path chose an id, another id might have come. Of all these places and ids, the
+ones that make the most probable beginnings are followed, as many at a time as alternatives are
+wanted. They start from the states that were kept at these places, so no common beginning is
+computed twice. Then others branch off the new paths in the same way. A path leaves another one
+before that one's cut, and shows more than what both share, so none is a prefix of another.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ import numpy as np
 from model.decoding.candidate import Candidate
 from model.decoding.next_step import NextStep, Queries, Query
 
-# How many times the most probable branches are followed: first off the greedy path alone, then off
-# the paths that this found, too. Each time costs as many steps as the longest path has.
+# How many times the most probable branches are followed: the first time those off the greedy path,
+# the second time also those off the paths found so far. Each time costs as many steps as the
+# longest path has.
 ROUNDS = 2
 
 
 class BranchPoint(NamedTuple):
-    """Where an id was chosen: what was predicted there, and the candidate before it took the id."""
+    """A place where an id was chosen: its next step, and the candidate before it took the id."""
 
     next_step: NextStep
     candidate: Candidate
@@ -33,9 +34,10 @@ class BranchPoint(NamedTuple):
 
 @dataclass
 class Path:
-    """A candidate, where others may branch off it, and how many characters of it are shown.
+    """A candidate, the points where other paths may branch off, and its `length` as shown.
 
-    It has itself branched off after `shared` characters, so more than these are shown.
+    The path itself branched off another one after `shared` characters. It is an alternative only if
+    it shows more than these.
     """
 
     candidate: Candidate
@@ -44,12 +46,15 @@ class Path:
     length: int = 0
 
     def push(self, next_step: NextStep, index: int) -> bool:
-        """Takes the id chosen at the next point; tells whether to go on."""
+        """Takes the id chosen at the next point; returns whether the candidate goes on."""
         self.points.append(BranchPoint(next_step, self.candidate.fork(), index))
         return self.candidate.choose(next_step, index)
 
     def cut(self, most: float = 1.0) -> None:
-        """Sets the length, where possible such that the path is no more probable than `most`."""
+        """Sets the length. Where possible, what is shown is no more probable than `most`.
+
+        For an alternative `most` is the greedy path's probability, which keeps that path first.
+        """
         right = self.candidate.right
         least = self.shared + 1
         rarer = next((n for n in range(least, len(right)) if right[n] <= most), least)
@@ -69,7 +74,7 @@ class Path:
 
 
 class Branch(NamedTuple):
-    """A way to go on otherwise: the probability of all up to there, the point, and the other id."""
+    """An id that was not chosen at a point; `right` is the probability up to and including it."""
 
     right: float
     point: BranchPoint
@@ -77,7 +82,7 @@ class Branch(NamedTuple):
 
 
 def alternatives(first: Path, count: int) -> Queries[list[Path]]:
-    """At most `count` paths beside the first, the most probable first."""
+    """At most `count` paths that branch off the `first` or off each other, most probable first."""
     found: list[Path] = []
     waiting = _branches(first, count)
     for _ in range(ROUNDS):
@@ -98,7 +103,7 @@ def alternatives(first: Path, count: int) -> Queries[list[Path]]:
 
 
 def apart(paths: Sequence[Path]) -> list[Path]:
-    """The paths that show something, without those that begin an earlier one or begin with it."""
+    """The paths that show something, none a prefix of another; of two such, the earlier stays."""
     kept: dict[str, Path] = {}
     for path in paths:
         text = path.text
@@ -108,7 +113,7 @@ def apart(paths: Sequence[Path]) -> list[Path]:
 
 
 def _branches(path: Path, count: int) -> list[Branch]:
-    """The most probable ways to leave a path before its cut, after it branched off itself."""
+    """The most probable ids that were not chosen at each point of a path before its cut."""
     branches: list[Branch] = []
     for point in path.points:
         before = point.candidate
@@ -123,10 +128,10 @@ def _branches(path: Path, count: int) -> list[Branch]:
 
 
 def _follow(branches: list[Branch]) -> Queries[list[Path]]:
-    """Goes on greedily from each branch, all side by side; their numbers are those of the slots.
+    """Decodes greedily from each branch, all side by side, in the decoder's branches 0, 1, ….
 
-    Branch 0 no longer holds the first candidate by then. So each branch, it included, is first put
-    back to the point where it leaves its path, and takes the other id there.
+    The greedy path has left branch 0 at its end. So every branch, also branch 0, is first put back
+    to the point where it leaves its path, and takes the other id there.
     """
     paths: list[Path] = []
     restores: list[tuple[int, NextStep]] = []
@@ -135,8 +140,8 @@ def _follow(branches: list[Branch]) -> Queries[list[Path]]:
         candidate = point.candidate.fork()
         path = Path(candidate, len(candidate.chars))
         paths.append(path)
-        # The other id may be improbable, which is known and accepted. How far the path is worth
-        # following is measured from there, not from the text's end.
+        # The other id may be improbable, and is followed all the same. So whether following the
+        # path still pays is measured from here, not from the end of the text.
         candidate.from_here = right
         if candidate.choose(point.next_step, index):
             restores.append((number, point.next_step))
@@ -146,8 +151,8 @@ def _follow(branches: list[Branch]) -> Queries[list[Path]]:
         next_steps = yield Query(restores, steps, wanted, distributions=True)
         restores, steps = [], []
         for number, next_step in zip(wanted, next_steps, strict=True):
-            # Only from here on does the path get points: before them it is another path's, and
-            # branching off there again would find that path's neighbours twice.
+            # A path has points only from here on. Branching off at the earlier ones, which are
+            # those of another path, would find the same branches twice.
             if paths[number].push(next_step, next_step.id):
                 steps.append((number, next_step.id))
     return paths

@@ -1,4 +1,4 @@
-"""A decoder's branches where they are computed: slots of a pool, and cursors on a page."""
+"""What the branches of a decoder are computed with: slots of a pool, and cursors on a page."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from model.runtime import Pool
 class Branches:
     """The branches of one decoder by their numbers; branch 0 begins where the text ends.
 
-    `slots` has one slot for each of them.
+    `slots` has the slot of each branch.
     """
 
     def __init__(self) -> None:
@@ -18,13 +18,13 @@ class Branches:
         self._cursors: dict[int, Cursor] = {}
 
     def begin(self, cursor: Cursor) -> None:
-        """Takes over the cursor at the text's end on its page."""
+        """Takes over the cursor at the end of the text on its page."""
         self._cursors = {0: cursor}
 
     def move(self, pool: Pool, query: Query) -> list[tuple[int, int]]:
         """Puts branches and cursors where a query's steps begin, and moves the cursors by its ids.
 
-        Returns the steps that are left for the pool: slots with ids.
+        Returns what the pool still has to step: slots with ids.
         """
         for branch, next_step in query.restores:
             assert next_step.state is not None
@@ -41,6 +41,6 @@ class Branches:
             self._cursors[branch].push(index)
 
     def cursors(self, branches: Sequence[int], copied: bool) -> list[Cursor]:
-        """The cursors of some branches, where there is a page; `copied` ones may be kept."""
+        """The cursors of some branches, none without a page; only `copied` ones may be kept."""
         found = [self._cursors[branch] for branch in branches] if self._cursors else []
         return [cursor.copy() for cursor in found] if copied else found

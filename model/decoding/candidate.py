@@ -1,7 +1,7 @@
-"""One candidate as it grows: takes ids one after another, and is cut where the most keys are saved.
+"""One candidate: it grows by one id after another, and is cut where the most keys are saved.
 
-A candidate grows as far as the rules of ending.py let it. How much of it is shown is decided at the
-end, so the text of a candidate is often longer than its completion.
+A candidate grows until a rule of ending.py or its low probability ends it. How much of it is shown
+is decided after that, so the text of a candidate is often longer than its completion.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from model.decoding.next_step import NextStep, next_characters
 from model.decoding.options import CharProbability, Completion, FinishReason, Options
 from model.vocabulary import Speller, Vocabulary
 
-# A candidate that is cut by value is followed while it is at least this probable. Characters beyond
-# are right so rarely that showing them saves next to nothing.
+# A candidate that is cut by value is followed while its probability is at least this share of
+# `from_here`. Later characters are right so rarely that showing them saves next to nothing.
 LEAST_FOLLOWED_PROBABILITY = 0.02
 
 
@@ -35,11 +35,11 @@ class Rules:
 
 
 class Candidate:
-    """The characters so far, how probable they are together, and why they ended.
+    """The characters so far, how probable they are together, and why the candidate ended.
 
     `right[L]` is the probability that the first L characters are right. `from_here` is the
-    probability of what the candidate was given to begin with, such as its first id after a manual
-    trigger: how far the candidate is followed is measured against it.
+    probability of the ids that the candidate was started with, such as its first id after a manual
+    trigger. Whether it is followed further depends on how much less probable it has become since.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -48,7 +48,7 @@ class Candidate:
         self.chars: list[CharProbability] = []
         self.text = ""
         self.right = [1.0]
-        # The probability of the bytes that do not make a character yet.
+        # The probability of the bytes so far that do not make a whole character yet.
         self._pending = 1.0
         self._top: tuple[tuple[str, float], ...] = ()
         self._stopped_by = ""
@@ -63,14 +63,14 @@ class Candidate:
         return self.right[-1] * self._pending
 
     def fork(self) -> Candidate:
-        """Another candidate that begins with the same characters."""
+        """A copy that can go on with other ids."""
         other = copy(self)
         other._speller = copy(self._speller)
         other.chars, other.right = list(self.chars), list(self.right)
         return other
 
     def choose(self, next_step: NextStep, index: int) -> bool:
-        """Takes an id that may come at `next_step`; returns whether the candidate goes on."""
+        """Takes the id chosen at `next_step`; returns whether the candidate goes on."""
         given = next_step.distribution
         if self._rules.options.top_each and self._speller.complete:
             assert given is not None
@@ -81,9 +81,9 @@ class Candidate:
         return self.push(index, float(given[index]))
 
     def push(self, index: int, probability: float) -> bool:
-        """Takes the next id, whose probability is given what precedes it.
+        """Takes the next id, with its probability given all ids before it.
 
-        Returns whether the candidate goes on. One that has ended takes nothing more.
+        Returns whether the candidate goes on. A candidate that has ended takes no more ids.
         """
         if self.finish_reason is None:
             self._pending *= float(probability)
@@ -98,7 +98,7 @@ class Candidate:
         return self.finish_reason is None
 
     def end(self) -> None:
-        """Ends the candidate where it is, because its time is over."""
+        """Ends the candidate where it is, because the time for decoding is over."""
         if self.finish_reason is None:
             self.finish_reason = "time"
 
@@ -109,13 +109,16 @@ class Candidate:
             return len(self.completion().chars)
         certain = len(self.text) - self._rules.ending.uncertain(self.text) if self.text else 0
         if self._rules.options.by_value:
-            # Later characters may still move the cut to any place after the first character. Not
-            # even white space in that place is certain, because line ends at a cut are trimmed.
+            # Later characters may still move the cut to any place after the first character. If
+            # that character is white space, not even it is certain: line ends at a cut are trimmed.
             return min(certain, 0 if self.text[:1].isspace() else 1)
         return certain
 
     def length(self, shortest: int = 1) -> int:
-        """How many characters to show: at least `shortest`, where the candidate is that long."""
+        """How many characters to show.
+
+        A cut by value leaves at least `shortest`, before line ends at the cut are trimmed.
+        """
         length = len(self.text) - self._rules.ending.overlap(self.text)
         if self._rules.options.by_value and length >= shortest:
             length = best_length(self.text[:length], self.right, shortest)
@@ -128,10 +131,10 @@ class Candidate:
             length = self.length()
         reason = self.finish_reason or "max_chars"
         if length < len(self.text):
-            # The rule that ended the whole candidate has not ended what is shown of it: either the
-            # text behind the cursor begins at the cut, or the cut is by value.
-            behind = len(self.text) - self._rules.ending.overlap(self.text)
-            reason = "suffix" if length == behind else "value"
+            # What ended the whole candidate did not end the part that is shown: either the text
+            # behind the cursor begins at the cut, or the cut is by value.
+            suffix_begin = len(self.text) - self._rules.ending.overlap(self.text)
+            reason = "suffix" if length == suffix_begin else "value"
         return Completion(
             tuple(self.chars[:length]),
             self._rules.calibration(self.right[length]) if length else 1.0,
@@ -140,7 +143,7 @@ class Candidate:
         )
 
     def _enough(self, right: float) -> bool:
-        """Whether characters that are right with this probability may be shown."""
+        """Whether characters that are right with this raw probability may be shown."""
         return self._rules.calibration(right) >= self._rules.options.least_confidence
 
     def _too_unlikely(self, right: float) -> FinishReason | None:
@@ -160,19 +163,19 @@ class Candidate:
             self._finish(self._beginning() if end.repeats else end)
 
     def _beginning(self) -> End:
-        """The end of a candidate that has become the line below the cursor's.
+        """The end of a candidate that has become the same line as the one below the cursor's.
 
-        All of it together is wrong, for nobody types a line that is already there. A beginning of
-        it may still be right, so each gets its probability under the condition that not all of it
-        comes: P(beginning | not all) = (P(beginning) − P(all)) ÷ (1 − P(all)). What is likely
-        enough even so is kept.
+        The whole line is wrong, because nobody types a line that is already there. A beginning of
+        the line may still be right. So each beginning gets its probability under the condition that
+        the whole does not come: P(beginning | not whole) = (P(beginning) − P(whole)) ÷
+        (1 − P(whole)). The beginnings that are still probable enough are kept.
         """
-        every = self.right[-1]
-        # Without cuts by value there is no shorter candidate, and a candidate that is certain as a
-        # whole leaves no probability to its beginnings.
-        if not self._rules.options.by_value or every == 1:
+        whole = self.right[-1]
+        # Without cuts by value no shorter part may be shown. A whole of probability 1 leaves none
+        # to its beginnings.
+        if not self._rules.options.by_value or whole == 1:
             return End("suffix", 0)
-        self.right = [(right - every) / (1 - every) for right in self.right]
+        self.right = [(right - whole) / (1 - whole) for right in self.right]
         shorter = self.right[1 : len(self.text.rstrip())]
         likely = list(takewhile(lambda right: right > 0 and self._enough(right), shorter))
         return End("confidence", len(likely)) if likely else End("suffix", 0)

@@ -1,12 +1,12 @@
-"""What was chosen after a text, kept so that the session's next text can be decoded by it."""
+"""The steps of a decoding, kept so that the decoding of the session's next text can replay them."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from model.decoding.next_step import NextStep
 
-# The most steps of a continuation that are kept; decoding beyond them is computed again. A step of
-# a network of 512 units takes 4.1 KB.
+# How many steps of a decoding are kept at most; those after them are computed again. A step of a
+# network of 512 units takes 4.1 KB.
 MOST_KEPT_STEPS = 16
 
 
@@ -17,9 +17,10 @@ class ChosenStep(NamedTuple):
     id: int
 
     def kept(self) -> "ChosenStep":
-        """The step without what depends on the page, and with arrays of its own.
+        """The step without its cursor and without what a replay with a page computes again.
 
-        The arrays of a next step are views of its whole batch's, which would stay in memory.
+        Its arrays are copies. The arrays of a next step are views of those of its whole batch,
+        which would stay in memory.
         """
         network, distribution = self.next_step.network, self.next_step.distribution
         if network is not None:
@@ -32,10 +33,10 @@ class ChosenStep(NamedTuple):
 
 @dataclass(frozen=True)
 class Continuation:
-    """What was chosen after a text, step by step; `base` is that text's digest.
+    """The steps that were chosen after a text; `base` is that text's digest.
 
-    What the network predicts along it depends on the text and on the checkpoint of `fingerprint`
-    alone, so that to take it from here and to compute it give the same bits.
+    What the network predicts at these steps depends only on the text and on the checkpoint of
+    `fingerprint`. So taking it from here gives the same bits as computing it.
     """
 
     fingerprint: str
@@ -43,5 +44,5 @@ class Continuation:
     steps: tuple[ChosenStep, ...]
 
     def after(self, fingerprint: str, base: bytes) -> tuple[ChosenStep, ...]:
-        """The steps, if they begin after that text, in the network of that checkpoint."""
+        """The steps if they begin after this text in this checkpoint's network, else none."""
         return self.steps if (self.fingerprint, self.base) == (fingerprint, base) else ()

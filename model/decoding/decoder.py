@@ -1,7 +1,7 @@
 """Decoding: one request's candidates, from the state after its text to what is suggested.
 
-A decoder computes nothing of the network's. It asks for the next steps of its branches, and whoever
-holds their states, for one text or for a batch of many, answers.
+A decoder never runs the network. It asks for the next steps of its branches, and its caller, which
+holds their states, answers. So the same decoder serves a single text and a text in a batch.
 """
 
 from collections.abc import Sequence
@@ -17,17 +17,18 @@ from model.decoding.sampling import Sampler, Sampling
 from model.runtime.arithmetic import Floats
 from model.vocabulary import Vocabulary
 
-# Where a candidate ends for one of these reasons without having a character, there is nothing to
-# show, and a manual trigger tries the next most probable id in its place.
+# A candidate that ends for one of these reasons before it has a character shows nothing. With a
+# manual trigger, the next most probable id is then tried as its first.
 EMPTY_ENDS = ("line_end", "suffix", "indentation", "invalid_bytes")
 
 
 class Decoder:
-    """The candidates of one request; `query` is what is to be answered next, None at the end.
+    """Decodes the candidates of one request.
 
-    It has `width` branches. `branches_off` tells whether these start at earlier next steps, which
-    then must come with their states and cursors. `chain` holds the steps along the first candidate,
-    which is that of branch 0.
+    `query` is the question that the caller must answer next, None once decoding has ended. A
+    decoder has `width` branches. Where `branches_off` is true, branches may start again at earlier
+    next steps, so each next step must come with its state and cursor. `chain` holds each step of
+    the first candidate, the one that branch 0 decodes.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Decoder:
     ) -> None:
         """`before` is the last CHARACTERS_BEFORE of a text's `length` characters, or all of them.
 
-        With `top` the `next` distribution is wanted, too.
+        With `top` the decoder also has the distribution after the text, as `next`.
         """
         self._top = top
         self._options = options
@@ -58,14 +59,14 @@ class Decoder:
         self.query: Query | None = next(self._run, None)
 
     def answer(self, next_steps: Sequence[NextStep]) -> None:
-        """Goes on with the next steps that the query asked for, in its order."""
+        """Continues with the next steps that the query asked for, in its order."""
         try:
             self.query = self._run.send(next_steps)
         except StopIteration:
             self.query = None
 
     def end(self) -> None:
-        """Ends all candidates as they are, because there is no time to go on."""
+        """Ends all candidates where they are, because the time for decoding is over."""
         self._run.close()
         self.query = None
         for path in self._paths:
@@ -75,12 +76,12 @@ class Decoder:
 
     @property
     def next(self) -> Floats | None:
-        """The distribution after the text, shape (ids,), where it was wanted."""
+        """The distribution after the text, shape (ids,), or None where it was not wanted."""
         return self._root.distribution if self._root is not None and self._top else None
 
     @property
     def certain(self) -> tuple[CharProbability, ...]:
-        """The characters that are sure to be suggested, where there is one candidate."""
+        """The characters that are sure to be suggested; none are where there are alternatives."""
         if self.branches_off:
             return ()
         candidate = self._paths[0].candidate
@@ -93,7 +94,7 @@ class Decoder:
 
     @property
     def completion(self) -> Completion:
-        """What is suggested, once there are no more queries."""
+        """What is suggested. It is final once `query` is None."""
         path = self._shown[0] if self._shown else self._paths[0]
         return path.candidate.completion(path.length)
 
@@ -114,18 +115,19 @@ class Decoder:
             others = []
             if self.branches_off:
                 others = yield from alternatives(self._paths[0], self.width - 1)
-            # Two paths of different ids may still show one text: a character that the vocabulary
-            # has can be spelt in bytes as well.
+            # Two paths of different ids may show the same text, because a character that has an id
+            # can be spelt in bytes as well.
             self._show([self._paths[0], *others])
         if self._options.suffix and len(self._shown) > 1:
             first = yield from self._fit()
             self._shown = [first, *(path for path in self._shown if path is not first)]
 
     def _fit(self) -> Queries[Path]:
-        """The path that fits the suffix best, of those that have come to where the suffix follows.
+        """The path to show first: of those after which the suffix may follow, the best fit.
 
-        The greedy path leads. Where it has not come to the suffix, the others are not compared:
-        they may be more probable only because less of them is shown.
+        The greedy path leads, or, where there is none or it shows nothing, the most probable path.
+        If the suffix may not follow the leading path, that path stays first and no others are
+        compared: they may be more probable only because less of them is shown.
         """
         assert self._root is not None
         suffix = self._options.suffix
@@ -155,7 +157,7 @@ class Decoder:
         path.cut()
 
     def _first(self, candidate: Candidate, next_step: NextStep) -> int:
-        """The most probable id with which a candidate has a character, or may come to have one."""
+        """The most probable id that gives the candidate a character, or may still lead to one."""
         assert next_step.distribution is not None
         for index in (-next_step.distribution).argsort(kind="stable").tolist():
             tried = candidate.fork()
@@ -188,13 +190,13 @@ class Decoder:
                 candidate = self._paths[branch].candidate
                 goes_on = candidate.choose(next_step, index)
                 if first:
-                    # An improbable first id was drawn on purpose. How far the candidate is worth
-                    # following is measured from there.
+                    # The first id was drawn at random and may be improbable. So whether following
+                    # the candidate still pays is measured from here.
                     candidate.from_here = candidate.probability
                 if goes_on:
                     steps.append((branch, index))
             wanted = [branch for branch, _ in steps]
-            # Only branch 0 is after the text already; the others start there with their first id.
+            # Branch 0 is at the end of the text already. The other branches are put there first.
             restores = [(branch, root) for branch in wanted if branch] if first else []
             first = False
             if wanted:
@@ -205,5 +207,5 @@ class Decoder:
         self._show(sorted(self._paths, key=lambda path: -path.length))
 
     def _show(self, paths: Sequence[Path]) -> None:
-        """Shows the paths that are apart from those before them, the most probable first."""
+        """Orders the paths that are `apart` as they are shown, the most probable first."""
         self._shown = sorted(apart(paths), key=lambda path: -path.right)

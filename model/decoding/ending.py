@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from model.decoding.options import FinishReason, Options
 from model.decoding.suffix import BLANKS, LINE_ENDS, Suffix, first_line, last_line
 
-# Three or more copies of one piece, of at least this many characters together, are a loop. Shorter
-# repetitions stand in ordinary text.
+# Three or more copies of one piece are a loop if they have at least this many characters together.
+# Shorter repetitions occur in ordinary text.
 LEAST_LOOP_CHARACTERS = 24
-# Longer pieces are not looked for, because each length is tried at every character.
+# Loops of longer pieces are not looked for, because each length is tried after every character.
 LONGEST_LOOP_PIECE = 100
 
 
@@ -16,8 +16,8 @@ LONGEST_LOOP_PIECE = 100
 class End:
     """Why a candidate ends, and how many of its characters stay.
 
-    With `repeats` the candidate has become the line below the cursor's. As a whole it is wrong
-    then, but a beginning of it may be right.
+    With `repeats` the candidate has become the same line as the one below the cursor's. The whole
+    is wrong then, but a beginning of it may be right.
     """
 
     reason: FinishReason
@@ -27,9 +27,9 @@ class End:
 
 
 class Ending:
-    """Decides, for each character that a candidate takes, whether the candidate ends there.
+    """Decides after each character of a candidate whether the candidate ends there.
 
-    The decision depends on the candidate's text, the options, and the text around the cursor alone.
+    The decision depends only on the candidate's text, the options, and the text around the cursor.
     """
 
     def __init__(self, options: Options, before: str) -> None:
@@ -39,10 +39,10 @@ class Ending:
         self._suffix = Suffix(options.suffix, before)
 
     def after(self, text: str) -> End | None:
-        """The end of a candidate whose last character makes it `text`, or None if it goes on.
+        """The end of a candidate that has just become `text`, or None if it goes on.
 
-        The first rule that applies decides. A rule that takes back characters must count them in
-        `uncertain`, too, or a stream would send what the answer does not have.
+        The first rule that applies decides. If a rule takes back characters, `uncertain` must count
+        them, or a stream would send characters that the answer does not have.
         """
         stopped = self._stop_string(text)
         if text[-1] in LINE_ENDS:
@@ -56,7 +56,7 @@ class Ending:
         )
 
     def overlap(self, text: str) -> int:
-        """How many characters at a candidate's end may be what stands behind the cursor."""
+        """How many characters at a candidate's end may be the first ones behind the cursor."""
         return self._suffix.overlap(text)
 
     def uncertain(self, text: str) -> int:
@@ -71,8 +71,8 @@ class Ending:
         begin, line = self._current_line(text)
         if self._suffix.may_repeat(line):
             least = min(least, trimmed(text[:begin]))
-        # The end can come at any length from `least` on, and the text behind the cursor may begin
-        # before each of them.
+        # The candidate can end at any length from `least` on. From each such end, characters that
+        # may be the first ones behind the cursor are taken off.
         return len(text) - min(n - self.overlap(text[:n]) for n in range(least, len(text) + 1))
 
     def _stop_string(self, text: str) -> End | None:
@@ -87,7 +87,8 @@ class Ending:
         begin, line = self._current_line(body)
         if self._suffix.repeats(line):
             return End("suffix", trimmed(body[:begin]), repeats=not begin)
-        # A "\r" is not counted, because it may belong to "\r\n"; one alone still ends a first line.
+        # A "\r" is not counted, because it may belong to "\r\n". A text with only a "\r" still has
+        # one line end.
         lines = text.count("\n") or 1
         if lines >= self._options.max_lines:
             return End("line_end", len(body))
@@ -118,7 +119,8 @@ class Ending:
     def _current_line(self, text: str) -> tuple[int, str]:
         """Where a candidate's last line begins, and that line.
 
-        The first line of a candidate continues the cursor's, so it has the text before the cursor.
+        The first line of a candidate continues the cursor's line, so it includes the text that the
+        cursor's line has before the cursor.
         """
         begin = max(text.rfind(end) for end in LINE_ENDS) + 1
         return begin, text[begin:] if begin else self._line + text
@@ -129,22 +131,22 @@ class Ending:
         return _columns(self._line + text[: text.find("\n")])
 
     def _blank_end(self, text: str) -> int:
-        """How many characters at the end are a line end with blanks, which `_indentation` trims."""
+        """How many characters at the end `_indentation` may trim: a line end and white space."""
         if self._options.max_lines == 1 or self._options.indent == 0:
             return 0
         return len(text) - trimmed(text)
 
 
 def trimmed(text: str) -> int:
-    """The length of a text without line ends that only blanks follow."""
+    """The length of a text without line ends that only white space follows."""
     body = len(text.rstrip())
     return body + len(first_line(text[body:]))
 
 
 def repeated(text: str) -> int:
-    """How many characters at the end of a text only repeat the piece before them, or 0."""
+    """How many characters at the end of a text are a loop's copies of what precedes them, or 0."""
     for unit in range(1, min(len(text) // 3, LONGEST_LOOP_PIECE) + 1):
-        # Most pieces differ in their last character already, which is far cheaper to compare.
+        # Most lengths are ruled out by this one character, which is far cheaper to compare.
         if text[-1] != text[-1 - unit]:
             continue
         copies = max(3, -(-LEAST_LOOP_CHARACTERS // unit))
@@ -157,7 +159,7 @@ def repeated(text: str) -> int:
 def _repeating(text: str) -> int:
     """How many characters at the end of a text may turn out to be copies in a loop.
 
-    That is the longest end of the text which equals the characters one piece before it.
+    That is the longest end of the text in which every character equals the one a piece earlier.
     """
     longest = 0
     for unit in range(1, min(len(text) - 1, LONGEST_LOOP_PIECE) + 1):

@@ -1,8 +1,8 @@
-"""The next step: what is predicted to come next at some places, and how a decoder asks for it.
+"""The next step: what is predicted after a text, and how a decoder asks for it.
 
-A decoder asks for the next steps of its branches, chooses, and goes on. Whether it runs alone or in
-a batch of many requests, its answers are made here. With adaptation they are the network's, mixed
-with what the page of the text knows of the place.
+A decoder asks for the next steps of its branches, chooses an id at each, and goes on. The functions
+here make the answers, for one decoder or for a batch of many. With adaptation, an answer mixes the
+network's prediction with what the page knows of the place.
 """
 
 from collections.abc import Generator, Sequence
@@ -21,11 +21,11 @@ Result = TypeVar("Result")
 
 
 class NextStep(NamedTuple):
-    """The most probable id that comes next, ties to the lowest, and its probability.
+    """The most probable next `id`, ties to the lowest, and its probability.
 
-    The rest is None where nobody asked for it: the whole `distribution`, shape (ids,); the
-    network's `state` and the page's `cursor`, from which a branch can start here again; and, where
-    a page is mixed in, what the `network` alone predicts.
+    The other fields are None where nobody asked for them: the whole `distribution`, shape (ids,);
+    the network's `state` and the page's `cursor`, from which a branch can start here again; and,
+    where a page is mixed in, what the `network` alone predicts.
     """
 
     id: int
@@ -37,12 +37,12 @@ class NextStep(NamedTuple):
 
 
 class Query(NamedTuple):
-    """What a decoder wants to know: the next step of some branches, after they have moved.
+    """What a decoder wants to know: the next steps of some branches, after they have moved.
 
-    First `restores` puts branches back to earlier next steps, then `steps` moves branches by an id
-    each. Then the next steps of the branches `wanted` are the answer, in this order, with their
-    distributions where `distributions` says so. When decoding begins, branch 0 is at the end of the
-    text.
+    First each (branch, next step) of `restores` puts a branch back to an earlier next step. Then
+    each (branch, id) of `steps` moves a branch by an id. The answer is the next step of each branch
+    in `wanted`, in this order; with `distributions`, each has its distribution. When decoding
+    begins, branch 0 is at the end of the text.
     """
 
     restores: Sequence[tuple[int, NextStep]]
@@ -51,7 +51,7 @@ class Query(NamedTuple):
     distributions: bool
 
 
-# A part of decoding: it yields queries, is sent the answer of each, and returns what it found.
+# A part of decoding: it yields queries, is sent the answer to each, and returns its result.
 Queries = Generator[Query, Sequence[NextStep], Result]
 
 
@@ -65,7 +65,7 @@ def predicted(
 ) -> list[NextStep]:
     """The next step at each slot; with adaptation the page's knowledge at each cursor is mixed in.
 
-    `states` become part of the answer: what was read of each slot, or None.
+    `states` has the state that was read from each slot, or None; it becomes part of the answer.
     """
     if not slots:
         return []
@@ -85,7 +85,8 @@ def adapted(
 ) -> list[NextStep]:
     """The next step at each cursor, from what the `network` predicts there.
 
-    Each holds its cursor itself, so it is of use only until the caller moves that cursor on.
+    A next step holds the cursor itself. A caller that keeps next steps must give copies of its
+    cursors, because a branch cannot start again at a cursor that has moved on.
     """
     ids, given = adaptation.best(cursors, network)
     whole = adaptation.distribution(cursors, network) if distributions else [None] * len(cursors)
@@ -96,7 +97,7 @@ def adapted(
 def predicted_distributions(
     pool: Pool, adaptation: Adaptation | None, slots: Slots, cursors: Sequence[Cursor]
 ) -> Floats:
-    """The distributions alone that `predicted` has at the same places, shape (slots, ids)."""
+    """Only the distributions of `predicted`, shape (slots, ids)."""
     if adaptation is None:
         return pool.probabilities(slots)
     return adaptation.distribution(cursors, pool.network_output(slots))
@@ -107,7 +108,7 @@ def next_characters(
 ) -> tuple[tuple[str, float], ...]:
     """The `top` most probable characters of a distribution over ids, ties to the lowest id.
 
-    Bytes that begin a character outside the vocabulary are no characters, and are left out.
+    Ids of bytes are left out, because they only spell characters outside the vocabulary.
     """
     characters = probabilities[: len(vocabulary.characters)]
     order = np.argsort(-characters, kind="stable")[:top]

@@ -1,4 +1,4 @@
-"""What is asked of decoding, and what comes out: options, a suggestion, and why it ended."""
+"""What decoding is asked for, and what it returns: options, a suggestion, and why it ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ FinishReason = Literal[
     "time",
 ]
 
-# How many characters before the cursor may decide where a suggestion ends: they hold the
-# indentation and the open brackets of its line. What a suggestion says depends on the whole text.
+# How many characters before the cursor may decide where a suggestion ends: they hold the open
+# brackets and the indentation of the cursor's line. The whole text decides what a suggestion says.
 CHARACTERS_BEFORE = 1024
 
 # Each alternative takes a slot in a pool of states, and pools have room for this many.
@@ -32,7 +32,7 @@ MOST_LINES = 1000
 class Bounds:
     """The numbers that an option may have: from `least` to `most`, both included.
 
-    With `above` the least one is excluded.
+    With `above`, `least` itself is excluded.
     """
 
     least: int
@@ -77,9 +77,10 @@ class Options:
 
     A suggestion has at most `max_chars` characters and `max_lines` lines. It ends before any of the
     strings `stop`, and does not repeat the beginning of `suffix`, the text after the cursor. Its
-    further lines are indented by at least `indent` columns, or, where that is None, as far as the
-    cursor's line. Its probability is at least `min_confidence`, unless the `trigger` is manual. It
-    is cut where the most keys are saved, unless `by_value` is false.
+    further lines are indented by at least `indent` columns; where that is None, at least as far as
+    the cursor's line. The calibrated probability that all of it is right is at least
+    `min_confidence`, unless the `trigger` is manual. It is cut where the most keys are saved,
+    unless `by_value` is false.
 
     At `temperature` 0 the suggestion is the most probable one, step by step, and a beam finds the
     alternatives where `n` is above 1. Above 0, `n` suggestions are drawn with `seed` from the ids

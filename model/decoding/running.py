@@ -1,4 +1,4 @@
-"""One text's decoding where it is computed: absorbed in one slot of a pool, decoded in some."""
+"""One text's decoding in a pool: one slot absorbs the text, then each branch decodes in its own."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -26,16 +26,16 @@ class Phase(Enum):
     AWAITING_PAGE = auto()
     # The steps and next steps that its decoder's query names.
     DECODING = auto()
-    # Nothing: the decoder has what it suggests.
+    # Nothing: the suggestion is final.
     FINISHED = auto()
 
 
 class Decoding:
-    """Absorbs a text and decodes what comes after it, as far as others compute that for it.
+    """Absorbs a text and then decodes what comes after it.
 
-    It says what is to be stepped and predicted; `model.decoding.stepping` computes that, for one or
-    for many. `states` are those after each piece of the text. `steps_reused` counts the steps that
-    a replay spared.
+    A decoding only says what is to be stepped and predicted. `model.decoding.stepping` computes
+    that, for one decoding or for many. `states` are those after each piece of the text.
+    `steps_computed` counts the steps taken in the pool, `steps_reused` those that a replay spared.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class Decoding:
     ) -> None:
         """`pieces` is the text to absorb, cut where the state is to be read.
 
-        `start` is the state before it, None for that of the empty text. The whole text up to the
-        end of the pieces has `length` characters, and `before` is its last CHARACTERS_BEFORE, or
-        all of it. With `top` the distribution after the text is wanted, too. The first `kept_steps`
-        next steps come with their states, so that another decoding can replay them. Raises
-        TextError for a character that the vocabulary cannot spell.
+        `start` is the state before the pieces, None for the state of the empty text. The whole
+        text, up to the end of the pieces, has `length` characters; `before` is its last
+        CHARACTERS_BEFORE, or all of it. With `top` the decoder also has the distribution after the
+        text. The first `kept_steps` next steps come with their states, so that another decoding can
+        replay them. Raises TextError for a character that the vocabulary cannot spell.
         """
         self._ids: list[int] = []
         self._cuts: list[int] = []
@@ -80,7 +80,7 @@ class Decoding:
 
     @property
     def phase(self) -> Phase:
-        """What it needs next."""
+        """What the decoding needs next."""
         if self._absorbed < len(self._ids):
             return Phase.ABSORBING
         if self._awaits_page:
@@ -88,19 +88,20 @@ class Decoding:
         return Phase.FINISHED if self.decoder.query is None else Phase.DECODING
 
     def begin_at(self, cursor: Cursor) -> None:
-        """Takes over the cursor at the text's end on its page, where the runtime adapts."""
+        """Takes over the cursor at the end of the text on its page, where the runtime adapts."""
         self._branches.begin(cursor)
         self._awaits_page = False
 
     def replay(self, steps: Sequence[ChosenStep]) -> None:
-        """Follows what was chosen after an earlier text, as far as this text and decoding agree.
+        """Takes over the steps of an earlier decoding, as long as this one chooses the same ids.
 
         `steps` begin where the pieces do. The state and the network's output at a step depend on
-        nothing but the text up to there, so to take them from the step and to compute them give the
-        same bits. What was chosen also depends on the options and on the page, which may have
-        changed since. So the choice is made again at each step, with the page mixed in again, and
-        the first one that differs ends the replay: decoding computes on from the state there. So
-        does a step after which no state was kept, because it leads to nowhere to go on from.
+        nothing but the text up to there, so taking them from the step gives the same bits as
+        computing them. The id chosen also depends on the options and on the page, which may have
+        changed since. So the choice is made again at each step, with the page mixed in again.
+
+        The replay ends at the first step where the choice differs, and at a step after which no
+        state was kept. The pool then computes on from the last state that was taken over.
         """
         for number, step in enumerate(steps, 1):
             absorbing = self._absorbed < len(self._ids)
@@ -119,7 +120,11 @@ class Decoding:
                 self._steps_taken = True
 
     def _choose(self, kept: NextStep) -> int | None:
-        """The id that is chosen at a kept next step, if decoding goes on with that step alone."""
+        """Answers the query with a kept next step, and returns the id that is chosen there.
+
+        Returns None where the replay cannot go on: the kept step lacks something that the query
+        wants, decoding has ended, or it goes on with more than one step.
+        """
         query, branches_off = self.decoder.query, self.decoder.branches_off
         if query is None or self._awaits_page or (branches_off and kept.state is None):
             return None
@@ -136,18 +141,18 @@ class Decoding:
         self.answer([next_step])
         query = self.decoder.query
         if query is None or query.restores or len(query.steps) != 1:
-            # It has ended, or other branches go on beside branch 0, which the pool has to step.
+            # Decoding has ended, or further branches start here. Only the pool can step those.
             return None
         ((branch, index),) = query.steps
         return index if branch == 0 else None
 
     @property
     def width(self) -> int:
-        """How many slots it takes."""
+        """How many slots the decoding takes."""
         return self.decoder.width
 
     def enter(self, pool: Pool) -> None:
-        """Takes its slots, and puts the state that it goes on from into the first."""
+        """Takes slots of the pool, and puts the state to go on from into the first of them."""
         self._branches.slots = [pool.acquire() for _ in range(self.width)]
         if self._state is None:
             pool.start(self._branches.slots[0])
@@ -155,19 +160,19 @@ class Decoding:
             pool.write(self._branches.slots[0], self._state)
 
     def leave(self, pool: Pool) -> None:
-        """Gives its slots back."""
+        """Gives the slots back."""
         for slot in self._branches.slots:
             pool.release(slot)
 
     @property
-    def run(self) -> int:
-        """How many steps may be taken at once: up to where the state is to be read."""
+    def steps_at_once(self) -> int:
+        """How many steps may be taken in one call: up to where the state is to be read."""
         if self.phase is not Phase.ABSORBING:
             return 1
         return self._cuts[bisect_right(self._cuts, self._absorbed)] - self._absorbed
 
     def move(self, pool: Pool) -> list[tuple[int, int]]:
-        """Puts branches back where they go on from; returns the slots to step now, with the ids."""
+        """Puts branches where their steps begin; returns the slots to step now, with the ids."""
         phase = self.phase
         if phase is Phase.ABSORBING:
             return [(self._branches.slots[0], self._ids[self._absorbed])]
@@ -180,7 +185,7 @@ class Decoding:
         return np.array(self._ids[self._absorbed : self._absorbed + count], np.int32)
 
     def stepped(self, pool: Pool, count: int) -> None:
-        """Goes on after the pool has taken the steps of `move`, or the next `count` of the text."""
+        """Takes note that the pool has taken the steps of `move`, or the text's next `count`."""
         phase = self.phase
         if phase is Phase.ABSORBING:
             self.steps_computed += count
@@ -198,7 +203,7 @@ class Decoding:
 
     @property
     def cursors(self) -> list[Cursor]:
-        """The places on the page of what is wanted, where there is a page."""
+        """The cursors of the same branches as `wanted`; none where there is no page."""
         return self._branches.cursors(self._query.wanted, self.decoder.branches_off)
 
     @property
@@ -212,7 +217,7 @@ class Decoding:
         return self.decoder.branches_off or len(self.decoder.chain) < self._kept_steps
 
     def answer(self, next_steps: list[NextStep]) -> None:
-        """Decodes on with the next steps that were wanted, in their order."""
+        """Continues decoding with the next steps that were wanted, in their order."""
         self.decoder.answer(next_steps)
         self._steps_taken = False
 

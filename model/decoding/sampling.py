@@ -1,8 +1,8 @@
 """Sampling: ids drawn from next-character distributions, by temperature, top-k, top-p and min-p.
 
-On every machine the id drawn is a function of the distribution, the seed and the position in the
-text. A random number is one output of Philox (Salmon et al., 2011), whose counter is the position,
-and everything else is + − × ÷ on binary64 in one written order.
+The same distribution, seed, stream and position in the text give the same id on every machine. A
+random number is one output of Philox (Salmon et al., 2011), whose counter is the position.
+Everything else is + − × ÷ on binary64 in one written order.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from model.decoding.options import BOUNDS, Options
 from model.vocabulary import Speller, Vocabulary
 
-# Stands in for a probability of zero: a byte that never occurred in training can still be drawn
-# where the bytes before it leave nothing else.
+# Replaces a probability of zero, so that a byte that never occurred in training can still be drawn
+# where the bytes before it allow nothing else.
 _TINY = np.finfo(np.float32).tiny
 
 # ln m = 2 (t + t³/3 + t⁵/5 + …) with t = (m − 1) / (m + 1), and eˣ by its Taylor series.
@@ -68,11 +68,11 @@ def draw(
 ) -> int:
     """Draws an index of `probabilities`, shape (ids,), which need not add up to one.
 
-    The temperature is applied first, then each filter by itself, and only ids that pass all
-    filters are drawn. Equally probable ids are ordered by index, so that a seed names one text.
-    Top-p keeps the nucleus of Holtzman et al. (2020): the fewest ids whose probabilities add up to
-    that share. Min-p (Nguyen et al., 2024) keeps the ids that are at least that share as probable
-    as the most probable one.
+    Top-k keeps the ids first, then the temperature is applied to their probabilities, then top-p
+    and min-p each filter these, and only ids that pass both are drawn. Equally probable ids are
+    ordered by index, so that a seed always gives the same text. Top-p keeps the nucleus of Holtzman
+    et al. (2020): the fewest ids whose probabilities add up to that share. Min-p (Nguyen et al.,
+    2024) keeps the ids whose probability is at least that share of the largest.
     """
     order = np.argsort(-probabilities, kind="stable")
     if sampling.temperature == 0:
@@ -91,12 +91,12 @@ def draw(
         most = min(most, int(np.count_nonzero(weights >= sampling.min_p)))
     reached = reached[:most]
     rank = np.searchsorted(reached, random.random() * reached[-1], side="right")
-    # The product can round up to the whole sum, which no rank exceeds.
+    # The product can round up to the whole sum, which gives the rank behind the last one.
     return int(order[min(int(rank), len(reached) - 1)])
 
 
 class Sampler:
-    """Draws the ids of one text in turn, and only bytes that make a character."""
+    """Draws the ids of one text one after another, only bytes that can make a character."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Sampler:
         position: int = 0,
         stream: int = 0,
     ) -> None:
-        """`position` counts the characters before the first one that is drawn."""
+        """`position` is how many characters the text has before the first one that is drawn."""
         self._vocabulary = vocabulary
         self._sampling = sampling
         self._seed = seed
@@ -127,7 +127,7 @@ class Sampler:
 
 @lru_cache(256)
 def _possible(vocabulary: Vocabulary, pending: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Which ids may follow the first bytes of a character."""
+    """Which ids may follow the `pending` first bytes of a character, shape (ids,)."""
     spelled = [_spell(vocabulary, (*pending, index)) for index in range(vocabulary.size)]
     return np.array([text is not None for text in spelled])
 
@@ -143,7 +143,7 @@ def _spell(vocabulary: Vocabulary, ids: tuple[int, ...]) -> str | None:
 def _power(x: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
     """x^exponent for 0 ≤ x ≤ 1, with the same bits on every machine; 0 below e⁻⁷⁰⁰.
 
-    A library's `pow` may round otherwise from one machine to the next.
+    A library's `pow` may round differently on another machine.
     """
     mantissa, two = np.frexp(x)
     small = mantissa < _HALF_ROOT

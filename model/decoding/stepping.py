@@ -1,4 +1,4 @@
-"""Computes what decodings ask, for all of them at once: the one place that steps and predicts."""
+"""Computes what decodings ask for: their steps and predictions, for all of them at once."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -15,16 +15,16 @@ from model.runtime import Pool
 DecodingT = TypeVar("DecodingT", bound=Decoding)
 Result = TypeVar("Result")
 
-# Is told of a decoding that failed by itself.
+# Called with a decoding that failed while the others go on, and with its error.
 Failed = Callable[[DecodingT, Exception], None]
 
-# The fewest ids of each decoding for which one call that absorbs them all takes less time than a
-# call for each step.
+# From this many ids of each decoding on, one call of `absorb` takes less time than a call of `step`
+# for each id.
 LEAST_IDS_ABSORBED = 4
 
 
 def raise_error(decoding: Decoding, error: Exception) -> NoReturn:
-    """Lets one decoding's failure be everybody's."""
+    """Raises the error of one decoding, which ends the call for all of them."""
     raise error
 
 
@@ -37,10 +37,11 @@ def step_and_predict(
 ) -> None:
     """Takes each decoding one step further: by an id of its text, or by what its decoder chose.
 
-    All hold slots of the `pool`, and their pages are of `adaptation`. Where all still absorb, they
-    do so for some ids at once, `most_steps` in total. What a decoding does by itself fails for it
-    alone: `failed` is told, and the others go on. An error of a call for all is raised; then none
-    of their states is known any more.
+    All decodings hold slots of the `pool`, and their pages belong to `adaptation`. Where all that
+    step still absorb their texts, each absorbs several ids at once, at most `most_steps` in total.
+
+    An error in what concerns one decoding goes to `failed`, and the other decodings go on. An error
+    in a call for all of them is raised. Then none of their states is known any more.
     """
     decodings = _step(pool, decodings, most_steps, failed)
     asking = [one for one in decodings if one.phase is Phase.DECODING]
@@ -57,14 +58,14 @@ def _step(
     most_steps: int,
     failed: Failed[DecodingT],
 ) -> list[DecodingT]:
-    """Steps those that have something to be stepped by; returns all that have not failed."""
+    """Steps the decodings that have ids to read; returns all decodings that have not failed."""
     moved = _each(decodings, lambda one: one.move(pool), failed)
     going = [one for one, _ in moved]
     stepping = [one for one, steps in moved if steps]
     slots = [slot for _, steps in moved for slot, _ in steps]
     count = 1
     if slots:
-        count = min(most_steps // len(slots), *(one.run for one in stepping))
+        count = min(most_steps // len(slots), *(one.steps_at_once for one in stepping))
         if count < LEAST_IDS_ABSORBED:
             count = 1
             ids = [index for _, steps in moved for _, index in steps]
@@ -100,7 +101,7 @@ def _each(
     call: Callable[[DecodingT], Result],
     failed: Failed[DecodingT],
 ) -> list[tuple[DecodingT, Result]]:
-    """Each decoding with the result of its call, without those for which it failed."""
+    """Each decoding with the result of its call, without those whose call failed."""
     results = []
     for one in decodings:
         try:

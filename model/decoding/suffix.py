@@ -1,4 +1,4 @@
-"""The text behind the cursor: where a suggestion comes to it, and must end before it."""
+"""The text behind the cursor: where a suggestion reaches it and must end."""
 
 from model.decoding.options import CHARACTERS_BEFORE
 
@@ -6,8 +6,8 @@ LINE_ENDS = "\n\r"
 OPENING = {")": "(", "]": "[", "}": "{"}
 QUOTES = "\"'`"
 BLANKS = " \t"
-# A shorter text behind the cursor occurs by chance. Where a candidate has brackets open, it is more
-# likely a part of what they enclose than the place at which the suffix begins.
+# Shorter texts are likely to occur by chance. Where a candidate that has open brackets comes to the
+# same characters as such a text, they more likely belong inside its brackets.
 LEAST_DISTINCT_CHARACTERS = 4
 
 
@@ -16,7 +16,7 @@ class Suffix:
 
     Editors insert the closing bracket or quote together with the opening one. So where a bracket
     was opened before the cursor and is closed behind it, a candidate ends before it would close
-    the bracket once more. Brackets that the candidate itself has opened it may close.
+    the bracket a second time. It may close brackets that it has opened itself.
     """
 
     def __init__(self, suffix: str, before: str) -> None:
@@ -30,8 +30,8 @@ class Suffix:
         self._before = before[-CHARACTERS_BEFORE:].rsplit("\n\n", 1)[-1]
         whole = len(before) < CHARACTERS_BEFORE and self._before == before
         self._closing = {kind: _unopened(self.line, kind) for kind in OPENING}
-        # How many brackets are open before the cursor. Where not all of the text before it was
-        # counted, the missing ones are assumed: at least as many are open as the line closes.
+        # How many brackets are open before the cursor. Where not all of the text before the cursor
+        # was counted, at least as many are assumed to be open as the line behind it closes.
         self._open = {
             kind: max(unclosed(self._before, kind), 0 if whole else closing)
             for kind, closing in self._closing.items()
@@ -43,9 +43,10 @@ class Suffix:
         self._first = self.line.lstrip()[:1]
 
     def begins(self, text: str) -> int | None:
-        """Where in `text` the text behind the cursor begins, as its last character shows, or None.
+        """Where in `text` the text behind the cursor begins, or None where it does not.
 
-        Callers ask at each character, so earlier ones have shown no beginning.
+        Only a beginning that the last character of `text` completes is found. Callers ask after
+        each character.
         """
         if not self.line:
             return None
@@ -79,12 +80,12 @@ class Suffix:
         return bool(self._next) and self._next.startswith(line.strip())
 
     def _left_open(self, text: str, kind: str) -> int:
-        """How many brackets are open after `text`, the ones before the cursor included."""
+        """How many brackets are open after `text`, including those opened before the cursor."""
         return unclosed(text, kind, self._open[kind])
 
     def _may_begin(self, text: str) -> bool:
         """Whether the text behind the cursor may begin after `text`."""
-        # Closing brackets are matched with what is open, in `begins`, and not by their text.
+        # A closing bracket is not found by its text: `begins` counts the open brackets instead.
         if self._first in OPENING:
             return False
         if self._first in QUOTES and text.count(self._first) % 2:
@@ -114,7 +115,7 @@ def next_line(text: str) -> str:
 
 
 def unclosed(text: str, kind: str, before: int = 0) -> int:
-    """How many brackets that `kind` closes are open after a text, with `before` open before it."""
+    """How many brackets are open after a text, if `before` were; `kind` is the closing bracket."""
     count = before
     for character in text:
         if character == OPENING[kind]:
@@ -125,7 +126,7 @@ def unclosed(text: str, kind: str, before: int = 0) -> int:
 
 
 def _unopened(text: str, kind: str) -> int:
-    """How many brackets a text closes that it has not opened."""
+    """How many brackets a text closes without having opened them; `kind` is the closing one."""
     count = least = 0
     for character in text:
         if character == OPENING[kind]:

@@ -20,8 +20,8 @@ class Cell(nn.Module):
     """One recurrent layer: an initial state, one step for a batch, and a whole sequence.
 
     Shapes: input (batch, inputs); each part of the state (batch, hidden); U (gates · hidden,
-    inputs); W (gates · hidden, hidden); b (gates · hidden). The parts of a state are those of its
-    kind, all of them floating point here; the first one is h.
+    inputs); W (gates · hidden, hidden); b (gates · hidden). The parts of a state are those that its
+    kind names, h first. Here all of them are floating point.
     """
 
     kind: ClassVar[CellKind]
@@ -41,7 +41,7 @@ class Cell(nn.Module):
         return tuple(self.b.new_zeros(batch, self.hidden) for _ in self.kind.state)
 
     def project(self, x: Tensor) -> Tensor:
-        """U x + b for inputs (…, inputs), or for ids (…) of one-hot inputs: a column of U."""
+        """U x + b for inputs (…, inputs), or for ids (…) as one-hot inputs: then a column of U."""
         if x.is_floating_point():
             return nn.functional.linear(x, self.U, self.b)
         return nn.functional.embedding(x, self.U.t()) + self.b

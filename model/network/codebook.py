@@ -1,7 +1,7 @@
-"""The levels that numbers are rounded to where a code of few bits stands for each number.
+"""The levels to which numbers are rounded, so that a code of four bits stands for each number.
 
-Lloyd, "Least squares quantization in PCM", 1982: by turns each number goes to the nearest level,
-and each level to the mean of its numbers.
+Lloyd, "Least squares quantization in PCM", 1982: each number is assigned to its nearest level, then
+each level moves to the mean of its numbers, and so on by turns.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from model.network.contexts import LEVELS, ZERO_CODE
 
-# How often numbers and levels are fitted to each other.
+# How many times numbers are assigned and levels moved.
 LLOYD_ROUNDS = 40
 
 Floats = NDArray[np.float64]
@@ -37,7 +37,7 @@ def _lloyd(x: Floats, w: NDArray[np.float32], levels: Floats) -> Floats:
 
 
 def _starts(x: Floats) -> tuple[Floats, Floats]:
-    """Two sets of levels to start from, since what Lloyd's rounds find depends on the start.
+    """Two sets of levels to start from, since the result of Lloyd's rounds depends on the start.
 
     In the first, every level has equally many numbers. In the second, the distances between levels
     grow with their magnitude.

@@ -26,8 +26,8 @@ class CellKind:
     another; `biases` names the parameters beside them, each of shape (hidden,).
 
     `state` lists the arrays of one layer's state, each of shape (hidden,), with their types, in the
-    order of their bytes. The first one is the hidden state h. As int8 it counts in units of 1/127;
-    as float32 it is rounded to that wherever a matrix is multiplied with it.
+    order of their bytes. The first one is the hidden state h. As int8 it is in units of 1/127. As
+    float32 it is rounded to these int8 wherever a matrix is multiplied with it.
     """
 
     name: str
@@ -42,7 +42,7 @@ class CellKind:
         return self.state[0][1] == FLOAT32
 
 
-# In the order of `enum cell` in step.c: there a kind's number is its place here.
+# In the order of `enum cell` in step.c, where a kind's number is its place in this table.
 CELL_KINDS = {
     kind.name: kind
     for kind in (
@@ -56,8 +56,8 @@ CELL_KINDS = {
 def for_cell(table: Mapping[str, Entry], cell: str) -> Entry:
     """The entry of a table for a kind of cell.
 
-    Every choice by kind goes through here, so that a kind that is missing somewhere is refused
-    there and never taken for another one. Raises ValueError, naming the kind.
+    Every choice by kind goes through here, so that a kind that a table lacks is refused and never
+    taken for another one. Raises ValueError, naming the kind.
     """
     if cell not in table:
         raise ValueError(f"cell: {cell!r} is none of {', '.join(table)}")
@@ -73,13 +73,13 @@ LONGEST_OPENING = 100
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Cell, layers and hidden units of each layer, and the vocabulary that is read and predicted.
+    """Kind of cell, layers, hidden units of each layer, and the vocabulary that is read.
 
     `contexts` are hashed (`model.network.contexts`) to rows of `context_width` numbers in a table
     of 2^`context_bits` rows. The output layer reads these rows beside the hidden state.
 
-    `opening` is read before every text that is served, after the start symbol. A network that was
-    trained on texts cut within lines learns from a line end there that a line begins.
+    `opening` is read after the start symbol and before every text that is served. A line end as the
+    opening tells a network that was trained on texts cut within lines that a line begins.
 
     Raises ValueError, naming the field, for a value that no network can have.
     """
@@ -102,7 +102,7 @@ class NetworkConfig:
             raise ValueError(f"hidden: {self.hidden} is no multiple of 16 from 16 to 4096")
         if not self.characters and not self.byte_fallback:
             raise ValueError("characters: a vocabulary needs characters or the byte fallback")
-        # JSON knows no tuples.
+        # JSON has no tuples, so `contexts` comes from config.json as a list.
         object.__setattr__(self, "contexts", tuple(self.contexts))
         self._check_contexts()
         if not isinstance(self.opening, str) or len(self.opening) > LONGEST_OPENING:

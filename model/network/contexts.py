@@ -1,9 +1,9 @@
 """Hashed contexts: the last characters and words as rows of one table (RNNME, Mikolov 2011).
 
-A network with contexts knows more of a text than its hidden state: its last n characters as one
-number, and the word so far. Each such context is hashed to a row of a table that all contexts
-share, and the row's numbers go into the output layer beside the hidden state. The state is the last
-characters and a hash for each of the two last words.
+A network with contexts has more information on a text than its hidden state: its last n characters
+and its last words. Each such context is hashed to a row of a table that all contexts share, and the
+output layer reads the row's numbers beside the hidden state. The state of the contexts is the last
+ids, and a hash for each of the last two words.
 """
 
 from __future__ import annotations
@@ -30,17 +30,18 @@ HISTORY = 16
 # The bytes of a state: the last ids plus one as uint16, newest first, then word, then before.
 STATE_SIZE = 2 * HISTORY + 4 + 4
 
-# The number of each context in its hash: of an order the order itself, then word and words.
+# The number that tells a context apart in its hash. Orders are their own numbers; `word` and
+# `words` come after them.
 NUMBERS = {name: number for number, name in enumerate(CONTEXTS, start=2)}
 
-# A number of a row is one of 16 levels of its table, which a code of 4 bits names. The code
-# ZERO_CODE stands for 0.
+# Each number of a row is one of the table's 16 levels, stored as a code of 4 bits. The level of
+# ZERO_CODE is 0.
 LEVELS, ZERO_CODE = 16, 8
 
 
 @dataclass(frozen=True)
 class ContextState:
-    """What the contexts of n texts need to know of what was read.
+    """What the contexts of n texts remember of the ids that were read.
 
     `history` uint16 (n, 16): the last ids plus one, newest first, 0 where nothing was read yet.
     `word`, `before` uint32 (n): the hashes of the word so far and of the word before it.
@@ -75,14 +76,14 @@ class ContextState:
 
 
 class Contexts:
-    """The contexts of a network's config: from the ids that were read to rows of the table."""
+    """The contexts that a network's config names: from the ids read so far to rows of the table."""
 
     def __init__(self, config: NetworkConfig) -> None:
         vocabulary = config.vocabulary()
         self.names = config.contexts
         self.start = vocabulary.start
         self._word_ids = vocabulary.word_ids
-        # The same by id plus one. 0, which stands where nothing was read, is in no word.
+        # The same, indexed by id plus one. 0, which means that nothing was read, is in no word.
         self.word_values = np.concatenate(([False], self._word_ids))
         self.shift = np.uint32(32 - config.context_bits)
         self._orders = [int(n) for n in self.names if n.isdecimal()]
@@ -101,19 +102,19 @@ class Contexts:
     ) -> tuple[NDArray[np.int64], ContextState]:
         """Reads ids (time, n): the rows after each, (time, n, contexts), and the state at the end.
 
-        A start symbol begins a text: nothing that was read before it is remembered. All steps are
-        computed at once, as operations on whole arrays.
+        A start symbol begins a text: nothing that was read before it is remembered. All time steps
+        are computed at once, by operations on whole arrays.
         """
         time, n = ids.shape
         values = np.concatenate((state.history[:, ::-1].T.astype(np.uint32), ids.astype(np.uint32)))
         values[HISTORY:] += np.uint32(1)
-        # Where the text begins that an id belongs to: at the last start symbol, else before all
-        # that is known.
+        # For each id, where its text begins: at the last start symbol, or at 0, before all that is
+        # remembered.
         begins = np.where(ids == self.start, np.arange(HISTORY, HISTORY + time)[:, None], 0)
         begins = np.maximum.accumulate(begins, axis=0)
         resets = begins.any()
-        # An order's hash grows from that of the order below: f_k = (f_{k−1} + v_k) M, where v_k was
-        # read k − 1 ids ago, or is 0 where that lies before the text.
+        # The hash of order k is computed from that of order k − 1: f_k = (f_{k−1} + v_k) M. v_k is
+        # the value read k − 1 ids before, or 0 where that lies before the text.
         hashes, f = {}, np.zeros((time, n), np.uint32)
         ages = np.arange(HISTORY, HISTORY + time)[:, None] - begins
         for k in range(1, self.deepest + 1):
@@ -133,16 +134,16 @@ class Contexts:
         last: UInt32s,
         state: ContextState,
     ) -> tuple[UInt32s, UInt32s]:
-        """The hashes of the word so far and of the word before, after each of ids (time, n).
+        """The hashes of the word so far and of the word before it, after each of ids (time, n).
 
-        `values` are the ids plus one, `last` those of the ids read just before them. Within a word
-        h_t = (h_{t−1} + v_t) M; elsewhere h_t = v_t M.
+        `values` (time, n) are the ids plus one; `last` (n) is the value read just before them.
+        Within a word h_t = (h_{t−1} + v_t) M; elsewhere h_t = v_t M.
         """
         time, n = ids.shape
         inside = self._word_ids[ids]
         # A loop over time would be slow, so the recursion is solved: h_t = M^{t+1} Σ v_j M^{−j},
-        # summed from the last id that is in no word. Its sums are differences of running sums over
-        # all ids. Dividing by M^j is exact, for modulo 2³² the odd M has an inverse.
+        # summed from the last id that is in no word. Each such sum is the difference of two running
+        # sums over all ids. Dividing by M^j is exact, because the odd M has an inverse modulo 2³².
         powers = np.cumprod(np.full(time, MULTIPLIER, np.uint32), dtype=np.uint32)[:, None]
         inverses = np.cumprod(
             np.concatenate(([1], np.full(time - 1, MULTIPLIER_INVERSE, np.uint32))), dtype=np.uint32
@@ -158,8 +159,9 @@ class Contexts:
         words = np.concatenate((state.word[None], word[:-1]))
         begins = ids == self.start
         ended = ~inside & was_inside & ~begins
-        # Row 0 holds the state's word before; row t + 1 holds the word that ended at t, or 0. Each
-        # step takes the row of the last word's end, or of the last start symbol, whose row is 0.
+        # `befores[0]` is the state's word before. `befores[t + 1]` is the word that ended at step
+        # t, or 0. Each step takes the entry of the last step at which a word ended or a start
+        # symbol was read; the entry of a start symbol is 0.
         befores = np.concatenate((state.before[None], np.where(ended, words, np.uint32(0))))
         latest = np.maximum.accumulate(np.where(ended | begins, steps, 0), axis=0)
         return word, np.take_along_axis(befores, latest, axis=0)
@@ -211,10 +213,10 @@ class KeptRows:
 
 
 class PackedTable(KeptRows):
-    """A table: its kept rows packed, in ascending order; all other rows are zeros.
+    """A table that stores only its kept rows; all other rows are zeros.
 
-    `levels` int8 (16) are the numbers that the codes stand for. `kept` and `rows` may be
-    memory-mapped.
+    `rows` uint8 (kept rows, width / 2) are the packed rows in ascending order, `levels` int8 (16)
+    the numbers that their codes stand for. `kept` and `rows` may be memory-mapped.
     """
 
     def __init__(
@@ -245,7 +247,7 @@ def pack_rows(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def unpack_rows(packed: NDArray[np.uint8], levels: NDArray[np.int8]) -> NDArray[np.int8]:
-    """The numbers that packed rows stand for, int8."""
+    """The numbers that packed rows stand for, int8 (…, width)."""
     numbers: NDArray[np.int8] = levels[np.concatenate([packed & 15, packed >> 4], axis=-1)]
     return numbers
 

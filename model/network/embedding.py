@@ -16,17 +16,17 @@ from model.network.contexts import HISTORY, Contexts, ContextState, KeptRows, pa
 
 # The int8 that stands for 1 in a served row.
 ONE_AS_INT8 = 127
-# About how many rows the levels are fitted to.
+# The levels are fitted to about this many of the rows.
 FITTED_ROWS = 1 << 13
 
 
 class ContextEmbedding(nn.Module):
     """For each id that is read, the rows of its contexts side by side.
 
-    `rows` (kept rows + 1, width): the last one is zeros and stands for all rows that were not kept.
-    They are no parameter of torch, for a row is read so seldom that it has an optimiser of its own
-    (`training.contexts.tables`). That one finds in `slots` and `read` which rows were last looked
-    up with a gradient, and the tensor that holds this gradient.
+    `rows` (kept rows + 1, width): the last row is zeros and stands for all rows that were not kept.
+    `rows` is no parameter of torch. Each row is read so seldom that the table has an optimiser of
+    its own (`training.contexts.tables`). After a forward pass with gradients, that optimiser reads
+    from `slots` which rows were looked up, and from the tensor `read` their gradient.
     """
 
     rows: Tensor
@@ -42,7 +42,7 @@ class ContextEmbedding(nn.Module):
         self.keep(np.zeros((1 << config.context_bits) // 8, np.uint8) if kept is None else kept)
 
     def keep(self, kept: NDArray[np.uint8]) -> None:
-        """Keeps the rows of a bitmap from now on, all of them zeros."""
+        """Makes a new table of the rows that the bitmap `kept` names, all of them zeros."""
         self.kept = KeptRows(kept)
         self.find = self._find
         zeros = torch.zeros(self.kept.count + 1, self.width)
@@ -72,10 +72,10 @@ class ContextEmbedding(nn.Module):
     def packed(
         self, importance: Tensor | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.int8], float]:
-        """The kept rows and the levels as a checkpoint has them, and the number at ONE_AS_INT8.
+        """The kept rows and the levels as a checkpoint has them, and what ONE_AS_INT8 stands for.
 
-        The levels are fitted for the least squared error, in which each row counts by its
-        `importance` (kept rows).
+        The levels are fitted for the least squared error, weighted by each row's `importance` (kept
+        rows).
         """
         rows = self.rows[:-1].cpu()
         weights = torch.ones(len(rows)) if importance is None else importance.cpu()

@@ -1,6 +1,6 @@
 """The network: layers of one kind of cell, and an output layer over the vocabulary.
 
-A network with contexts has their rows at the output layer too; a plain one is the lecture's.
+In a network with contexts, the output layer also reads the rows that they lead to.
 """
 
 import numpy as np
@@ -29,9 +29,9 @@ class Network(nn.Module):
         cell = for_cell(CELLS, config.cell)
         inputs = [size + 1] + [config.hidden] * (config.layers - 1)
         self.cells = nn.ModuleList(cell(n, config.hidden) for n in inputs)
-        # Of a one-hot input, a single column of U reaches the gates, so that column has to be as
-        # large as the sum over a dense input. With columns as small as those of W, training lags
-        # far behind at first.
+        # For a one-hot input, a single column of U reaches the gates. So its numbers must be as
+        # large as sums over a dense input are. With numbers as small as those of W, training is
+        # much slower at first.
         nn.init.normal_(self.layers()[0].U)
         self.output = nn.Linear(config.output_inputs, size)
         self.contexts = ContextEmbedding(config) if config.contexts else None
@@ -66,10 +66,10 @@ class Network(nn.Module):
         return self.output(x), after
 
     def weights(self, importance: Tensor | None = None) -> Weights:
-        """All parameters by name, as arrays: what a checkpoint keeps.
+        """All parameters by name, as the arrays that a checkpoint keeps.
 
         The contexts' rows are packed, and their scale goes into the output layer's columns.
-        `importance` says how much each row counts where levels are fitted.
+        `importance` (kept rows) is the weight of each row when the levels are fitted.
         """
         weights: Weights = {
             name: p.detach().float().cpu().numpy().copy() for name, p in self.named_parameters()
@@ -89,13 +89,13 @@ class Network(nn.Module):
             self.contexts.load_packed(weights["contexts.rows"], weights["contexts.levels"])
 
     def load_dense(self, weights: Weights) -> None:
-        """Takes all parameters of a checkpoint but the contexts' rows."""
+        """Takes all parameters of a checkpoint except the contexts' rows."""
         names = {name for name, _ in self.named_parameters()}
         self.load_state_dict({name: torch.from_numpy(weights[name].copy()) for name in names})
 
     @property
     def size(self) -> int:
-        """How many numbers are learnt, those of the contexts' rows included."""
+        """How many numbers are learnt, including those of the contexts' rows."""
         rows = 0 if self.contexts is None else self.contexts.rows[:-1].numel()
         return rows + sum(p.numel() for p in self.parameters())
 

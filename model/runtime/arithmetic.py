@@ -14,21 +14,21 @@ Floats = NDArray[np.float32]
 
 f32 = np.float32
 
-# tanh x ≈ x P(x²) / Q(x²) on [−8, 8]: a rational minimax fit, its coefficients from the lowest
-# power up.
+# tanh x ≈ x P(x²) / Q(x²) on [−8, 8], a rational minimax fit. The coefficients begin with that of
+# the lowest power.
 TANH_LIMIT: Final = f32(8)
 TANH_P: Final = (f32(0.99999934), f32(0.12913641), f32(0.0029388277), f32(1.1310223e-05))
 TANH_Q: Final = (f32(1), f32(0.4624674), f32(0.023763826), f32(0.00023702846), f32(2.423841e-07))
 
-# eˣ = 2ⁿ (1 + r + r² E(r)), x = n ln 2 + r; ln 2 in two parts, the first with few enough bits
-# that its product with n is exact.
+# eˣ = 2ⁿ (1 + r + r² E(r)) with x = n ln 2 + r. ln 2 is the sum of two parts. The first has so few
+# bits that its product with n is exact.
 EXP_LIMIT: Final = f32(-87)
 LOG2_E: Final = f32(1.442695)
 LN2_HIGH: Final = f32(0.693359375)
 LN2_LOW: Final = f32(-0.00021219444)
 EXP_E: Final = (f32(0.49999142), f32(0.16666886), f32(0.04189862), f32(0.008333847))
 
-# Adding and taking away 1.5 · 2²³ rounds to the nearest integer, ties to even.
+# Adding 1.5 · 2²³ and then subtracting it rounds to the nearest integer, ties to even.
 ROUND: Final = f32(12582912)
 # A hidden state of 1 as an integer.
 ACTIVATION: Final = f32(127)

@@ -24,7 +24,7 @@ def available() -> tuple[str, ...]:
 
 
 def choose(wanted: str | None) -> str:
-    """The backend of that name, or the fastest one here for None and "auto".
+    """The backend of that name; for None and "auto", the fastest one that this machine runs.
 
     Raises BackendError for a backend that this machine cannot run. Warns where numpy is chosen only
     because there is no compiled backend.

@@ -1,4 +1,4 @@
-"""What a pool refuses at its border, with a clear exception, before anything is computed."""
+"""The checks of what a pool is given, before it computes anything."""
 
 from collections.abc import Sequence
 from operator import index
@@ -13,24 +13,24 @@ from model.network.contexts import ContextState
 Ids = NDArray[np.int32]
 Slots = Sequence[int] | NDArray[np.int32] | NDArray[np.int64]
 
-# No state leaves this range: a step adds less than 1.001, which float32 rounds away above 2²⁴.
+# No value of a state gets larger: a step adds less than 1.001, which float32 rounds away above 2²⁴.
 LARGEST_STATE = np.float32(2**25)
 
-# Up to this many integers of a sequence are copied one by one, which is faster than numpy.
+# Sequences of up to this many integers are copied one by one, which is faster than numpy.
 COPIED_ONE_BY_ONE = 8
 # The type characters that numpy has for int32 and int64.
 SIGNED_TYPES = "ilq"
 
 
 class Integers:
-    """Room for integers, which callers give in many forms."""
+    """An array into which integers are copied, in whatever form callers give them."""
 
     def __init__(self, array: NDArray[np.int64]) -> None:
         self.array = array
         self._view = array.data
 
     def place(self, values: Sequence[int] | NDArray[np.integer], name: str) -> int:
-        """Copies integers to the front of the room and returns how many there are.
+        """Copies integers to the front of the array and returns how many there are.
 
         Raises TypeError for anything but integers, ValueError for another shape or for too many.
         """
@@ -39,8 +39,8 @@ class Integers:
             raise ValueError(f"{name}: {count} of them, but the pool holds {len(self._view)}")
         if not count:
             return 0
-        # numpy's way, which takes any kind of values, costs over a microsecond. It is left to what
-        # the two usual forms do not cover, and to refusals.
+        # np.copyto takes values of any kind but needs over a microsecond. So the two usual forms
+        # are handled here, and the others, refusals included, are left to it.
         if type(values) is np.ndarray:
             if values.dtype.char in SIGNED_TYPES and values.ndim == 1:
                 self.array[:count] = values
@@ -101,10 +101,10 @@ def check_length(state: bytes, size: int) -> None:
 
 
 def check_known(known: ContextState, size: int) -> None:
-    """Raises ModelError where no text leads to what the contexts of one state know.
+    """Raises ModelError where no text leads to what the contexts of one state remember.
 
-    Nothing older than a start symbol, which is the id `size`, is ever known, and nothing older than
-    the first id.
+    They remember nothing from before a start symbol, which is the id `size`. Before the first id
+    that was read, the history holds only zeros.
     """
     history = known.history[0].astype(np.int64)
     begun = np.isin(history[:-1], [0, size + 1])

@@ -1,21 +1,21 @@
-/* The hashed contexts of ARITHMETIC.md: what a state keeps of the last ids, and which rows of the
-   table they lead to. All of it is exact arithmetic on unsigned integers modulo 2^32. */
+/* The hashed contexts of ARITHMETIC.md: what a state remembers of the last ids, and which rows of
+   the table they lead to. All arithmetic is exact, on unsigned integers modulo 2^32. */
 
 #include "hashing.h"
 
-/* The ids that a state remembers, and the numbers of the contexts that are no orders. */
+/* How many ids a state remembers, and the numbers of the contexts that are not orders. */
 enum { HISTORY = 16, WORD = 17, WORDS = 18 };
 
-/* The end of a state: the last ids + 1, newest first, 0 where nothing was read; the hashes of the
-   word so far and of the word before it. */
+/* The last bytes of a state: the last ids + 1, newest first, 0 where nothing was read; the hashes
+   of the word so far and of the word before it. */
 struct history {
     uint16_t ids[HISTORY];
     uint32_t word, before;
 };
 
-/* `kinds` are orders 1 to 16, WORD and WORDS. `kept` has a bit for each of 2^bits rows, the lowest
-   first; `ranks` says how many rows are kept before each 64 of them; `rows` holds the kept rows,
-   two codes of four bits to a byte. */
+/* `kinds` are orders, WORD and WORDS. `kept` has a bit for each of 2^bits rows, the lowest first.
+   `ranks` says how many rows are kept before each group of 64. `rows` holds the kept rows, two
+   codes of four bits to a byte. */
 struct contexts {
     int64_t count, width, bits;
     const int64_t *kinds;
@@ -27,7 +27,7 @@ struct contexts {
     const uint8_t *nothing; /* a row whose numbers are all 0 */
 };
 
-/* Moves what a state keeps on by one id. The start symbol, `size`, forgets all before it. */
+/* Reads one id into what a state remembers. The start symbol, `size`, first clears all of it. */
 static inline void remember(struct history *history, const uint8_t *is_word, int64_t size,
                             int64_t id) {
     if (id == size)
@@ -41,8 +41,8 @@ static inline void remember(struct history *history, const uint8_t *is_word, int
     history->ids[0] = (uint16_t)(id + 1);
 }
 
-/* The row of each context. Its bit and rank are fetched from memory already, while the rows of the
-   other sessions are found. */
+/* The row number of each context. The row's bit and rank are prefetched, so that memory delivers
+   them while the rows of the other sessions are found. */
 static inline void find_rows(const struct contexts *contexts, const struct history *history,
                              uint32_t *rows) {
     uint32_t ending[HISTORY + 1] = {0};

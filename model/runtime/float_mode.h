@@ -1,6 +1,7 @@
-/* The processor's way of rounding, set for a call and put back: what every backend in C does. */
+/* The processor's rounding mode: every call that computes floats sets it and puts it back. */
 
-/* Rounding and denormals are part of the arithmetic, and a thread may come with others set. */
+/* How numbers are rounded and denormals are kept is part of the arithmetic, and the calling thread
+   may have other modes set. The masks below are their bits in the control register. */
 #if defined(__x86_64__)
 typedef unsigned float_mode;
 static float_mode enter(void) {

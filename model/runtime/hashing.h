@@ -1,5 +1,5 @@
-/* The factors of the hashes of text, which are the primes of xxHash32, and its avalanche;
-   hashing.py says what each is for. All of it is unsigned arithmetic modulo 2^32. */
+/* The constants with which texts are hashed: the primes of xxHash32, and its avalanche. hashing.py
+   says what each is for. All arithmetic is unsigned, modulo 2^32. */
 
 static const uint32_t MULTIPLIER = 0x9e3779b1u, KIND_FACTOR = 0x27d4eb2fu;
 static const uint32_t EARLIER_WORD_FACTOR = 0x165667b1u;

@@ -1,13 +1,13 @@
 /* One backend: the arithmetic of ARITHMETIC.md for one instruction set. step.c includes this file
-   once for each, with NAME, TARGET, LANES and TILE defined, and VNNI, AVX2 or NEON where one is
-   meant.
+   once for each set. Before that it defines NAME, TARGET, LANES and TILE, and VNNI, AVX2 or NEON
+   for the set of that name.
 
    All floating-point work is written once, on vectors of LANES floats. Every lane goes through the
-   same +, -, x and /, so its bits do not depend on LANES. Sums of products are exact integers, so
-   any order gives the same, and only they are written for each instruction set.
+   same +, -, x and /, so its bits do not depend on LANES. Only the sums of products are written
+   for each instruction set: they are exact integers, so any order gives the same.
 
    A tile is up to TILE sessions by the vectors of one panel. Each vector of weights that is loaded
-   serves all sessions of a tile, so larger tiles load less; but the sums of a tile must stay in
+   serves all sessions of a tile, so larger tiles load less, but the sums of a tile must stay in
    registers. TILE is as large as the registers allow: for VNNI 6 sessions by 4 vectors are 24
    sums, which leaves 8 of 32 registers for 4 vectors of weights and the states. */
 
@@ -48,8 +48,8 @@ INLINE vf NAME(larger)(vf a, vf b) {
 #endif
 }
 
-/* (p x / q) · half. As a power of two, `half` changes no rounding at the coefficients of p, and
-   there it costs nothing. */
+/* (p x / q) · half. `half` is multiplied into the coefficients of p, where it costs nothing. As it
+   is a power of two, this changes no rounding. */
 INLINE vf NAME(rational)(vf x, const float half) {
     x = NAME(smaller)(NAME(larger)(x, SPLAT(-8.0f)), SPLAT(8.0f));
     vf u = x * x;
@@ -87,7 +87,7 @@ INLINE vf NAME(exp)(vf x) {
     return e * (vf)power;
 }
 
-/* LANES hidden states as int8, at 1/127. */
+/* Stores LANES hidden states as int8, in units of 1/127. */
 INLINE void NAME(store_quantized)(uint8_t *at, vf h) {
     vf n = h * 127.0f;
     n = n + 12582912.0f;
@@ -107,14 +107,14 @@ INLINE void NAME(store_quantized)(uint8_t *at, vf h) {
 }
 
 /* The exact sums of a tile: `sessions` rows of h by `vectors` vectors of 16 rows of the matrix, to
-   sums[session][vector][16]. `sessions` and `vectors` are constants of the callers below, so that
-   all conditions on them vanish. A group is four columns.
+   sums[session][vector][16]. The callers below pass constants for `sessions` and `vectors`, so the
+   compiler drops all conditions on them. A group here is four columns.
 
    Accumulators are named one by one, by macros: gcc keeps an array of them in memory, which makes
    a step take two to three times as long. */
 #if VNNI
 /* The instruction multiplies unsigned by signed bytes. So `gather` gives h + 128, and each sum
-   starts at -128 times the sum of its row's weights, which takes the surplus away again. */
+   starts at -128 times the sum of its row's weights, which cancels the 128. */
 #define ROWS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
 #define BEGIN(s) __m512i a##s##0 = start0, a##s##1 = start1, a##s##2 = start2, a##s##3 = start3;
 #define ADD(s, h, group)                                                                           \
@@ -150,8 +150,8 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
     const __m512i start3 = vectors > 3 ? _mm512_loadu_si512(start + 48) : start2;
     ROWS(BEGIN)
     if (sessions == 1) {
-        /* Four sums are too few to hide how long a multiply-add takes: each would wait for the one
-           before. Even and odd groups have sums of their own, which makes eight. */
+        /* With four sums, each multiply-add would wait for the one before it on the same sum. So
+           even and odd groups have their own sums, which makes eight. */
         __m512i b0 = _mm512_setzero_si512(), b1 = b0, b2 = b0, b3 = b0;
         for (int64_t group = 0; group < groups; group += 2, w += 128 * vectors) {
             {
@@ -182,9 +182,9 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
 }
 
 #elif AVX2
-/* int8 are widened to int16, since AVX2's products of int8 saturate where two of them are added;
-   those of int16 are added exactly, in pairs. Half a vector, 8 rows, is summed at a time: 4
-   sessions by 2 sums, the weights and the states then fit into the 16 registers. */
+/* AVX2 adds products of int8 in pairs, which may saturate, so int8 are widened to int16: pairs of
+   their products are added exactly. Half a vector, 8 rows, is summed at a time. Then 4 sessions by
+   2 sums, the weights and the states fit into the 16 registers. */
 INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
                        int64_t stride, int64_t groups, const int32_t *start,
                        int32_t (*sums)[VECTORS_MAX][PANEL]) {
@@ -218,8 +218,8 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
 }
 
 #elif NEON
-/* The products of two groups are added as int16, which they fit (2 · 127^2 < 2^15), then in pairs
-   to int32. */
+/* The products of two groups are added in int16, which holds them (2 · 127^2 < 2^15). Then pairs
+   of these are added to sums in int32. */
 INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, const uint8_t *h,
                        int64_t stride, int64_t groups, const int32_t *start,
                        int32_t (*sums)[VECTORS_MAX][PANEL]) {
@@ -247,8 +247,9 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
 }
 
 #else
-/* Eight products of int16 at a time, in vectors that every compiler knows. Those of two groups are
-   added, which int16 holds (2 · 127^2 < 2^15), then their halves are widened to int32. */
+/* Eight products of int16 at a time, in vectors that gcc and clang have for every processor. The
+   products of two groups are added in int16, which holds them (2 · 127^2 < 2^15). Then pairs of
+   these are added to sums in int32. */
 typedef int8_t bytes8 __attribute__((vector_size(8)));
 typedef int16_t shorts8 __attribute__((vector_size(16)));
 typedef uint32_t vu __attribute__((vector_size(16)));
@@ -292,8 +293,8 @@ INLINE void NAME(tile)(const int sessions, const int vectors, const int8_t *w, c
 }
 #endif
 
-/* The tile for each number of sessions and vectors. They are not inlined, so that each is compiled
-   once only. */
+/* A function for each number of sessions and vectors of a tile. They are not inlined, so that each
+   is compiled only once. */
 #define SUMS(name, size, vectors)                                                                  \
     static __attribute__((noinline)) TARGET void NAME(name)(                                       \
         const int8_t *w, const uint8_t *h, int64_t stride, int64_t groups, const int32_t *start,   \
@@ -346,8 +347,8 @@ INLINE void NAME(sum_panel)(const int vectors, const struct product *matrix, int
                                      matrix->start + panel * vectors * PANEL, sums);
 }
 
-/* The hidden states of a layer side by side, as the tiles read them: as int8, for VNNI with 128
-   added, for AVX2 as int16. */
+/* Copies the hidden states of a layer side by side, in the form that tiles read: int8, for VNNI
+   with 128 added, for AVX2 widened to int16. */
 static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, int64_t count,
                                 int64_t layer, uint8_t *to, int64_t stride) {
     const int64_t hidden = pool->network->hidden;
@@ -362,7 +363,7 @@ static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, i
         for (int64_t k = 0; k < hidden; k++)
             to[k] ^= 0x80;
 #elif AVX2
-        /* From the end, since it widens in place. */
+        /* From the end, because it is widened in place. */
         for (int64_t k = hidden - 16; k >= 0; k -= 16)
             _mm256_storeu_si256((__m256i *)(to + 2 * k),
                                 _mm256_cvtepi8_epi16(_mm_loadu_si128((__m128i *)(to + k))));
@@ -370,8 +371,8 @@ static TARGET void NAME(gather)(const struct pool *pool, const int64_t *slots, i
     }
 }
 
-/* Where the rows of all sessions' contexts lie. The rows are fetched from memory already, so that
-   they are there when `append` reads them. */
+/* Where the rows of all sessions' contexts lie. The rows are prefetched, so that they are in the
+   cache when `append` reads them. */
 static TARGET void NAME(look_up)(const struct pool *pool, int64_t count) {
     const struct contexts *contexts = pool->network->contexts;
     const int64_t bytes = contexts->width / 2;
@@ -418,7 +419,7 @@ static TARGET void NAME(append)(const struct pool *pool, int64_t count, uint8_t 
             }
 }
 
-/* Sums as floats, scaled. */
+/* LANES of the sums as floats, times the scale of their rows. */
 #define SCALED(sums, scale, at)                                                                    \
     (__builtin_convertvector((vi) * (const loose_int *)((sums) + (at)), vf) * LOAD((scale) + (at)))
 
@@ -451,7 +452,7 @@ INLINE void NAME(lstm)(const int32_t *sums, const float *scale, const float *x, 
     }
 }
 
-/* The gates of PANEL units from `unit` on, for one session. `cell` is a constant of the caller, so
+/* The gates of PANEL units from `unit` on, for one session. The caller passes a constant `cell`, so
    that the compiler keeps one case and drops the others. */
 INLINE void NAME(gates)(const int cell, const int32_t *sums, const float *scale, const float *x,
                         const struct layer *layer, int64_t unit, int64_t hidden, uint8_t *state) {
@@ -487,8 +488,8 @@ INLINE void NAME(layer)(const int cell, const struct pool *pool, int64_t count, 
         for (int64_t tile = 0; tile < tiles; tile++) {
             const int64_t first = tile * count / tiles;
             const int64_t sessions = (tile + 1) * count / tiles - first;
-            /* The gates of a batch read states and rows of the table that lie all over the memory.
-               Fetching them here lets them arrive while the sums are computed. */
+            /* The gates of a batch read states and rows of the table that are scattered over the
+               memory. They are prefetched here and arrive while the sums are computed. */
             for (int64_t s = first; count > 1 && s < first + sessions; s++) {
                 const uint8_t *floats = states + slots[s] * pool->stride + kind.integers * hidden;
                 for (int64_t k = 0; kind.floats && k < units; k += PANEL)
@@ -517,7 +518,7 @@ INLINE void NAME(layer)(const int cell, const struct pool *pool, int64_t count, 
                 uint8_t *state = states + slots[first + s] * pool->stride;
                 for (int64_t k = 0; k < units; k += PANEL) {
                     const int64_t unit = panel * units + k, at = k * kind.gates;
-                    /* The last panel may hold fewer groups of units than it has room for. */
+                    /* The last panel may have fewer groups of units than fit into it. */
                     if (groups > 1 && unit >= hidden)
                         break;
                     NAME(gates)(cell, y + at, scale + at, x + at, layer, unit, hidden, state);
@@ -534,8 +535,8 @@ static TARGET void NAME(advance)(const struct pool *pool, int64_t count) {
         if (index)
             NAME(gather)(pool, pool->slots, count, index - 1, pool->below,
                          row_bytes(pool->network->hidden));
-        /* Each kind is compiled by itself. Without a default, the compiler warns of a kind that is
-           left out here. */
+        /* Each kind has its own compiled copy of `layer`. There is no default, so that the compiler
+           warns of a kind that is missing here. */
         switch ((enum cell)pool->network->cell) {
         case ELMAN:
             NAME(layer)(ELMAN, pool, count, index);
@@ -599,11 +600,11 @@ INLINE int32_t NAME(place_of)(const float *row, float wanted) {
 }
 
 /* Replaces a row of `size` logits by their exponentials and returns the sum; `best` is the first
-   place of the largest logit. Up to a multiple of PANEL the row is followed by -inf, which becomes
-   0.
+   place of the largest logit. The row is padded with -inf to a multiple of PANEL; the padding
+   becomes 0.
 
-   Float sums depend on their order, so it is fixed: 16 lanes, then a tree over them, in which
-   vectors of 4, 8 or 16 floats can add alike. */
+   A float sum depends on its order, so the order is fixed: 16 lanes, then a tree over them. Vectors
+   of 4, 8 or 16 floats can all add in this order. */
 static TARGET float NAME(exponentials)(float *row, int64_t size, int32_t *best) {
     const int64_t end = (size + PANEL - 1) / PANEL * PANEL;
     float lanes[PANEL];
@@ -649,7 +650,8 @@ static TARGET void NAME(answer)(const struct pool *pool, int64_t count, int32_t 
     }
 }
 
-/* Checks, then a step of the states in pool->slots if there is one, then what is wanted of them. */
+/* Checks the slots, and the ids if the call steps. Then steps the states in pool->slots if it does,
+   and computes what is wanted of them. */
 static int32_t NAME(call)(struct pool *pool, int64_t count, int steps, int32_t wanted) {
     enum fault fault = check_slots(pool, count);
     if (fault == NONE && steps)

@@ -19,16 +19,16 @@ from model.runtime.quantized import HashedContexts, Product, QuantizedNetwork
 
 # The bytes of a cache line.
 ALIGNMENT = 64
-# A kind's place is its number in step.c.
+# The place of a kind of cell is its number in step.c.
 CELLS = tuple(CELL_KINDS)
 
 
 class Panels:
-    """How the rows of a matrix are grouped: groups of 16 units, gate by gate within a group.
+    """The order of a matrix's rows: in groups of 16 units, gate by gate within a group.
 
-    So all gates of a unit are summed together. A panel holds as many groups as fill its four
-    vectors: four groups where there is one gate (an Elman cell, the output layer), one group where
-    there are three or four gates. The last panel is filled up.
+    In this order the sums of all gates of a unit are computed together. A panel has at most four
+    vectors and holds as many groups as fit: four where there is one gate (an Elman cell, the output
+    layer), one where there are three or four gates. Rows are added until the last panel is full.
     """
 
     def __init__(self, gates: int, units: int) -> None:
@@ -42,7 +42,7 @@ class Panels:
         )
 
     def arrange(self, array: NDArray[Any], fill: float = 0) -> NDArray[Any]:
-        """The rows of an array in the order of the panels; rows that fill them up hold `fill`."""
+        """The rows of an array in the order of the panels; rows that are added hold `fill`."""
         gates, units = self._shape
         by_gate = array.reshape(gates, -1, *array.shape[1:])
         padded = np.full((gates, units, *array.shape[1:]), fill, array.dtype)
@@ -50,7 +50,10 @@ class Panels:
         return padded.reshape(-1, *array.shape[1:])[self._order]
 
     def interleave(self, arranged: NDArray[np.int8], rows_first: bool) -> NDArray[np.int8]:
-        """Arranged weights as vectors of 16 rows and 4 columns, by rows or by columns first."""
+        """Arranged weights cut into vectors of 16 rows by 4 columns.
+
+        With `rows_first` all vectors of the same rows lie together, else all of the same columns.
+        """
         columns = arranged.shape[1]
         grouped = arranged.reshape(-1, self._vectors, native.PANEL, columns // 4, 4)
         return grouped.transpose(0, 1, 3, 2, 4) if rows_first else grouped.transpose(0, 3, 1, 2, 4)
@@ -108,7 +111,7 @@ class NativeNetwork:
         hashes, table = contexts.hashes, contexts.table
         config = self.network.config
         numbers = [NUMBERS[name] for name in hashes.names]
-        # Mapped arrays are used where they are mapped, so that processes share them.
+        # The arrays of the table are not copied: where they are mapped, processes share them.
         return native.CContexts(
             len(numbers),
             config.context_width,
@@ -130,7 +133,7 @@ class NativeNetwork:
 
 
 class NativePool(Pool):
-    """States side by side as bytes; each call hands over a pointer that is made once."""
+    """States side by side as bytes. Calls give C one pointer to the pool, which is made once."""
 
     def __init__(
         self, native_network: NativeNetwork, functions: native.Functions, capacity: int
@@ -211,7 +214,7 @@ class NativePool(Pool):
 
     def network_output(self, slots: Slots) -> NetworkOutput:
         p = self.probabilities(slots)
-        # The call above has just placed and checked these slots.
+        # `probabilities` has just placed and checked the slots.
         return NetworkOutput(p, self._hidden_of(self._slots.array[: len(p)]))
 
     def _hidden_of(self, at: NDArray[np.int64]) -> NDArray[np.int8]:

@@ -1,8 +1,7 @@
 """The compiled library: where it lies, the structures it shares with Python, and its functions.
 
-`step.c` is its source. It is a plain shared library beside this file, so loading it needs no
-headers and no particular Python. It is called through ctypes, which releases the interpreter's lock
-for the length of a call.
+`step.c` is its source. It is a plain shared library beside this file, not an extension module, so
+it works with every version of Python. ctypes releases the interpreter's lock during a call.
 """
 
 import ctypes
@@ -14,25 +13,28 @@ from typing import Any, Final
 
 LIBRARY = Path(__file__).with_name("_step.so")
 
-# The number that step.c gives the structures below; another one is another version's library.
+# The version of the structures below, which step.c states too. A library with another number was
+# built from another version's source.
 LAYOUT: Final = 7
 
-# What `backends` in step.c reports, the fastest first.
+# The bit of each backend in what `backends` in step.c returns, the fastest first.
 BITS: Final = {"vnni": 4, "avx2": 2, "neon": 8, "portable": 1}
 
+# What a call is asked for, and its faults, numbered as in step.c.
 LOGITS, PROBABILITIES, BEST = range(3)
 NONE, TOO_MANY, SLOT_OUT_OF_RANGE, SLOT_TWICE, ID_OUT_OF_RANGE, STATE_IMPOSSIBLE = range(6)
 CELL_UNKNOWN: Final = 6
 
-# The units of a group, whose rows of one gate are a vector, and the most vectors that a panel has.
+# The units of a group. The rows of one of its gates are a vector.
 PANEL: Final = 16
+# The most vectors that a panel has.
 VECTORS: Final = 4
 # Columns are padded to a multiple of the number that the kernels sum at a time.
 COLUMNS_AT_ONCE: Final = 8
 
 
 def row_bytes(columns: int) -> int:
-    """The bytes that a row takes with which a matrix is multiplied, as in step.c."""
+    """The bytes of a row of hidden states that a matrix is multiplied with, as in step.c."""
     return 2 * columns + 64
 
 

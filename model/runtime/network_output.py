@@ -1,4 +1,4 @@
-"""The output of a network at some places: all that adaptation is told of the network."""
+"""The output of a network at some places: what adaptation gets from the network."""
 
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 class NetworkOutput(NamedTuple):
     """The network's distributions at some places, and the hidden states that they come from.
 
-    `probabilities` (places, ids) float32. `hidden` (places, units) int8 is the last layer's, from
-    which adaptation sees what kind of place each one is.
+    `probabilities` (places, ids) float32. `hidden` (places, units) int8 is the hidden state of the
+    last layer, which tells adaptation what kind of place each one is.
     """
 
     probabilities: NDArray[np.float32]

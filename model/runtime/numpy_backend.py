@@ -20,6 +20,7 @@ from model.runtime.quantized import Product, QuantizedNetwork
 
 Integers = NDArray[np.int64]
 
+# Up to this many columns, float32 holds every partial sum of a product exactly.
 EXACT_IN_FLOAT32 = 2**24 // 127**2
 
 
@@ -41,8 +42,8 @@ class _Matrix:
 class NumpyPool(Pool):
     """States as arrays (layers, capacity, hidden): h as integers held in float32, for products.
 
-    What the kind of cell keeps as float32 (an LSTM's c, a GRU's h) has such an array by its name.
-    What the contexts know is kept as bytes, (capacity, 40).
+    For each part of the state that the kind of cell keeps as float32 (an LSTM's c, a GRU's h),
+    `_exact` has another such array. The state of the contexts is kept as bytes, (capacity, 40).
     """
 
     def __init__(self, network: QuantizedNetwork, capacity: int) -> None:
@@ -53,7 +54,7 @@ class NumpyPool(Pool):
         self._exact: dict[str, Floats] = {
             name: np.zeros(shape, np.float32) for name, kind in config.kind.state if kind == FLOAT32
         }
-        # In the order of a state's bytes, with the types that they have there.
+        # The arrays in the order of a state's bytes, each with its type there.
         self._state = [(self._exact.get(name, self._h), kind) for name, kind in config.kind.state]
         self._known = np.zeros((capacity, STATE_SIZE if config.contexts else 0), np.uint8)
         self._in_word = config.vocabulary().word_ids
@@ -141,12 +142,12 @@ class NumpyPool(Pool):
         return hidden
 
     def _remember(self, at: Integers, read: Integers) -> None:
-        """Moves what the contexts know on by one id; `Contexts.follow` does it for whole texts."""
+        """Reads one id into the state of the contexts; `Contexts.follow` reads whole texts."""
         known = self._known[at]
         known[read == self.network.size] = 0
         history, (word, before) = known[:, :-8].view("<u2"), known[:, -8:].view("<u4").T
-        # Where nothing was read yet the value is 0, so the index is −1. That is the start symbol's
-        # place in the array, and no word holds it either.
+        # Where nothing was read yet the value is 0, so the index is −1: the last element, that of
+        # the start symbol, which is in no word either.
         inside, was_inside = self._in_word[read], self._in_word[history[:, 0].astype(np.int64) - 1]
         np.copyto(before, word, where=was_inside & ~inside)
         word *= inside

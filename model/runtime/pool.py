@@ -1,4 +1,4 @@
-"""A pool of states: slots that sessions take, in which they step together, and give back."""
+"""A pool of states: sessions take slots of it, step together in them, and give them back."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ __all__ = ["Ids", "Pool", "Slots", "longest_first"]
 class Pool(ABC):
     """States side by side in memory, each in a slot, advanced together one step at a time.
 
-    What happens in a slot depends on that slot alone: not on the other slots of its batch, their
-    order, or its own number. One thread at a time may use a pool. A call raises ValueError or
-    TypeError, and changes nothing, if it names a slot twice or one that is not there, an id that
-    the network does not read, or anything but integers.
+    The results for a slot depend only on the state in it: not on the other slots of the batch, on
+    their order, or on the slot's number. One thread at a time may use a pool. A call raises
+    ValueError or TypeError, and changes nothing, if it names a slot twice, a slot that the pool
+    does not have, an id that the network does not read, or anything but integers.
     """
 
     def __init__(self, network: QuantizedNetwork, capacity: int) -> None:
@@ -50,7 +50,7 @@ class Pool(ABC):
         self._free.append(slot)
 
     def start(self, slot: int) -> None:
-        """Puts the state of the empty text into a slot: zeros that read what precedes any text."""
+        """Puts the state of the empty text into a slot: zeros after reading `config.beginning`."""
         if self._start is None:
             self.clear(slot)
             for index in self.network.config.beginning:
@@ -120,7 +120,7 @@ class Pool(ABC):
 
     @abstractmethod
     def write(self, slot: int, state: bytes) -> None:
-        """Puts a state that was read before into a slot.
+        """Puts a state that `read` returned into a slot.
 
         Raises ModelError for a state of another length, or with values that no text leads to.
         """
@@ -129,11 +129,11 @@ class Pool(ABC):
 def longest_first(
     slots: Slots, texts: Sequence[Ids]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Texts one after another, the longest first.
+    """Orders texts by length, the longest first, and joins their ids.
 
-    So at every step the texts that still have ids to read are the first ones, and a batch only ever
-    shrinks at its end. Returns the order, the begin of each text with the end of the last one, and
-    all ids.
+    In this order the texts that still have ids to read at a step are always the first ones, so a
+    batch only shrinks at its end. Returns the order, where each text begins in the joined ids (and
+    where the last one ends), and the joined ids.
     """
     border.same_count(len(slots), len(texts), "texts")
     lengths = np.array([len(text) for text in texts], np.int64)

@@ -14,10 +14,10 @@ from model.runtime.arithmetic import Floats
 
 Int8s = NDArray[np.int8]
 
-# With weights up to this, no sum of products comes near infinity.
+# With weights up to this, no sum of products comes near infinity in float32.
 LARGEST_WEIGHT = np.float32(1e30)
-# How many rows are quantized at a time. The memory for a whole matrix would stay with the process
-# for as long as a service runs.
+# How many rows are quantized at a time. The temporary memory for a whole matrix would stay with the
+# process as long as a service runs.
 ROWS_AT_ONCE = 64
 # A state remembers ids plus one as uint16, the start symbol included.
 LARGEST_ID = 2**16 - 2
@@ -25,7 +25,7 @@ LARGEST_ID = 2**16 - 2
 
 @dataclass(frozen=True)
 class Product:
-    """A matrix that is multiplied with a quantized hidden state, or with that and its contexts.
+    """A matrix that is multiplied with a quantized hidden state, or with that and context rows.
 
     `weights` int8 (rows, columns). `scale` float32 (rows) turns an integer sum into a number: it is
     the row's own scale times the 1/127 of the state.
@@ -37,7 +37,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Layer:
-    """One recurrent layer: its input is a table in the first layer, a product and a bias above.
+    """One recurrent layer: the first one reads its input from a table, the others by a product.
 
     `table` float32 (vocabulary + 1, gates · hidden) holds U's columns with the bias added. `biases`
     float32 (hidden) are those that the kind of cell has beside b, by name.

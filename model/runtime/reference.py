@@ -1,8 +1,8 @@
-"""The served arithmetic once more, in torch, written as ARITHMETIC.md states it and for one state.
+"""A second implementation of the served arithmetic, in torch, as ARITHMETIC.md states it.
 
-It is slow and plain on purpose: tests hold the other backends to its bits, and a reader finds the
-equations here without the batching. So it shares no code and no constant of the hashes with what it
-checks. Integer sums are taken in int64.
+It steps one state and is slow and plain on purpose. Tests compare the other backends with its bits,
+and readers find the equations here without the batching. It has hashes of its own with constants of
+their own, because it checks the others. Integer sums are taken in int64.
 """
 
 import numpy as np
@@ -80,7 +80,7 @@ def mixed(x: int) -> int:
 
 
 class Known:
-    """What the contexts of one state know of the ids that were read so far."""
+    """What the contexts of one state remember of the ids that were read so far."""
 
     def __init__(self, config: NetworkConfig, table: PackedTable) -> None:
         self._config = config
@@ -104,7 +104,7 @@ class Known:
         return torch.cat([self._row(self._hash(name)) for name in self._config.contexts])
 
     def to_bytes(self) -> bytes:
-        """What is known, as the last 40 bytes of a state."""
+        """What is remembered, as the last 40 bytes of a state."""
         words = np.array([self.word, self.before], "<u4")
         return np.array(self.history, "<u2").tobytes() + words.tobytes()
 
@@ -131,8 +131,8 @@ class Known:
 class Reference:
     """One state of a quantized network, stepped an id at a time.
 
-    Of each layer `h` is the hidden state as int8. `c` is what the kind of cell keeps as float32: an
-    LSTM's memory, or the h of a GRU that its int8 are rounded from.
+    For each layer, `h` is the hidden state as int8, and `c` is what the kind of cell keeps as
+    float32: an LSTM's memory, or the exact h of a GRU.
     """
 
     def __init__(self, network: QuantizedNetwork) -> None:

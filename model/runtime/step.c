@@ -1,10 +1,10 @@
-/* The compiled backends of the served arithmetic: one source, one set of bits on every processor.
+/* The compiled backends of the served arithmetic: one source, the same bits on every processor.
 
    kernel.h holds the arithmetic and is compiled once for each instruction set. contexts.h holds
-   what a state keeps of the last ids. This file holds what surrounds them: the data that Python
-   lays out, the checks at the border, and which instruction sets this processor has. ARITHMETIC.md
-   specifies every operation. Compile with -ffp-contract=off and never with -ffast-math: fused or
-   reordered sums have other bits. */
+   what a state remembers of the last ids. This file holds the rest: the structures that Python
+   fills in, the checks of what callers give, and the test which instruction sets this processor
+   has. ARITHMETIC.md specifies every operation. Compile with -ffp-contract=off and never with
+   -ffast-math: fused or reordered sums have other bits. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +22,8 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* Python refuses a library whose number is not its own: the structures below are known to both. */
+/* The version of the structures below, which native_library.py states too. Python refuses a library
+   that has another number. */
 enum { LAYOUT = 7 };
 
 enum { VECTORS_MAX = 4, PANEL = 16, ROW_PADDING = 64 };
@@ -37,8 +38,8 @@ enum fault {
 };
 enum wanted { LOGITS, PROBABILITIES, BEST, NOTHING };
 
-/* The kinds of cell, in the order of CELL_KINDS in config.py. Of each: its gates, and what a state
-   holds of each unit, first the number of int8 (h), then that of float32 (c, or a GRU's h). */
+/* The kinds of cell, in the order of CELL_KINDS in config.py. For each: how many gates it has, how
+   many int8 a state holds for each unit (h), and how many float32 (c, or a GRU's h). */
 enum cell { ELMAN, GRU, LSTM };
 struct kind {
     int gates, integers, floats;
@@ -50,17 +51,17 @@ static const struct kind KINDS[] = {
 };
 enum { KINDS_KNOWN = sizeof KINDS / sizeof *KINDS };
 
-/* No cell state leaves this range: a step adds less than 1.001, which float32 loses above 2^24. */
+/* No cell state gets larger: a step adds less than 1.001, which float32 rounds away above 2^24. */
 static const float LARGEST_STATE = 33554432.0f;
 
-/* A matrix in panels: for 16 units the rows of all their gates. Where these fill only one or two
-   vectors, a panel holds four or two such groups of units, so that it always has three or four
-   vectors to sum at once. Within a panel, a vector is 16 rows of 4 bytes: for VNNI in the order of
-   columns, then vectors, else of vectors, then columns. `start` and `scale` lie in the order of the
-   rows. */
+/* A matrix in panels. A group is 16 units with the rows of all their gates: one vector for each
+   gate. A panel holds one group, or four or two where a group has only one or two vectors, so that
+   it always has three or four vectors to sum at once. A vector of weights is 16 rows by 4 columns,
+   64 bytes. Within a panel the vectors of the same columns lie together for VNNI, those of the same
+   rows otherwise. `start` and `scale` are in the order of the rows. */
 struct product {
     const int8_t *weights;
-    const int32_t *start; /* -128 times the sum of each row: what unsigned states add */
+    const int32_t *start; /* -128 times the sum of each row, for states with 128 added */
     const float *scale;
 };
 
@@ -85,9 +86,9 @@ struct pool {
     const struct network *network;
     int64_t capacity, stride;
     uint8_t *states;              /* (capacity, stride) */
-    int64_t *slots, *ids;         /* what the next call is about; (capacity) */
+    int64_t *slots, *ids;         /* (capacity): those of the next call */
     int64_t *seen;                /* (capacity): the number of the last call that named each slot */
-    int64_t calls, fault;         /* `fault` is the position of what was refused */
+    int64_t calls, fault;         /* `fault` is the position of the slot or id that was refused */
     uint8_t *recurrent, *below;   /* (capacity, row_bytes): hidden states side by side */
     uint32_t *numbers;            /* (capacity, contexts): rows of the whole table */
     const uint8_t **rows;         /* (capacity, contexts): where they lie */
@@ -101,7 +102,8 @@ static int64_t unit_bytes(int64_t cell) { return KINDS[cell].integers + 4 * KIND
 /* How many groups of PANEL units a panel holds. */
 static inline int groups_of(int64_t cell) { return VECTORS_MAX / KINDS[cell].gates; }
 
-/* Room for int16. The padding keeps rows from all falling into the same sets of the cache. */
+/* Columns are int8, or int16 for AVX2. Without the padding, all rows could fall into the same sets
+   of the cache. */
 static int64_t row_bytes(int64_t columns) { return 2 * columns + ROW_PADDING; }
 
 static int64_t padded_size(const struct network *network) {
@@ -121,7 +123,7 @@ static struct history *history_of(const struct pool *pool, int64_t slot) {
     return (struct history *)state_of(pool, slot, pool->network->layers);
 }
 
-/* Every call from Python passes here or through `put` before it touches a state. */
+/* Every call from Python goes through here or through `put` before it touches a state. */
 static enum fault check_slots(struct pool *pool, int64_t count) {
     if (!known_cell(pool->network))
         return CELL_UNKNOWN;
@@ -149,7 +151,7 @@ static enum fault check_ids(struct pool *pool, const int64_t *ids, int64_t count
     return NONE;
 }
 
-/* Moves what the contexts of the states in pool->slots know on by pool->ids. */
+/* Reads pool->ids into what the contexts of the states in pool->slots remember. */
 static void remember_all(const struct pool *pool, int64_t count) {
     const struct network *network = pool->network;
     for (int64_t i = 0; network->contexts && i < count; i++)
@@ -198,7 +200,7 @@ EXPORT int32_t backends(void) {
     const unsigned needed = bit_OSXSAVE | bit_POPCNT;
     if (!__get_cpuid(1, &a, &b, &c, &d) || (c & needed) != needed)
         return found;
-    /* The system must save the registers too: bits 1 and 2 for AVX, 5 to 7 for AVX-512. */
+    /* The system must save these registers: bits 1 and 2 are AVX, bits 5 to 7 AVX-512. */
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     if ((low & 0x06) != 0x06 || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return found;
@@ -213,7 +215,8 @@ EXPORT int32_t backends(void) {
     return found;
 }
 
-/* Puts a state into a slot. One that no text leads to is refused, and the slot stays as it was. */
+/* Puts a state into a slot. A state that no text leads to is refused; the slot then stays as it
+   was. */
 EXPORT int32_t put(struct pool *pool, int64_t slot, const uint8_t *state) {
     const struct network *network = pool->network;
     if (!known_cell(network))

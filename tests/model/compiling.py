@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
 NATIVE = [name for name in ("gcc", "clang") if shutil.which(name)]
-# Both come with Debian; scripts/install brings them where it may.
+# Both are Debian packages; scripts/install installs them where it is allowed to.
 AARCH64_COMPILER, AARCH64_EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
 FOREIGN = all(map(shutil.which, (AARCH64_COMPILER, AARCH64_EMULATOR)))
 COMPILERS = [*NATIVE, *([AARCH64_COMPILER] if FOREIGN else [])]
 
 
 def compile_strictly(compiler: str, source: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Compiles a library's source as the standard has it, where every warning is an error."""
+    """Compiles a library's source by the C standard; every warning is an error."""
     return subprocess.run(
         [compiler, *FLAGS, "-Wpedantic", "-shared", "-fPIC", source, "-o", folder / "strict.so"],
         capture_output=True,
@@ -56,7 +56,7 @@ def run_sanitized(
 
 
 def compile_for_aarch64(harness: Path, source: Path, folder: Path, *options: str) -> Path:
-    """The program that a harness, which includes the source, becomes for an AArch64 processor."""
+    """Compiles a harness, which includes the source, to a program for an AArch64 processor."""
     program = folder / "harness"
     include = ["-I", str(source.parent), *options]
     subprocess.run(

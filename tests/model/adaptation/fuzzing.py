@@ -1,6 +1,6 @@
-"""Random ids, taken back, pushed and mixed, in C and in Python, at once.
+"""Random ids are absorbed, taken back, pushed and mixed, in C and in Python alike.
 
-As a program it does so with a library that is named, which may be one built with sanitizers:
+As a program it tests the library that is named, which may be one built with sanitizers:
 `python -m tests.model.adaptation.fuzzing LIBRARY SEED…`.
 """
 
@@ -24,7 +24,7 @@ PIECES = [VOCABULARY.encode(piece) for piece in ("abc", "\n    a", " 1.a", "_b",
 
 
 def distributions(random: np.random.Generator, rows: int) -> Floats:
-    """Distributions from flat to all but certain, with zeros."""
+    """Distributions from flat to almost certain, with zeros."""
     p = random.gamma(random.choice([0.02, 0.3, 5.0], (rows, 1)), size=(rows, VOCABULARY.size))
     p /= np.maximum(p.sum(axis=1, keepdims=True), 1e-300)
     return p.astype(np.float32)

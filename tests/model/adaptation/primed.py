@@ -16,7 +16,7 @@ UNITS = 64
 def random_parameters(
     seed: int = 0, first: int = 32, second: int = 16, units: int = UNITS
 ) -> Parameters:
-    """Parameters whose units are now on, now off, and whose scores have both signs."""
+    """Parameters whose units are on in some places and off in others, with scores of both signs."""
     random = np.random.default_rng(seed)
 
     def weights(*shape: int) -> Int16s:

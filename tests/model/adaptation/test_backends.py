@@ -31,7 +31,7 @@ def engines(vocabulary: Vocabulary, parameters: Parameters) -> tuple[Engine[Any,
 
 
 def distributions(seed: int, rows: int, size: int) -> Floats:
-    """Distributions from flat to all but certain, with zeros."""
+    """Distributions from flat to almost certain, with zeros."""
     random = np.random.default_rng(seed)
     sharpness = random.choice([0.02, 0.3, 5.0], (rows, 1))
     p = random.gamma(np.broadcast_to(sharpness, (rows, size)))

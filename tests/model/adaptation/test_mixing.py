@@ -1,4 +1,4 @@
-"""The mixed distribution: what it sums up to, what is best in it, and what the text does to it."""
+"""The mixed distribution: its sum, its most probable id, and how the text changes it."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def flat(rows: int = 1) -> Floats:
 
 
 def trusting(column: int) -> Parameters:
-    """Scores that are one feature of a candidate, many times over."""
+    """Parameters whose scores are one feature of a candidate."""
     arrays = vars(Parameters.neutral(UNITS)) | {
         "first_own": np.zeros((16, OWN), np.int16),
         "second_own": np.zeros((16, 16), np.int16),
@@ -94,7 +94,7 @@ def test_what_is_seen_in_the_hidden_state_counts() -> None:
     hidden[1, ::2] = 127
     one, other = adaptation.distribution([page.cursor()] * 2, NetworkOutput(p, hidden))
     assert (one != other).any()
-    # Where nothing is a candidate there is nothing to weigh.
+    # Without candidates there is nothing to mix in.
     empty = [adaptation.page().cursor()] * 2
     one, other = adaptation.distribution(empty, NetworkOutput(p, hidden))
     assert (one == other).all()

@@ -1,4 +1,4 @@
-"""A page is a function of its text: however the text came, it holds what a fresh page holds."""
+"""A page depends only on its text: it holds what a new page of that text holds."""
 
 import random
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def said_of(adaptation: Adaptation) -> NetworkOutput:
 
 
 def assert_fresh(adaptation: Adaptation, page: Page, text: str) -> None:
-    """Holds a page to one that has read the same window from its start."""
+    """Compares a page with one that has read the same window from its start."""
     fresh = adaptation.page()
     fresh.follow(window(text))
     assert page.text == fresh.text

@@ -61,7 +61,7 @@ def test_what_is_typed_through_a_suggestion_never_shortens_it(
         again = saved(
             text[typed:], right, 0, max(length, ends[-1] - typed) if ends else length, gain
         )
-        # Of lengths that save equally much any may be chosen.
+        # Of lengths that save the same, any may be chosen.
         near = again == pytest.approx(gain[0], rel=1e-9)
         ends.append(max(typed + length, ends[-1] if ends and near else 0))
     assert all(later >= sooner for sooner, later in pairwise(ends))

@@ -27,7 +27,7 @@ def runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def at(
     runtime: Runtime, text: str, options: Options = LONG, before: Decoding | None = None
 ) -> Decoding:
-    """What decodes after a text, from where it was decoded one character before, if it was."""
+    """The decoding after a text; where there was one a character before, it replays that one."""
     page = runtime.adaptation.page() if runtime.adaptation else None
     state, absorbed = (before.states[-1], len(text) - 1) if before is not None else (None, 0)
     return decoding_at(runtime, options, text, len(text), page, state, absorbed, kept_steps=ALL)
@@ -150,7 +150,7 @@ def test_texts_are_absorbed_together_as_far_as_the_bound_allows(runtime: Runtime
 
 
 class Refusing(Decoding):
-    """One that cannot do with what it is told."""
+    """A decoding that fails at every answer."""
 
     def answer(self, next_steps: list[NextStep]) -> None:
         raise ArithmeticError("refused")

@@ -19,7 +19,7 @@ EVER = [146, 175, 108, 174, 130, 171, 193, 152, 197, 170, 127, 184]
 
 
 def drawn(probabilities: np.ndarray[Any, Any], sampling: Sampling, draws: int) -> list[int]:
-    """How often each index comes, each time with the numbers of another place."""
+    """How often each index is drawn, each time with the random numbers of another position."""
     counts = [0] * len(probabilities)
     for position in range(draws):
         counts[draw(probabilities, sampling, random_at(7, position))] += 1
@@ -47,10 +47,10 @@ def test_ids_are_drawn_as_often_as_they_should(sampling: Sampling, expected: lis
 
 
 def chi_square_excess(counts: list[int], probabilities: np.ndarray[Any, Any]) -> float:
-    """How far counts are from what is expected of them, over what chance reaches in 0.1 %."""
+    """The chi-square of counts, divided by the bound that chance exceeds in 0.1 % of all cases."""
     seen_each = np.array(counts)
     expected = probabilities * (seen_each.sum() / probabilities.sum())
-    # What is expected less than five times counts together.
+    # Indices that are expected less than five times are counted together.
     often = expected >= 5
     seen = [*seen_each[often], seen_each[~often].sum()]
     due = [*expected[often], max(expected[~often].sum(), 1e-9)]
@@ -66,7 +66,7 @@ def test_draws_pass_a_chi_square_test_against_the_distribution() -> None:
     for temperature in (1.0, 0.7, 1.5):
         expected = weights.astype(float) ** (1 / temperature)
         assert chi_square_excess(drawn(weights, Sampling(temperature), DRAWS), expected) < 1
-    # The draws of one distribution do not pass for those of another.
+    # The test tells the draws of one distribution from those of another.
     counts = drawn(weights, Sampling(1.1), DRAWS)
     assert chi_square_excess(counts, weights.astype(float)) > 1
 

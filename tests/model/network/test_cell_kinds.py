@@ -75,7 +75,7 @@ def peer(name: str) -> Choice:
     return lambda given, folder: peers.step(name, given, IDS)
 
 
-# Whatever does something of its own for each kind of cell.
+# All code that does something different for each kind of cell.
 CHOICES: dict[str, Choice] = {
     "network": lambda given, folder: Network(given.config),
     "numpy": lambda given, folder: NumpyPool(quantized(given), 1),
@@ -85,7 +85,7 @@ CHOICES: dict[str, Choice] = {
     **{name: peer(name) for name in peers.available()},
     **{name: compiled(name) for name in native_library.compiled()},
 }
-# Whatever asks a kind for its gates, its state or its name, and does the same for all of them.
+# All code that asks a kind for its gates, its state or its name, and is the same for all kinds.
 ASKING: dict[str, Choice] = {
     "config": lambda given, folder: NetworkConfig(given.config.cell, 1, 16, "ab"),
     "shapes": lambda given, folder: expected_shapes(given.config),

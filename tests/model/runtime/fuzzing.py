@@ -1,6 +1,6 @@
-"""Random calls at a pool's border, right ones and wrong ones, on several backends at once.
+"""Random calls of pools, with right and wrong arguments, on several backends at once.
 
-As a program it does so with a library that is named, which may be one built with sanitizers:
+As a program it tests the library that is named, which may be one built with sanitizers:
 `python -m tests.model.runtime.fuzzing LIBRARY SEED…`.
 """
 
@@ -44,7 +44,7 @@ def integers(random: Random, count: int, below: int) -> Any:
 
 
 def spoiled(random: Random, numbers: Any, below: int) -> Any:
-    """The same numbers made wrong in one of many ways."""
+    """The same numbers, made wrong in one of many ways."""
     listed = [int(number) for number in numbers]
     at = random.randrange(len(listed))
     wrong: list[Any] = [-1, below, 2**31, 2**40, -(2**63), 2**63, 2**70, 0.5, "a", None, [1]]
@@ -81,7 +81,7 @@ def random_state(random: Random, pool: Pool) -> Any:
 
 @dataclass(frozen=True)
 class Arguments:
-    """What one call is about; any of it may be wrong."""
+    """The arguments of one call; any of them may be wrong."""
 
     slots: Any
     ids: Any
@@ -162,9 +162,9 @@ def _outcome(
 
 
 def ask_for_cells_that_are_none(pool: NativePool) -> None:
-    """Makes every call that computes, with numbers that are no kind of cell.
+    """Makes every call that computes, with numbers that name no kind of cell.
 
-    Fails where a call is not refused, or where one changes anything.
+    Fails where a call is not refused, or where a call changes anything.
     """
     structure = pool._native.structure
     state, known = pool.read(0), structure.cell

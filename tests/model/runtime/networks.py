@@ -28,8 +28,8 @@ def random_checkpoint(
 ) -> Checkpoint:
     """A network of random weights, large enough to drive every gate to both its ends.
 
-    `size` is how many ids it predicts, at least 1; without it some characters and all bytes.
-    `contexts` lead to a table of 2^`bits` rows of `width` numbers, of which half are kept.
+    `size` is how many ids it predicts, at least 1; by default these are some characters and all
+    bytes. `contexts` lead to a table of 2^`bits` rows of `width` numbers; half of them are kept.
     """
     characters = CHARACTERS if size is None else letters(size)
     config = NetworkConfig(
@@ -62,8 +62,7 @@ def letters(count: int) -> str:
 
 
 def everything(pool: Pool, slots: Slots) -> tuple[bytes, ...]:
-    """All that a pool says of some slots, as bytes: states, logits, probabilities, hidden states,
-    best ids."""
+    """All that a pool returns for some slots, as bytes: states, logits, distributions and so on."""
     ids, probabilities = pool.best(slots)
     return (
         *(pool.read(int(slot)) for slot in slots),
@@ -76,7 +75,7 @@ def everything(pool: Pool, slots: Slots) -> tuple[bytes, ...]:
 
 
 def fixed_checkpoint(cell: str, contexts: tuple[str, ...] = ()) -> Checkpoint:
-    """A network whose weights are a formula's, so that its bits can be written down."""
+    """A network whose weights come from a formula, so that tests can state its bits."""
     config = NetworkConfig(
         cell, 2, 48, "abcdefgh (", True, contexts, 12 * bool(contexts), 16 * bool(contexts)
     )
@@ -94,7 +93,7 @@ def fixed_checkpoint(cell: str, contexts: tuple[str, ...] = ()) -> Checkpoint:
 
 
 def _spread(shape: tuple[int, ...], begin: int) -> Floats:
-    """Numbers around zero in no visible order, the smaller the more of them a row has."""
+    """Numbers around zero without a visible order; the longer a row is, the smaller they are."""
     numbers = np.arange(begin, begin + math.prod(shape)) * 2654435761 % 2**32
     around: Floats = ((numbers / 2**32 - 0.5) * 8 / np.sqrt(shape[-1])).astype(np.float32)
     return around.reshape(shape)

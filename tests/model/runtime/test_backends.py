@@ -86,7 +86,7 @@ def test_all_backends_give_the_same_bits_in_random_batches(
 def test_bits_are_those_of_earlier_versions(
     cell: str, contexts: tuple[str, ...], digest: str, backend: str
 ) -> None:
-    """A kept state goes on under a later version: its fingerprint says nothing of the runtime."""
+    """A stored state is valid under a later version: its fingerprint does not name the runtime."""
     pool = Runtime(fixed_checkpoint(cell, contexts), backend).pool(3)
     found = hashlib.blake2b(digest_size=8)
     pool.start(1)
@@ -99,7 +99,7 @@ def test_bits_are_those_of_earlier_versions(
 
 @pytest.mark.parametrize("hidden", [1040, 1056, 2048])
 def test_wide_networks_give_the_same_bits(hidden: int) -> None:
-    """Beyond 1,040 units numpy sums in double precision, for float32 is no longer exact."""
+    """Beyond 1,040 units numpy sums in double precision, because float32 is not exact there."""
     checkpoint = random_checkpoint("gru", 1, hidden, size=70)
     pools = [Runtime(checkpoint, name).pool(7) for name in backends.available()]
     for pool in pools:
@@ -111,7 +111,7 @@ def test_wide_networks_give_the_same_bits(hidden: int) -> None:
 
 @pytest.mark.parametrize("backend", backends.available())
 def test_the_largest_sums_are_exact(backend: str) -> None:
-    """All weights and all states at their ends: no product saturates, no sum overflows."""
+    """All weights and states have their largest magnitude: nothing saturates or overflows."""
     checkpoint = random_checkpoint("lstm", 2, 64)
     for name, weights in checkpoint.weights.items():
         if weights.ndim == 2 and not name.endswith("0.U"):

@@ -1,4 +1,4 @@
-"""A pool refuses what is wrong with a clear exception, and is as it was before."""
+"""A pool refuses wrong arguments with a clear exception, and stays as it was before."""
 
 from dataclasses import replace
 from typing import Any

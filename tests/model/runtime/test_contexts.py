@@ -109,7 +109,7 @@ def test_tables_and_widths_of_all_kinds_give_the_same_bits(
 
 @pytest.mark.parametrize("backend", backends.available())
 def test_the_largest_sums_with_contexts_are_exact(backend: str) -> None:
-    """All weights, all states and all rows at their ends: no product saturates, none overflows."""
+    """All weights, states and rows have their largest magnitude: nothing saturates or overflows."""
     checkpoint = random_checkpoint("elman", 1, 512, size=5, contexts=EVERY[:16], width=32)
     for name, weights in checkpoint.weights.items():
         if not name.startswith("contexts."):

@@ -34,7 +34,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_importing_and_loading_take_less_than_three_tenths_of_a_second(
     checkpoint: Path, root: Path
 ) -> None:
-    """The best of five, in the processor's time: other programs only ever make it longer."""
+    """The best of five runs counts, in processor time: other programs can only make it longer."""
     seconds = []
     for _ in range(5):
         done = subprocess.run(

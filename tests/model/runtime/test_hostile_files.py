@@ -28,7 +28,7 @@ def with_changed_bytes(random: Random, content: bytes) -> bytes:
 
 
 def with_a_changed_header(random: Random, content: bytes) -> bytes:
-    """Well-formed JSON that lies: of types, shapes, places, or of how long it is itself."""
+    """Well-formed JSON with wrong types, shapes or places, or a wrong length of itself."""
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
     entry = header[random.choice([name for name in header if name != "__metadata__"])]
