@@ -52,6 +52,7 @@ class Candidate:
         self._pending = 1.0
         self._top: tuple[tuple[str, float], ...] = ()
         self._stopped_by = ""
+        self._at_suffix = False
         self.from_here = 1.0
         self.finish_reason: FinishReason | None = None
         if rules.options.max_chars == 0:
@@ -119,7 +120,7 @@ class Candidate:
 
         A cut by value leaves at least `shortest`, before line ends at the cut are trimmed.
         """
-        length = len(self.text) - self._rules.ending.overlap(self.text)
+        length = self._before_suffix
         if self._rules.options.by_value and length >= shortest:
             length = best_length(self.text[:length], self.right, shortest)
             length = trimmed(self.text[:length])
@@ -133,14 +134,24 @@ class Candidate:
         if length < len(self.text):
             # What ended the whole candidate did not end the part that is shown: either the text
             # behind the cursor begins at the cut, or the cut is by value.
-            suffix_begin = len(self.text) - self._rules.ending.overlap(self.text)
-            reason = "suffix" if length == suffix_begin else "value"
+            reason = "suffix" if length == self._before_suffix else "value"
         return Completion(
             tuple(self.chars[:length]),
             self._rules.calibration(self.right[length]) if length else 1.0,
             reason,
             self._stopped_by if reason == "stop" else "",
         )
+
+    @property
+    def _before_suffix(self) -> int:
+        """How many characters stand before what may be the beginning of the text behind the cursor.
+
+        A candidate that ended where that text begins is cut there already. To cut it again would
+        take back characters that a stream has sent.
+        """
+        if self._at_suffix:
+            return len(self.text)
+        return len(self.text) - self._rules.ending.overlap(self.text)
 
     def _enough(self, right: float) -> bool:
         """Whether characters that are right with this raw probability may be shown."""
@@ -186,3 +197,4 @@ class Candidate:
         self.text = self.text[: end.length]
         self.finish_reason = end.reason
         self._stopped_by = end.stopped_by
+        self._at_suffix = end.at_suffix

@@ -17,13 +17,15 @@ class End:
     """Why a candidate ends, and how many of its characters stay.
 
     With `repeats` the candidate has become the same line as the one below the cursor's. The whole
-    is wrong then, but a beginning of it may be right.
+    is wrong then, but a beginning of it may be right. With `at_suffix` the text behind the cursor
+    began where the candidate ends, so that no character that stays belongs to that text.
     """
 
     reason: FinishReason
     length: int
     stopped_by: str = ""
     repeats: bool = False
+    at_suffix: bool = False
 
 
 class Ending:
@@ -107,7 +109,7 @@ class Ending:
 
     def _suffix_begins(self, text: str) -> End | None:
         begins = self._suffix.begins(text)
-        return None if begins is None else End("suffix", begins)
+        return None if begins is None else End("suffix", begins, at_suffix=True)
 
     def _loop(self, text: str) -> End | None:
         looped = repeated(text)

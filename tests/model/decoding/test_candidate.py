@@ -168,6 +168,19 @@ def test_what_may_be_taken_back_is_not_certain() -> None:
     assert certain_texts("a\n b", lines) == ["a", "a", "a", "a\n b"]
 
 
+def test_a_candidate_that_ended_where_the_suffix_begins_is_not_cut_again() -> None:
+    """What is left of it may end as the suffix begins, all the same."""
+    options = Options(max_chars=40, suffix="b a", by_value=False)
+    made = candidate(options, "x = f(a")
+    certain = []
+    for index in VOCABULARY.encode("bb a"):
+        made.push(int(index), 1.0)
+        certain.append(made.text[: made.certain])
+    assert certain == ["", "", "b", "b"]
+    completion = made.completion()
+    assert (completion.text, completion.finish_reason) == ("b", "suffix")
+
+
 @given(
     st.text("ab()\n ", max_size=60),
     st.sampled_from(["", ")", "ab", "b a", "\nab", "\n\n x = f(a)b"]),
