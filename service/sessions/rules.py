@@ -122,13 +122,9 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
             "edit.keep",
         )
 
-    # States of other checkpoints are never used. The size is checked as well, because another
-    # program may have written the record.
-    kept = tuple(
-        s
-        for s in (record.snapshots if record and record.fingerprint == fingerprint else ())
-        if len(s.state) == state_size and _is_beginning(s, digests, length)
-    )
+    # States of other checkpoints are never used.
+    usable = record.snapshots if record and record.fingerprint == fingerprint else ()
+    kept = _kept(usable, digests, length, state_size)
     nearest = _start(kept, start, length, back=record.length - length if record else 0)
     if nearest is None and start > 0:
         assert record is not None
@@ -227,6 +223,18 @@ def _record_of_edit(record: Record | None, edit: TextEdit) -> Record:
             "edit.keep",
         )
     return record
+
+
+def _kept(
+    snapshots: Sequence[Snapshot], digests: Digests, length: int, state_size: int
+) -> tuple[Snapshot, ...]:
+    """The snapshots, all of the same checkpoint, whose texts are beginnings of the new text.
+
+    The size of the states is checked as well, because another program may have written the record.
+    """
+    return tuple(
+        s for s in snapshots if len(s.state) == state_size and _is_beginning(s, digests, length)
+    )
 
 
 def _start(kept: Sequence[Snapshot], start: int, length: int, back: int) -> Snapshot | None:
