@@ -1,1 +1,1 @@
-"""Typists who type real text against a running service; see README.md."""
+"""Simulated typists type real text against a running service; see README.md."""

@@ -1,4 +1,4 @@
-"""The command: starts the servers, lets locust type, reports, and stops what it started."""
+"""The command: starts the servers, lets locust type, reports, and stops the servers."""
 
 import signal
 import sys
@@ -23,7 +23,9 @@ from loadtest.texts import load_texts
 from loadtest.usage import UsageMeter
 
 ROOT = Path(__file__).parents[1]
+# With this value of --store, the load test starts a Redis itself.
 OWN_REDIS = "redis"
+# How long locust may run beyond the planned time before the test fails.
 GRACE_SECONDS = 60
 MEASURE_EVERY_SECONDS = 0.5
 
@@ -82,7 +84,7 @@ def load_test(
 
 
 def run(plan: LoadPlan, store: str, checkpoint: Path, workers: int, folder: Path) -> LoadFigures:
-    """Runs the plan against a service of its own, and returns what was measured.
+    """Starts a service, runs the plan against it, and returns what was measured.
 
     Raises LoadTestError when a server or locust does not start, or ends too early.
     """
@@ -100,7 +102,7 @@ def run(plan: LoadPlan, store: str, checkpoint: Path, workers: int, folder: Path
 def _type(
     plan: LoadPlan, url: str, meter: UsageMeter, folder: Path
 ) -> tuple[Recording, ProcessUsage]:
-    """Runs the plan in locust to its end, and shows the progress."""
+    """Runs the plan in locust to its end, and shows the progress; raises LoadTestError."""
     script, seen, log = folder / "plan.json", folder / "recording.json", folder / "locust.log"
     script.write_text(plan.model_dump_json(), encoding="utf-8")
     locust = [sys.executable, "-m", "locust", "--locustfile", str(ROOT / "loadtest/scenario.py")]
@@ -123,7 +125,7 @@ def _type(
 
 @contextmanager
 def _progress(plan: LoadPlan) -> Iterator[Callable[[float], None]]:
-    """A progress bar on the terminal that says how many typists type now."""
+    """A progress bar that shows how many typists type; gives a function to update it."""
     screen = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
@@ -138,6 +140,6 @@ def _progress(plan: LoadPlan) -> Iterator[Callable[[float], None]]:
 
 
 def main() -> None:
-    """Runs the command; at SIGTERM, as at Ctrl-C, it stops what it started."""
+    """Runs the command; at SIGTERM, as at Ctrl-C, it stops the processes that it started."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     typer.run(load_test)

@@ -1,4 +1,4 @@
-"""What ends a load test with status 2 and one line instead of a traceback."""
+"""The error that ends a load test with exit status 2 and one line instead of a traceback."""
 
 
 class LoadTestError(Exception):

@@ -1,4 +1,4 @@
-"""The figures of a load test, computed from what was recorded."""
+"""The figures of a load test, computed from its recording."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from loadtest.recording import Recording, Sample
 
 
 class Delays(BaseModel):
-    """Milliseconds from a key to its suggestion, of the requests that were answered."""
+    """Milliseconds from a request to its answer, over the requests that were answered."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,9 +34,10 @@ class Load(BaseModel):
 
 
 class ProcessUsage(BaseModel):
-    """What the service used: processor time as a share of one core, and its peak memory.
+    """What the service used: processor time per second, in cores, and its peak memory.
 
-    `worker_cores` has one entry for each process that serves; without workers that is the service.
+    `worker_cores` has one entry for each worker process. If the service has none, it has one entry
+    for the service itself.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,7 +50,7 @@ class ProcessUsage(BaseModel):
 class LoadFigures(BaseModel):
     """The result of a load test.
 
-    `total` is the sum of `steps`. The requests that open a text are counted in `opening` alone.
+    `total` covers all `steps`. The requests that open a text are counted in `opening` only.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -94,7 +95,7 @@ def compute(
 
 
 def _step(plan: LoadPlan, sample: Sample) -> int:
-    """The step in which the request began; the last answers come after the end of the last step."""
+    """The index of the step in which the request began; after the end, the last step counts."""
     begun = max(0.0, sample.at - sample.milliseconds / 1000)
     step = plan.step_at(begun)
     return len(plan.steps) - 1 if step is None else step

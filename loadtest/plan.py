@@ -1,4 +1,4 @@
-"""What one load test does: how many typists type, for how long, in which steps."""
+"""The plan of one load test: how many typists type, for how long, in which steps."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ STEPS = 4
 
 
 class LoadPlan(BaseModel):
-    """Typists come in steps of equal length, up to all of them in the last one."""
+    """Typists join in steps of equal length; in the last step all of them type."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,7 +25,7 @@ class LoadPlan(BaseModel):
 
     @property
     def step_seconds(self) -> float:
-        """How long a step lasts."""
+        """How many seconds a step lasts."""
         return self.seconds / len(self.steps)
 
     def step_at(self, second: float) -> int | None:

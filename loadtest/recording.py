@@ -1,4 +1,4 @@
-"""What the locust process measured, and the file that hands it to the process that reports."""
+"""What the locust process measured, and the file that passes it to the reporting process."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,7 +9,11 @@ Outcome = Literal["answered", "superseded", "resync", "error"]
 
 
 class Sample(BaseModel):
-    """One request: when it ended, in seconds of the test, how long it took, how it ended."""
+    """One request.
+
+    `at` is when it ended, in seconds since the test began; `milliseconds` is how long it took.
+    `opening` is true for the first request of a text.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,7 +24,7 @@ class Sample(BaseModel):
 
 
 class Recording(BaseModel):
-    """All samples, what the typists pressed, and how often each error occurred."""
+    """All samples, how many keys were pressed and characters typed, and the count of each error."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,7 +35,7 @@ class Recording(BaseModel):
 
 
 class Recorder:
-    """Collects a Recording; only the one thread of the locust process uses it."""
+    """Collects a Recording. It needs no lock, because the locust process has one thread."""
 
     def __init__(self) -> None:
         self._samples: list[Sample] = []
@@ -40,12 +44,12 @@ class Recorder:
         self._characters = 0
 
     def add_key(self, characters: int) -> None:
-        """One key, and how many characters of the text it made."""
+        """Counts one key and the characters that it typed."""
         self._keys += 1
         self._characters += characters
 
     def add_request(self, sample: Sample, error: str | None = None) -> None:
-        """One request; `error` says what went wrong, if anything did."""
+        """Adds one request; `error` says what went wrong, if anything did."""
         self._samples.append(sample)
         if error is not None:
             self._errors[error] = self._errors.get(error, 0) + 1

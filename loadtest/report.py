@@ -1,4 +1,4 @@
-"""How the figures are shown: a table for the terminal, and a plot of delay by load."""
+"""Shows the figures: a table for the terminal, and a plot of delay by load."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from loadtest.figures import Load, LoadFigures
 
 
 def print_table(figures: LoadFigures, console: Console) -> None:
-    """Prints a row for each step and one for all of them, then what else was measured."""
+    """Prints a row for each step and one for all steps, then the other figures."""
     title = f"{figures.checkpoint} on {figures.store}, delays in milliseconds"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("typists", no_wrap=True)

@@ -1,4 +1,4 @@
-"""The locust scenario: each user is a typist with a session of its own."""
+"""The locust scenario: each user is a typist with its own session."""
 
 import time
 import uuid
@@ -19,7 +19,7 @@ from loadtest.typist import Request, Typist
 
 
 class Shared:
-    """What all users of the process share."""
+    """The data that all users of the process share."""
 
     def __init__(self, plan: LoadPlan) -> None:
         self.plan = plan
@@ -58,10 +58,10 @@ events.quitting.add_listener(_write_recording)
 
 
 class Steps(LoadTestShape):
-    """A quarter of the typists, then a half, three quarters, all."""
+    """The steps of the plan: a quarter of the typists, a half, three quarters, then all."""
 
     def tick(self) -> tuple[int, float] | None:
-        """How many users there should be, and how many may start in a second."""
+        """How many users there should be, and how many may start per second; None at the end."""
         plan = TypingUser.shared.plan
         step = plan.step_at(TypingUser.shared.now)
         if step is None:
@@ -77,7 +77,7 @@ class TypingUser(FastHttpUser):
     _next_key: float
 
     def on_start(self) -> None:
-        """Opens a text and waits for the answer, as people look before they type."""
+        """Opens a text and waits for the answer, as a person looks at a text before typing."""
         self._asking = Group()
         self._open()
 

@@ -1,4 +1,4 @@
-"""The servers of a load test: started on free ports of 127.0.0.1, and stopped whatever happens."""
+"""The servers of a load test: started on free ports of 127.0.0.1, and always stopped."""
 
 import re
 import shutil
@@ -14,6 +14,7 @@ from pathlib import Path
 from loadtest.errors import LoadTestError
 
 ROOT = Path(__file__).parents[1]
+# How long a server may take until it is ready, and until it has stopped.
 START_SECONDS = 60
 STOP_SECONDS = 15
 READ_EVERY_SECONDS = 0.1
@@ -23,7 +24,7 @@ REDIS_READY = re.compile(r"Ready to accept connections")
 
 @contextmanager
 def running_redis(folder: Path) -> Iterator[str]:
-    """A redis-server that keeps nothing on disk; gives its address."""
+    """A redis-server that writes nothing to disk; gives its address. Raises LoadTestError."""
     program = shutil.which("redis-server")
     if program is None:
         raise LoadTestError(
@@ -40,7 +41,7 @@ def running_redis(folder: Path) -> Iterator[str]:
 def running_service(
     checkpoint: Path, store: str, workers: int, folder: Path
 ) -> Iterator[tuple[str, int]]:
-    """The service on a free port, ready; gives its address and its process id."""
+    """The service on a free port; gives its address and process id. Raises LoadTestError."""
     command = [sys.executable, "-m", "nextchar", "serve", "--checkpoint", str(checkpoint)]
     command += ["--store", store, "--host", "127.0.0.1", "--port", "0"]
     command += ["--workers", str(workers)]
@@ -50,9 +51,9 @@ def running_service(
 
 @contextmanager
 def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process whose output goes to `log`; in the end it is terminated, or killed if it stays."""
-    # A signal that came while the process starts would leave it running with nobody to stop it, so
-    # signals are held until it is known.
+    """A process whose output goes to `log`; in the end it is terminated, and killed if needed."""
+    # If a signal ended this program while Popen runs, nobody would stop the new process. So signals
+    # are held until the process is known, and raised then.
     held: list[int] = []
     handlers = {
         number: signal.signal(number, lambda number, _: held.append(number))
@@ -80,13 +81,13 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
 
 
 def last_line(log: Path) -> str:
-    """The last line that a process wrote, and where the others are."""
+    """The last line that a process wrote, and the path of its log."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return f"{lines[-1] if lines else 'it said nothing'} (its log: {log})"
 
 
 def _wait_for(process: subprocess.Popen[bytes], ready: re.Pattern[str], log: Path) -> re.Match[str]:
-    """Reads the log until `ready` is found in it, and returns what it matched."""
+    """Reads the log until it matches `ready`; raises LoadTestError if the server is not ready."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if found := ready.search(log.read_text(encoding="utf-8", errors="replace")):

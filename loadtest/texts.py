@@ -1,4 +1,4 @@
-"""What the typists type: the texts of a folder, or the standard library of this Python."""
+"""The texts that typists type: those of a folder, or the standard library of this Python."""
 
 import sysconfig
 from collections.abc import Iterable
@@ -15,17 +15,17 @@ MOST_OPENED_CHARACTERS = 2000
 
 @dataclass(frozen=True)
 class Passage:
-    """A text whose first `opened` characters are there already when the typist begins."""
+    """A text; its first `opened` characters are already there when the typist begins."""
 
     text: str
     opened: int
 
 
 def load_texts(place: Path | None) -> tuple[str, ...]:
-    """The texts of a file or folder; without one, the modules of this Python's standard library.
+    """The first MOST_TEXTS texts of a file or folder; by default, of Python's standard library.
 
     Hidden files, files that are not UTF-8 and files under SHORTEST_CHARACTERS are left out.
-    Raises LoadTestError when nothing is left.
+    Raises LoadTestError if no text is left.
     """
     if place is None:
         files: Iterable[Path] = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
@@ -52,7 +52,10 @@ def load_texts(place: Path | None) -> tuple[str, ...]:
 
 
 def choose_passage(texts: tuple[str, ...], random: Random) -> Passage:
-    """A text from a random line on, after up to MOST_OPENED_CHARACTERS of the lines before it."""
+    """A text to be typed from a random line on.
+
+    Up to MOST_OPENED_CHARACTERS of the lines before that line are already there.
+    """
     text = random.choice(texts)
     cursor = text.rfind("\n", 0, random.randrange(len(text) * 3 // 4)) + 1
     begin = max(0, cursor - MOST_OPENED_CHARACTERS)

@@ -1,4 +1,4 @@
-"""One simulated typist's side of a session: which key to press and what to send."""
+"""A simulated typist's side of a session: which key to press and what to send."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,7 +18,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Held:
-    """What the service holds, as it last said: the first `length` characters, at `version`."""
+    """The text that the service holds, by its last answer: `length` characters, at `version`."""
 
     version: int
     length: int
@@ -51,7 +51,7 @@ class Typist:
         return key
 
     def request(self) -> Request:
-        """The request for a suggestion at the position; every earlier request is now stale."""
+        """A request for a suggestion at the position; from then on, earlier requests are stale."""
         self._newest += 1
         body: dict[str, Any] = {"session": self.session}
         if self.held is None:
@@ -65,16 +65,16 @@ class Typist:
         return Request(self._newest, "edit", body)
 
     def take_answer(self, request: Request, answer: dict[str, Any]) -> None:
-        """Notes what the service holds now, and shows the suggestion unless it came too late."""
+        """Notes what the service holds now, and shows the suggestion unless it is stale."""
         if self.held is None or answer["length"] >= self.held.length:
             self.held = Held(answer["version"], answer["length"])
         if request.number == self._newest:
             self.suggestion = answer["completion"]
 
     def forget_held(self) -> None:
-        """After 409 `resync` the next request carries the whole text."""
+        """Makes the next request send the whole text; for use after 409 `resync`."""
         self.held = None
 
     def is_newest(self, request: Request) -> bool:
-        """Whether nothing was asked for after this request."""
+        """Whether this is the newest request."""
         return request.number == self._newest

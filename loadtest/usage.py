@@ -1,4 +1,4 @@
-"""What the service and its workers use while they are tested: processor time and memory."""
+"""Measures the processor time and memory of the service and its workers during a test."""
 
 import time
 
@@ -9,7 +9,7 @@ from loadtest.figures import ProcessUsage
 
 
 class UsageMeter:
-    """Measures a process and its children from the moment that the meter is made."""
+    """Measures a process and its descendants from the moment that the meter is made."""
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
@@ -18,7 +18,7 @@ class UsageMeter:
         self._peak = 0.0
 
     def measure(self) -> ProcessUsage:
-        """What was used so far. Raises LoadTestError when the process is gone."""
+        """What was used so far; raises LoadTestError if the process has ended."""
         try:
             family = self._family()
             self._peak = max(self._peak, sum(p.memory_info().rss for p in family) / 1e6)

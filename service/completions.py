@@ -1,4 +1,4 @@
-"""One request from end to end: read the session, plan, compute, settle, and write the session."""
+"""One request from end to end: read the session, plan, compute, settle, write the session."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,8 @@ Chars = tuple[CharProbability, ...]
 # Takes the number of a completion and further characters of it; called on any thread.
 OnChars = Callable[[int, Chars], None]
 
-# How often a request is computed at most, when other writers of its session are first.
+# How many times a request is computed at most. It is computed again when another writer has written
+# the session in the meantime.
 MOST_ATTEMPTS = 4
 
 
@@ -29,10 +30,12 @@ MOST_ATTEMPTS = 4
 class Question:
     """What a request asks: a text, whole or as a change, and how to complete it.
 
-    Each of `options` asks for one completion. `model` is a loaded model's name, None the default.
-    `on_chars` gets the characters of a completion as soon as they are certain. `predict_seconds`
-    after the first character was chosen, decoding ends as soon as there is a line end.
-    `text_field` and `suffix_field` are the client's names for its text and its suffix.
+    Each of `options` asks for one completion. `model` is the name of a loaded model, or None for
+    the default. `top` is above 0 if the probabilities of the next character are wanted. `on_chars`
+    is called with the characters of a completion as soon as they are certain. Once
+    `predict_seconds` have passed since the first character was chosen, decoding ends as soon as
+    the completion has a line end. `text_field` and `suffix_field` are the client's names for its
+    text and its suffix; errors use them.
     """
 
     change: Change
@@ -49,7 +52,8 @@ class Question:
 class Answer:
     """What was computed for each of the options, after a text of `length` characters.
 
-    `absorbed` of its characters were new. `stored` tells whether the store took the session.
+    `absorbed` counts the characters of the text that were new. `stored` says whether the store
+    took the session.
     """
 
     runtime: Runtime
@@ -79,9 +83,9 @@ class Completions:
     async def answer(
         self, tenant: str, session: str, question: Question, source: str | None = None
     ) -> Answer:
-        """The answer to a request; raises a ServiceError where there is none.
+        """The answer to a request; raises a ServiceError if it cannot be answered.
 
-        A new session may go on from the record of another one, `source`, which stays as it is.
+        A new session may start from the record of another session, `source`, which does not change.
         """
         runtime = self._models.choose(question.model)
         self._check_question(question)
@@ -109,6 +113,7 @@ class Completions:
                 "edit",
             )
         if source_key != key:
+            # The session is new, so the write must expect no value under its key.
             held = replace(held, token=b"")
         for _ in range(MOST_ATTEMPTS):
             planned = plan(held.record, question.change, runtime.fingerprint, runtime.state_size)
@@ -131,7 +136,7 @@ class Completions:
     async def _compute(
         self, key: str, runtime: Runtime, planned: Plan, question: Question
     ) -> tuple[Computed, ...]:
-        """What is computed for each of the options; the first one has the states at the marks."""
+        """One result for each of the options; the first result has the states at the marks."""
         job = Job(
             runtime=runtime,
             session=key,
@@ -201,5 +206,5 @@ class Completions:
 
 
 def _listener(question: Question, number: int) -> Callable[[Chars], None] | None:
-    """What is called with the characters of the completion of this number."""
+    """The job's `on_chars` for the completion with this number, or None if nobody listens."""
     return partial(question.on_chars, number) if question.on_chars else None

@@ -1,4 +1,4 @@
-"""Every error of the service: one exception tree, and the one list of codes with their status."""
+"""Every error of the service: one exception tree, and one list of codes with their status."""
 
 import logging
 import traceback
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True)
 class Code:
-    """One code of the error format: the HTTP status it comes with, and what it means."""
+    """One code of the error format: its HTTP status, and what it means."""
 
     status: int
     meaning: str
@@ -46,16 +46,16 @@ CODES: Mapping[str, Code] = MappingProxyType(
     }
 )
 
-# What full queues and stores that are away ask clients to wait.
+# How long a client should wait before it tries again, if the queue is full or the store is away.
 RETRY_AFTER_SECONDS = 1
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What a client is told of an error: one of CODES, a message, and the field at fault.
+    """What a client is told about an error: one of CODES, a message, and the field at fault.
 
-    `field` is that field's dotted name. `more` is what the service's own error format has beside
-    these.
+    `field` is the dotted name of that field. `more` holds further fields, which only the service's
+    own error format has.
     """
 
     code: str
@@ -73,10 +73,10 @@ class StartupError(Exception):
 
 
 class ServiceError(Exception):
-    """The base of all errors for which a request is refused.
+    """The base of all errors that refuse a request.
 
-    `field` is the dotted name of the field at fault. Answers have a Retry-After header if `retry`
-    is true.
+    `field` is the dotted name of the field at fault. If `retry` is true, the answer has a
+    Retry-After header.
     """
 
     code: ClassVar[str] = "internal"
@@ -124,7 +124,7 @@ class UnknownModel(ServiceError):
 
 
 class Resync(ServiceError):
-    """An edit of a text that the service does not hold; `version` is the one it holds, or None."""
+    """An edit of a text that the service does not hold; `version` is the held one, or None."""
 
     code = "resync"
 
@@ -171,13 +171,13 @@ class NotReady(ServiceError):
 
 
 class ComputationFailed(ServiceError):
-    """The computation of one request failed; the others of its batch went on."""
+    """The computation of one request failed, or a call that its whole batch shares."""
 
 
 def log_fault(log: logging.Logger, error: BaseException) -> None:
-    """Logs where an error was raised and its type, but not its message.
+    """Logs the type of an error and where it was raised, but not its message.
 
-    A message may quote text that a person has typed, and such text must not be in a log.
+    A message may quote text that a person has typed, and such text must never be logged.
     """
     frames = "".join(traceback.format_tb(error.__traceback__))
     log.error("%s.%s\n%s", type(error).__module__, type(error).__name__, frames)

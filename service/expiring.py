@@ -20,8 +20,8 @@ class _Entry(Generic[ValueT]):
 class ExpiringMap(Generic[KeyT, ValueT]):
     """Values that live for a bounded time, and whose sizes have a bounded total.
 
-    When the total is exceeded, the entries that were put first go first. All entries live equally
-    long and stand in the order in which they were put, so those that expire stand at the front.
+    When the total is exceeded, the entries that were put first are dropped first. All entries live
+    equally long and are held in the order in which they were put, so the first one expires first.
     """
 
     def __init__(
@@ -31,13 +31,14 @@ class ExpiringMap(Generic[KeyT, ValueT]):
         clock: Callable[[], float] = time.monotonic,
         size_of: Callable[[ValueT], int] = lambda value: 1,
     ) -> None:
-        """`most` bounds the total of the sizes; without `size_of` that is the number of values."""
+        """`most` bounds the sum of the sizes; without `size_of` that is the number of values."""
         self._most = most
         self._seconds = seconds
         self._clock = clock
         self._size_of = size_of
         self._entries: OrderedDict[KeyT, _Entry[ValueT]] = OrderedDict()
-        # The sizes of all entries together, each as it was when its value was put.
+        # The sum of all sizes. Each size was measured when its value was put; the value may have
+        # grown since.
         self.total = 0
 
     def __len__(self) -> int:
@@ -77,7 +78,7 @@ class ExpiringMap(Generic[KeyT, ValueT]):
         self.total = 0
 
     def expire(self) -> None:
-        """Removes the entries whose time is over."""
+        """Removes the entries that have expired."""
         now = self._clock()
         while self._entries:
             key, entry = next(iter(self._entries.items()))

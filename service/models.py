@@ -10,10 +10,10 @@ from service.errors import StartupError, UnknownModel
 
 
 class Models:
-    """Runtimes by name. A runtime's name is that of its checkpoint's folder."""
+    """The runtimes by name. A runtime is named after the folder of its checkpoint."""
 
     def __init__(self, runtimes: Iterable[Runtime]) -> None:
-        """Raises StartupError for two runtimes of one name."""
+        """Raises StartupError if two runtimes have the same name."""
         self._runtimes: dict[str, Runtime] = {}
         for runtime in runtimes:
             name = runtime.checkpoint.name
@@ -26,9 +26,9 @@ class Models:
 
     @classmethod
     def load(cls, folders: Iterable[Path], backend: str | None = None) -> "Models":
-        """Loads checkpoints; raises StartupError, one line, for one that cannot be served.
+        """Loads checkpoints; raises StartupError, with one line, if one cannot be served.
 
-        All of them compute with `backend`; None takes the fastest.
+        All of them compute with `backend`; None chooses the fastest.
         """
         try:
             return cls([Runtime(load(folder), backend) for folder in folders])

@@ -1,4 +1,4 @@
-"""What the routes of one worker use: the models, the sessions, and the thread that computes."""
+"""The objects that the routes of one worker use: models, sessions, and the scheduler's thread."""
 
 import asyncio
 import time
@@ -13,21 +13,21 @@ from service.sessions.storage import SessionStorage
 from service.settings import Settings
 from service.stores import BatchedStore, Store, open_store, shown
 
-# The tenant of every client, as long as there are no access keys.
+# Every client belongs to this tenant, because the service has no access keys yet.
 TENANT = "default"
 # How long a worker keeps the record, the continuation and the page of a session that is not used.
 # A session that was deleted through another worker is gone from this one after this time.
 KEPT_SECONDS = 600
-# How often a worker drops what it has kept for long enough.
+# How often a worker drops entries that have been kept longer than KEPT_SECONDS.
 SWEEP_SECONDS = 30
-# How long one call to the store is waited for, retries included, and how long all calls of one
-# request together, in multiples of the store's own timeout.
+# How long a request waits for one call to the store, retries included, and for all its calls
+# together. Both are multiples of the store's own timeout.
 CALL_TIMEOUTS = 1.6
 REQUEST_TIMEOUTS = 2.4
 
 
 class Resources:
-    """All of them, made from the settings."""
+    """The models, stores, scheduler and services of one worker, made from the settings."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises StartupError for a checkpoint or a store's address that cannot be used."""
@@ -58,10 +58,11 @@ class Resources:
         self.sessionless = Sessionless(
             self.completions, self.models, most=max(1, settings.kept_sessions)
         )
+        # When the models were loaded, in seconds of Unix time.
         self.loaded = int(time.time())
 
     async def sweep(self) -> None:
-        """Drops what was kept for long enough, again and again until it is cancelled."""
+        """Drops expired entries every SWEEP_SECONDS until it is cancelled."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             self.storage.expire()
@@ -74,7 +75,7 @@ class Resources:
 
 
 def store_of(settings: Settings) -> Store:
-    """The store that the settings name; raises StartupError for an address that is none."""
+    """The store that the settings name; raises StartupError if no backend takes its address."""
     try:
         return open_store(
             settings.store,
@@ -88,6 +89,6 @@ def store_of(settings: Settings) -> Store:
 
 
 def seal_of(settings: Settings) -> Seal:
-    """How records are sealed in the store, by the settings."""
+    """The seal of records in the store: Sealed if the settings have a session key, else Plain."""
     key = settings.session_key
     return Plain() if key is None else Sealed(keys_of(key.get_secret_value()))

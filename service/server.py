@@ -1,4 +1,4 @@
-"""Runs the service: checks first everything that can be wrong, then hands over to uvicorn."""
+"""Runs the service: first checks everything that can go wrong, then hands over to uvicorn."""
 
 import asyncio
 import multiprocessing
@@ -21,9 +21,11 @@ from service.sockets import claim, listen
 from service.stores import StoreError, shown
 from service.workers import Server, Workers
 
-# Long enough that a worker which loads its checkpoints on a busy machine does not count as dead.
+# A worker that has not answered for this long counts as dead. The time is long, because a worker
+# does not answer while it loads its checkpoints, and a busy machine makes that slow.
 HEALTH_CHECK_SECONDS = 60
-# How long the store may take to answer at the start, when it may be starting itself.
+# How long the store may take to answer when the service starts. This is longer than for a request,
+# because the store may have just been started, too.
 START_SECONDS = 5
 
 
@@ -50,8 +52,9 @@ def serve(settings: Settings) -> None:
     threading.Thread(
         target=_announce, args=(ready, ready_reader, settings.workers), daemon=True
     ).start()
-    # uvicorn ends gracefully at SIGTERM and then raises the signal once more. Its usual handler
-    # would kill the process with a status of failure; this one raises KeyboardInterrupt.
+    # At SIGTERM, uvicorn ends gracefully and then raises the signal once more. The default handler
+    # would then kill the process, with a failure as its exit status. This handler raises
+    # KeyboardInterrupt instead.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if settings.workers == 1:

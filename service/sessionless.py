@@ -1,4 +1,4 @@
-"""Answers for clients that name no session: of their texts, too, only what is new is computed."""
+"""Answers clients that name no session, and still computes only what is new in their texts."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ class Sessionless:
         self._forgetting: set[asyncio.Task[None]] = set()
 
     async def answer(self, tenant: str, question: Question) -> Answer:
-        """The answer for a whole text; raises a ServiceError where there is none."""
+        """The answer for a whole text; raises a ServiceError if it cannot be answered."""
         assert isinstance(question.change, WholeText)
         fingerprint = self._models.choose(question.model).fingerprint
         with self._texts.place((tenant, fingerprint), question.change.text) as place:
@@ -35,5 +35,5 @@ class Sessionless:
         try:
             await self._completions.delete(tenant, session)
         except StoreUnavailable:
-            # Nobody waits for this, and the store lets the session expire.
+            # Nobody waits for this deletion, and the session expires in the store anyway.
             return

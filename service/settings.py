@@ -20,7 +20,7 @@ SECRET = ("store", "session_key")
 
 
 class Settings(BaseSettings):
-    """Everything that an operator may set; each field is the variable NEXTCHAR_<FIELD>."""
+    """Everything that an operator may set; the variable NEXTCHAR_<FIELD> sets each field."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -141,10 +141,10 @@ class Settings(BaseSettings):
 
 
 def load(**given: Any) -> Settings:
-    """The settings from the environment, where `given` ones come first.
+    """The settings from the environment; values in `given` take precedence over it.
 
-    Warns of variables that begin with NEXTCHAR_ and are no settings. Raises StartupError with one
-    line that names the variable and what was expected.
+    Warns about variables that begin with NEXTCHAR_ but are not settings. Raises StartupError with
+    one line that names the variable and says what was expected.
     """
     if unknown := [name for name in sorted(os.environ) if _is_unknown(name)]:
         warnings.warn("; ".join(map(_said_of_unknown, unknown)), stacklevel=2)

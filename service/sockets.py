@@ -1,8 +1,8 @@
-"""The sockets that the service listens on: one alone, or one for each worker on the same port.
+"""The sockets that the service listens on: a single one, or one for each worker on the same port.
 
-Workers that share a socket do not share its connections evenly: the worker that wakes first takes
-them all. If each has a socket of its own (SO_REUSEPORT), Linux spreads connections over the ones
-that listen, and a worker that ends takes only its own connections with it.
+Workers that share a socket do not share its connections evenly: the worker that wakes first accepts
+them all. If each worker has its own socket (SO_REUSEPORT), Linux spreads the connections over the
+sockets that listen, and a worker that ends takes only its own connections with it.
 """
 
 import socket
@@ -12,12 +12,13 @@ from service.errors import StartupError
 
 # How many connections may wait to be accepted.
 BACKLOG = 2048
-# Other systems lack SO_REUSEPORT, or give all connections to one of the sockets.
+# Whether the system spreads connections over the sockets of one port. Systems other than Linux lack
+# SO_REUSEPORT, or give all connections to one of the sockets.
 SPREADS = sys.platform == "linux"
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens alone on its port; raises StartupError, one line, if it cannot."""
+    """A socket that has its port to itself; raises StartupError, with one line, if it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -34,16 +35,17 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def claim(host: str, port: int) -> socket.socket:
-    """A socket that holds a port for the workers' sockets; raises StartupError if it is taken.
+    """A socket that reserves a port for the workers; raises StartupError if the port is taken.
 
-    It does not listen itself, because nobody would accept the connections that wait there. On
+    This socket does not listen, because nobody would accept the connections that wait on it. On
     systems that do not spread connections it does listen, and all workers share it.
     """
     listener = listen(host, port)
     if not SPREADS:
         return listener
-    # Listening without SO_REUSEPORT has shown that the port is free. A claim without SO_REUSEADDR
-    # keeps others from the port just as a listening socket would.
+    # Listening without SO_REUSEPORT has shown that the port is free. The claiming socket loses
+    # SO_REUSEADDR at the end, so that no other program can take the port. A listening socket would
+    # have the same effect.
     with listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         claimed = _beside(listener)
@@ -62,8 +64,9 @@ def of_worker(claimed: socket.socket) -> socket.socket:
 
 
 def _beside(claimed: socket.socket) -> socket.socket:
-    # Connections inherit SO_REUSEADDR. Without it, those that are still closing would keep the port
-    # from a service that restarts.
+    """A further socket on the same address."""
+    # Accepted connections inherit SO_REUSEADDR. Without it, connections that are still closing
+    # would keep a restarted service from binding the port.
     own = socket.socket(claimed.family, socket.SOCK_STREAM)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -1,8 +1,8 @@
 """The worker processes, and a supervisor that never waits for one worker while another is dead.
 
 uvicorn's own supervisor asks each worker in turn whether it is healthy and waits for the answer. A
-worker that was killed while it started never answers, and no other worker is replaced until the
-timeout.
+worker that was killed while it started never answers, so uvicorn would replace no other worker
+until the timeout.
 """
 
 import multiprocessing
@@ -22,7 +22,7 @@ from service.sockets import of_worker
 
 
 class Server(uvicorn.Server):
-    """A server that reports when it listens and its application is ready."""
+    """A server that reports through `ready_writer` once it listens and its application is ready."""
 
     def __init__(self, config: uvicorn.Config, ready_writer: Connection) -> None:
         super().__init__(config)
@@ -30,13 +30,14 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # The pipe has no reader any more once all workers were ready, or if the parent was killed.
+        # The pipe's reader is closed once all workers have reported, or if the parent was killed.
+        # A worker that is started after that, in place of another, has nobody to report to.
         with suppress(BrokenPipeError):
             self._ready_writer.send_bytes(b"ready")
 
 
 class Worker(Process):
-    """A process that is asked whether it is healthy without waiting for the answer."""
+    """A worker process whose health check does not wait for the worker's answer."""
 
     _asked_at: float | None = None
 
@@ -55,7 +56,10 @@ class Worker(Process):
         super().target([of_worker(claimed) for claimed in sockets or []])
 
     def is_alive(self, timeout: float = 5) -> bool:
-        """False once it has ended, or has not answered for longer than the timeout."""
+        """False if the worker has ended, or has not answered for `timeout` seconds.
+
+        One call sends the question, and a later call reads the answer.
+        """
         if not self.process.is_alive():
             return False
         if self._asked_at is None:
@@ -81,7 +85,10 @@ class Workers(Multiprocess):
         self.processes += [self._started() for _ in range(self.processes_num)]
 
     def keep_subprocess_alive(self) -> None:
-        """Checks each worker once. Ends if one cannot start, because then no other could."""
+        """Checks each worker once, and replaces it if needed.
+
+        Stops the service if a worker cannot start, because then no other worker could.
+        """
         for index, worker in enumerate(self.processes):
             if self.should_exit.is_set():
                 return

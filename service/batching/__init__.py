@@ -1,1 +1,1 @@
-"""One thread that computes for all requests, many sequences a step."""
+"""One thread that computes for all requests and advances many sequences in each step."""

@@ -1,4 +1,4 @@
-"""The batch of one model: all its requests advance together, one id a step."""
+"""The batch of one model: all its requests advance together, step by step."""
 
 import logging
 from collections import deque
@@ -18,30 +18,36 @@ from service.expiring import ExpiringMap
 
 log = logging.getLogger(__name__)
 
-# Characters that all pages together read before the next step: below a millisecond.
+# How many characters all pages together may read before each step. Reading them takes less than a
+# millisecond.
 MOST_CHARACTERS_READ_PER_STEP = 1024
-# Steps of all sequences together that are taken before another one can join: below a millisecond.
+# How many steps all sequences together may take before another sequence can join. They take less
+# than a millisecond.
 MOST_STEPS_AT_ONCE = 64
 
 
 class PendingJob:
-    """A job that somebody waits for, until it is done, has failed, or nobody waits any more."""
+    """A job that a caller waits for.
+
+    `done` is called with the result or the error, unless the job was abandoned before.
+    """
 
     def __init__(self, job: Job, done: Callable[[Computed | Exception], None]) -> None:
         self.job = job
         self.done = done
+        # Nobody waits for the job any more.
         self.abandoned = False
-        # The session is deleted, so that nothing of it may be kept.
+        # The session was deleted, so nothing of it may be kept.
         self.forgotten = False
 
 
 class Batch:
-    """One pool of slots, the sequences that hold some each, and the requests that wait for them.
+    """One pool of slots, the sequences that hold them, and the requests that wait for slots.
 
-    Slots belong to their sequence from `_join` to `_leave`, the one place that frees them. What a
-    sequence does by itself fails for that sequence alone. When a call for all sequences fails,
-    their states are not known any more, so that none of them may go on: `advance` raises, and
-    `fail_all` ends them.
+    A sequence holds its slots from `_join` to `_leave`, which is the only place that frees them. An
+    error in what one sequence does by itself ends that sequence alone. If a call for all sequences
+    fails, their states are unknown and none of them may go on: `advance` raises, and the caller
+    ends them by `fail_all`.
     """
 
     def __init__(
@@ -51,12 +57,13 @@ class Batch:
         continuations: ExpiringMap[str, Continuation],
         page_cache: PageCache,
     ) -> None:
-        """`continuations` and `page_cache` are what is kept of sessions between their requests."""
+        """`continuations` and `page_cache` keep the data of sessions between their requests."""
         self._capacity = capacity
         self._continuations = continuations
         self._page_cache = page_cache
         self._adaptation = runtime.adaptation
-        # Room for the widest sequence beside all others, so that none waits for ever.
+        # The widest sequence fits even beside `capacity` - 1 sequences of one slot. In a pool that
+        # is smaller than the widest sequence, that sequence would wait forever.
         self._pool = runtime.pool(capacity + MOST_ALTERNATIVES - 1)
         self._free = self._pool.capacity
         self._waiting: deque[PendingJob] = deque()
@@ -69,15 +76,18 @@ class Batch:
 
     @property
     def taken(self) -> int:
-        """How many slots sequences hold now."""
+        """How many slots are held by sequences."""
         return self._pool.capacity - self._free
 
     def add(self, request: PendingJob) -> None:
-        """Queues a request; it joins at the next step at which there is room."""
+        """Queues a request; it joins before the first step for which there is room."""
         self._waiting.append(request)
 
     def advance(self) -> None:
-        """One step for all sequences; requests join before it, and leave after it when done."""
+        """Advances all sequences by one step; those that only absorb may take several at once.
+
+        Requests join before the step. Those that are done leave after it.
+        """
         for sequence, request in list(self._sequences.items()):
             if request.abandoned:
                 self._leave(sequence)
@@ -94,14 +104,14 @@ class Batch:
                 self._finish(sequence, request)
 
     def fail_all(self, error: Exception) -> None:
-        """Ends every sequence and every request that waits; what comes next is served again."""
+        """Ends every sequence and every waiting request with this error; later ones are served."""
         for sequence in list(self._sequences):
             self._leave(sequence).done(error)
         while self._waiting:
             self._waiting.popleft().done(error)
 
     def forget(self, session: str) -> None:
-        """Lets nothing of the session be kept that is being computed or waits."""
+        """Marks the session's running and waiting requests, so that nothing of them is kept."""
         for request in (*self._sequences.values(), *self._waiting):
             if request.job.session == session:
                 request.forgotten = True
@@ -129,25 +139,26 @@ class Batch:
             self._fail(sequence, error)
 
     def _page(self, job: Job) -> Page | None:
-        """A page for a job, such that no two sequences bring one page to different texts."""
+        """A page for a job. Two sequences never share a page unless their texts are the same."""
         if self._adaptation is None:
             return None
         for sequence in self._sequences:
-            # Ways to go on from one text share its page, which all of them only read.
+            # A request with several options decodes one text in several sequences. They share the
+            # page, which holds the whole text already, so that none of them changes it.
             same = (
                 sequence.job.window == job.window
                 and sequence.job.options.suffix == job.options.suffix
             )
-            if sequence.job.session == job.session and same and not sequence.page_lacks:
+            if sequence.job.session == job.session and same and not sequence.page_missing:
                 return sequence.page
         return (
             self._page_cache.take(job.session, job.runtime.fingerprint) or self._adaptation.page()
         )
 
     def _read_pages(self, characters: int) -> None:
-        """Lets the pages that lack some of their text read, `characters` in all."""
-        for sequence in [sequence for sequence in self._sequences if sequence.page_lacks]:
-            most, characters = characters, max(0, characters - sequence.page_lacks)
+        """Lets unfinished pages read on, by at most `characters` characters in total."""
+        for sequence in [sequence for sequence in self._sequences if sequence.page_missing]:
+            most, characters = characters, max(0, characters - sequence.page_missing)
             if not most:
                 return
             try:

@@ -1,4 +1,4 @@
-"""The page of each session, by which its suggestions are adapted to its text, between requests."""
+"""Keeps the pages of sessions between requests; a page adapts suggestions to a session's text."""
 
 import time
 from collections.abc import Callable
@@ -8,10 +8,11 @@ from service.expiring import ExpiringMap
 
 
 class PageCache:
-    """The pages of the sessions served last, up to a number of bytes; the least recent go first.
+    """The pages of the sessions that were served last, up to a total of `most_bytes`.
 
-    A page belongs to whoever takes it, until it is put back. Its key is the session and the
-    fingerprint of the model that reads by it. Its text may be any earlier one of the session.
+    The least recently used are dropped first. A page belongs to the sequence that takes it, until
+    it is put back. Its key is the session and the fingerprint of its model. The text on it may be
+    any earlier text of the session.
     """
 
     def __init__(
@@ -26,15 +27,15 @@ class PageCache:
 
     @property
     def nbytes(self) -> int:
-        """The memory of all pages that are kept."""
+        """The memory of all kept pages, in bytes."""
         return self._pages.total
 
     def take(self, session: str, fingerprint: str) -> Page | None:
-        """The page, which is not kept here any longer, or None."""
+        """Removes the page from the cache and returns it, or None if there is none."""
         return self._pages.pop((session, fingerprint))
 
     def put(self, session: str, fingerprint: str, page: Page) -> None:
-        """Keeps a page in place of the one that is kept under the same key."""
+        """Keeps a page; it replaces the one under the same key."""
         self._pages.put((session, fingerprint), page)
 
     def forget(self, session: str) -> None:
@@ -45,5 +46,5 @@ class PageCache:
                 self._pages.pop(key)
 
     def expire(self) -> None:
-        """Lets go of what has been kept for long enough."""
+        """Drops the pages that have expired."""
         self._pages.expire()

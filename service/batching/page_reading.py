@@ -1,13 +1,14 @@
-"""A page on its way to a sequence's text: read in parts, so that others can step in between."""
+"""Reads a sequence's text onto its page in parts, so that other sequences can step in between."""
 
 from model.adaptation import Cursor, Page, page_text
 from model.adaptation.page import common_length
 
 
 class PageReading:
-    """Brings a page, whatever it holds, to what is read at the end of a text.
+    """Brings a page, whatever it holds, to the text that suggestions are adapted to.
 
-    Even where nothing lacks, one call of `read` is needed: the page may hold more than the text.
+    `read` must be called at least once, even if `missing` is 0: the page may hold more than the
+    text.
     """
 
     def __init__(self, page: Page, window: str, length: int, suffix: str) -> None:
@@ -17,19 +18,19 @@ class PageReading:
         self._read = common_length(page.text, self._text)
 
     @property
-    def lacks(self) -> int:
+    def missing(self) -> int:
         """How many characters are not on the page yet."""
         return len(self._text) - self._read
 
     def read(self, most: int) -> None:
         """Reads at most `most` more characters."""
-        self._read += min(most, self.lacks)
+        self._read += min(most, self.missing)
         text = self._text[: self._read]
-        # To follow a text makes the page's cursors stale, even where it is there already. Another
-        # sequence may hold one at the end of the same text.
+        # `follow` makes all cursors of the page stale, even if the page holds this text already.
+        # Another sequence may hold such a cursor, so `follow` is called only where it is needed.
         if self.page.text != text:
             self.page.follow(text)
 
     def cursor(self) -> Cursor:
-        """The place at the text's end, once nothing lacks."""
+        """The cursor at the end of the text, once nothing is missing."""
         return self.page.cursor()

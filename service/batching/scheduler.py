@@ -1,4 +1,4 @@
-"""One thread that computes for all requests of a process, so that the event loop never does."""
+"""One thread that computes for all requests of a process, so that the event loop never blocks."""
 
 import asyncio
 import logging
@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Drives every model's batch, step by step; requests come and go between any two steps.
+    """Drives every model's batch step by step; requests join and leave between any two steps.
 
-    The event loop and the thread share a queue of calls to make and a flag on each request that
-    nobody waits for any more, and nothing else.
+    The event loop and the thread share only two things: a queue of calls that the thread makes, and
+    the flag `abandoned` of each request.
     """
 
     def __init__(
@@ -58,15 +58,16 @@ class Scheduler:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Ends the thread after the step that it is in; what still waits is refused."""
+        """Ends the thread after its current step; requests that are not done are refused."""
         self._stopping = True
         self._wake.set()
         await asyncio.to_thread(self._thread.join)
 
     async def compute(self, job: Job) -> Computed:
-        """The job's result. Cancelling the caller stops the computing at the next step.
+        """The job's result. If the caller is cancelled, the computation stops at the next step.
 
-        Raises Overloaded when the queue is full, ComputationFailed when this job's computing fails.
+        Raises Overloaded if the queue is full or the thread stops, TextError for a character that
+        the model cannot spell, and ComputationFailed if the computation fails otherwise.
         """
         if self._unfinished >= self._queue_limit:
             raise Overloaded(f"{self._queue_limit} requests are waiting already; try again later")
@@ -81,7 +82,7 @@ class Scheduler:
             self._unfinished -= 1
 
     async def forget(self, session: str) -> None:
-        """Returns when nothing is left of the session, and nothing will be kept of it."""
+        """Drops what is kept of a session; requests of it that still run will keep nothing."""
 
         def forget() -> None:
             for batch in self._batches.values():
@@ -89,18 +90,18 @@ class Scheduler:
             self._continuations.pop(session)
             self._page_cache.forget(session)
 
-        await self._made(forget)
+        await self._call_and_wait(forget)
 
     async def expire(self) -> None:
-        """Returns when what was kept for long enough is gone."""
+        """Drops the continuations and pages that have expired."""
 
         def expire() -> None:
             self._continuations.expire()
             self._page_cache.expire()
 
-        await self._made(expire)
+        await self._call_and_wait(expire)
 
-    async def _made(self, call: Callable[[], None]) -> None:
+    async def _call_and_wait(self, call: Callable[[], None]) -> None:
         """Returns once the thread has made the call."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         hand = _handing_to(future)
@@ -120,6 +121,7 @@ class Scheduler:
         while not self._stopping:
             if not any(batch.busy for batch in self._batches.values()):
                 self._wake.wait()
+            # Cleared before the calls are made, so that a call added after them wakes the thread.
             self._wake.clear()
             self._make_calls()
             for batch in self._batches.values():
@@ -138,7 +140,7 @@ class Scheduler:
 
 
 def _handing_to(future: "asyncio.Future[Any]") -> Callable[[Any], None]:
-    """A function by which the thread gives the future a result or an exception."""
+    """A function that the thread calls to give the future a result or an exception."""
     loop = future.get_loop()
 
     def resolve(result: Any) -> None:
@@ -150,7 +152,7 @@ def _handing_to(future: "asyncio.Future[Any]") -> Callable[[Any], None]:
             future.set_result(result)
 
     def hand(result: Any) -> None:
-        # A loop that has closed has nobody left who waits.
+        # If the loop is closed, nobody waits for the result any more.
         if not loop.is_closed():
             loop.call_soon_threadsafe(resolve, result)
 

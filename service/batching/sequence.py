@@ -1,4 +1,4 @@
-"""One request's computing: absorb a text from a state on, then decode; what a batch steps."""
+"""The computation of one job: absorb a text from a given state, then decode. A batch steps it."""
 
 import time
 from collections.abc import Callable
@@ -15,23 +15,23 @@ from model.decoding.running import Decoding
 from model.served import Runtime
 from service.batching.page_reading import PageReading
 
-# A page that lacks no more characters than this is brought to its text when the sequence is made,
-# so that a key that was typed needs no further call, and what it continues can be replayed.
+# If at most this many characters are missing on a page, they are read when the sequence is made. So
+# a typed key needs no further call, and the kept continuation can be replayed at once.
 MOST_CHARACTERS_READ_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to compute. `pieces` is the text to absorb, cut where the state is to be read.
+    """What to compute. `pieces` is the text to absorb, cut where states are to be read.
 
-    `start` is the state to begin from, None for that of the empty text. `origin` and `end` are the
-    digests of the text before and after absorbing. `top` asks for the probabilities of what comes
-    next, too. The whole text has `length` characters, and `window` is its end: all from
-    model.adaptation's window_start on.
+    `start` is the state to begin from, or None for the state of the empty text. `origin` and `end`
+    are the digests of the text before and after absorbing. If `top` is above 0, the probabilities
+    of the next character are wanted, too. The whole text has `length` characters. `window` is the
+    end of the text, from model.adaptation's `window_start(length)` on.
 
-    `on_chars` is called, on the thread that computes, with further characters of the suggestion as
-    soon as they are certain. Decoding ends with what there is once that holds a line end and
-    `predict_seconds` have passed since the first choice.
+    `on_chars` is called on the scheduler's thread, with further characters of the suggestion as
+    soon as they are certain. Once `predict_seconds` have passed since the first choice, decoding
+    ends as soon as the suggestion has a line end.
     """
 
     runtime: Runtime
@@ -50,9 +50,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Computed:
-    """What came out: the states at the ends of the pieces, the suggestions, and the cost.
+    """The result: the states at the ends of the pieces, the suggestions, and the cost.
 
-    `next` holds the probability of every id after the text, where the job asked for it.
+    `next` holds the probability of every id after the text, or None if the job did not ask for it.
     `steps_predicted` counts the ids decoded for the first candidate, replayed ones included.
     """
 
@@ -68,15 +68,16 @@ class Computed:
 
 
 class Sequence(Decoding):
-    """One job's decoding, with the page that it reads by, its deadline, and its listener.
+    """The decoding of one job, with its page, its deadline, and its listener.
 
     Raises TextError for a character that the model's vocabulary cannot spell.
     """
 
     def __init__(self, job: Job, continuation: Continuation | None, page: Page | None) -> None:
-        """`page` is one that no other text's sequence uses, whatever it holds.
+        """`page` may hold any text, but no sequence with another text may use it.
 
-        It is None without adaptation. `continuation` is the session's, of any earlier text.
+        It is None if the runtime does not adapt. `continuation` was kept for the session, after any
+        earlier text.
         """
         super().__init__(
             job.runtime,
@@ -95,30 +96,33 @@ class Sequence(Decoding):
         self._reading: PageReading | None = None
         if page is not None:
             self._reading = PageReading(page, job.window, job.length, job.options.suffix)
-            if self.page_lacks <= MOST_CHARACTERS_READ_AT_ONCE:
+            if self.page_missing <= MOST_CHARACTERS_READ_AT_ONCE:
                 self.read_page(MOST_CHARACTERS_READ_AT_ONCE)
         if continuation is not None:
             self.replay(continuation.after(job.runtime.fingerprint, job.origin))
 
     @property
     def page(self) -> Page | None:
-        """The page that it reads by, where the runtime adapts."""
+        """The page, or None if the runtime does not adapt."""
         return self._reading.page if self._reading is not None else None
 
     @property
-    def page_lacks(self) -> int:
+    def page_missing(self) -> int:
         """How many characters of its text are not on the page yet."""
-        return self._reading.lacks if self._reading is not None else 0
+        return self._reading.missing if self._reading is not None else 0
 
     def read_page(self, most: int) -> None:
-        """Reads at most `most` characters more on its page, and begins where that ends the text."""
+        """Reads at most `most` more characters onto its page; once all are there, decoding begins.
+
+        It must have a page.
+        """
         assert self._reading is not None
         self._reading.read(most)
-        if not self.page_lacks:
+        if not self.page_missing:
             self.begin_at(self._reading.cursor())
 
     def answer(self, next_steps: list[NextStep]) -> None:
-        """Decodes on, ends where time is up, and gives the listener what has become certain."""
+        """Decodes on, ends if its time is up, and tells the listener what has become certain."""
         if self._first_choice is None:
             self._first_choice = time.monotonic()
         super().answer(next_steps)
@@ -131,7 +135,7 @@ class Sequence(Decoding):
                 self._chars_given = len(certain)
 
     def result(self) -> Computed:
-        """What came out, once it has finished."""
+        """The result, once it has finished."""
         now = time.monotonic()
         first_choice = self._first_choice or now
         return Computed(
@@ -148,7 +152,7 @@ class Sequence(Decoding):
 
     @property
     def continuation(self) -> Continuation:
-        """The steps beyond the text, for the session's next request."""
+        """The first steps after the text; the session's next request may replay them."""
         steps = tuple(step.kept() for step in self.decoder.chain[:MOST_KEPT_STEPS])
         return Continuation(self.job.runtime.fingerprint, self.job.end, steps)
 

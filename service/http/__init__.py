@@ -1,1 +1,1 @@
-"""What speaks HTTP: routes, bodies, errors and streams."""
+"""The HTTP layer: routes, bodies, errors and streams."""

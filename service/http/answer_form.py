@@ -1,6 +1,6 @@
 """The form of an answer in JSON, as POST /complete and `nextchar complete` write it.
 
-The command line imports this without a web framework, so it stands apart from schema.py.
+The command line imports this module without a web framework, so it is separate from schema.py.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,9 +16,9 @@ def answer_form(
     following: Iterable[tuple[str, float]],
     model: str,
 ) -> dict[str, Any]:
-    """The answer for a text of `length` characters, without what depends on a session.
+    """The answer for a text of `length` characters, without the fields that depend on a session.
 
-    `following` are the most probable next characters.
+    `following` holds the most probable next characters and their probabilities.
     """
     return {
         "length": length,
@@ -38,5 +38,5 @@ def answer_form(
 
 
 def characters(chars: Sequence[CharProbability]) -> tuple[dict[str, Any], ...]:
-    """Predicted characters as they stand in answers and in streams."""
+    """Predicted characters in the form of answers and streams."""
     return tuple({"text": char.text, "probability": char.probability} for char in chars)

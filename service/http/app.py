@@ -1,4 +1,4 @@
-"""The HTTP application: what it is made of, and what it does when it starts and ends."""
+"""The HTTP application: its parts, and what it does when it starts and ends."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("nextchar"),
         description=DESCRIPTION + own_errors.table(),
         lifespan=lifespan,
-        # The pages that show the description load their scripts from elsewhere.
+        # FastAPI's pages for the description would load scripts from other hosts.
         docs_url=None,
         redoc_url=None,
         # Editors often send no Content-Type at all.
@@ -60,8 +60,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, formats=formats)
     app.add_middleware(Faults, formats=formats)
     error_format.install(app, formats)
-    # The modules add their routes to the application itself. Requests to a router that is included
-    # are matched twice, which takes some 20 microseconds of each keystroke.
+    # The modules add their routes to the application itself. A request to an included router would
+    # be matched twice, which takes about 20 microseconds for each keystroke.
     complete.add_routes(app, resources)
     websocket.add_routes(app, resources, settings.max_body_bytes)
     sessions.add_routes(app, resources)

@@ -1,4 +1,4 @@
-"""The limit on the size of a request's body: a larger one is neither kept nor parsed."""
+"""The limit on the size of a request's body; a larger body is neither kept nor parsed."""
 
 import re
 
@@ -7,14 +7,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import TooLarge
 from service.http.error_format import ErrorFormats
 
-# How many bytes of a body over the limit are read and dropped before it is answered.
+# How many bytes of a body over the limit are read before it is answered; those over the limit are
+# dropped.
 MOST_DROPPED_BYTES = 128 * 2**20
 
 
 class BodyLimit:
     """Middleware that answers a body over `limit` bytes with an error that names the long text.
 
-    Other bodies go on to the application.
+    It passes other bodies to the application.
     """
 
     def __init__(self, app: ASGIApp, limit: int, formats: ErrorFormats) -> None:
@@ -22,8 +23,9 @@ class BodyLimit:
         self._limit = limit
         self._formats = formats
         self._fields = {name.encode(): field for name, field in formats.long_texts.items()}
-        # Where a long text begins, in a body that was not read to its end and so is no JSON. A
-        # quote inside a JSON string has a backslash before it.
+        # Finds where a long text begins. The body was not kept to its end, so it cannot be parsed
+        # as JSON. Inside a JSON string a quote has a backslash before it, so a name after a bare
+        # quote is a field.
         self._long_text = re.compile(rb'(?<!\\)"(%s)"\s*:\s*"' % b"|".join(self._fields))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,8 +44,8 @@ class BodyLimit:
             more = message.get("more_body", False)
         body: Message = {"type": "http.request", "body": b"".join(chunks), "more_body": False}
         if size > self._limit:
-            # A client that sends everything before it reads needs to be read to the end. If it was
-            # answered now, its connection would be reset before it saw the answer.
+            # Some clients send everything before they read. Their body must be read to the end: if
+            # the answer came earlier, the connection would be reset before they saw it.
             while more and size <= MOST_DROPPED_BYTES:
                 message = await receive()
                 if message["type"] != "http.request":

@@ -1,5 +1,4 @@
-"""`POST /complete`, this service's own protocol: from the body of a request to what is asked, and
-back."""
+"""`POST /complete`, this service's own protocol: questions from bodies, and bodies from answers."""
 
 import json
 import secrets
@@ -43,7 +42,7 @@ ERRORS = (
 
 
 def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
-    """Adds the route; `resources` gives what the application has once it has started."""
+    """Adds the route; `resources` returns the Resources, which exist once the app has started."""
 
     @app.post(
         "/complete",
@@ -67,9 +66,9 @@ async def complete(
     request: CompleteRequest,
     on_chars: OnChars | None = None,
 ) -> CompleteResponse:
-    """The answer to one keystroke; raises a ServiceError for what cannot be answered.
+    """The answer to one keystroke; raises a ServiceError if it cannot be answered.
 
-    `on_chars` is told of characters as soon as they are certain.
+    `on_chars` is called with characters as soon as they are certain.
     """
     session = request.session or secrets.token_urlsafe(16)
     answer = await completions.answer(tenant, session, _question(request, on_chars))
@@ -77,7 +76,7 @@ async def complete(
 
 
 async def events(stream: Stream[CompleteResponse]) -> AsyncIterator[bytes]:
-    """The stream as server-sent events: characters, then the answer or what went wrong."""
+    """The stream as server-sent events: characters, then the answer or the error."""
     async for _, chars in stream.pieces():
         yield event(piece_json(chars), "characters")
     try:

@@ -1,4 +1,4 @@
-"""Clients that go away: the work for them is cancelled at once."""
+"""Cancels the work for clients that have gone away."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -18,7 +18,7 @@ async def disconnected(receive: Receive) -> None:
 
 
 async def unless_gone(receive: Receive, work: Coroutine[None, None, Result]) -> Result:
-    """The result of the work; raises ClientGone, and cancels it, if the client leaves first."""
+    """The result of the work; if the client leaves first, cancels it and raises ClientGone."""
     task = asyncio.create_task(work)
     gone = asyncio.create_task(disconnected(receive))
     try:

@@ -1,6 +1,6 @@
-"""Errors as HTTP: the format that each protocol has for them, and what the framework's errors say.
+"""Errors over HTTP: the error format of each protocol, and messages for the framework's errors.
 
-Whatever went wrong becomes a Problem, which is told in the format of the path's protocol.
+Every error becomes a Problem, which is written in the format of the path's protocol.
 """
 
 import json
@@ -17,7 +17,8 @@ from starlette.responses import Response
 
 from service.errors import CODES, RETRY_AFTER_SECONDS, Problem, ServiceError
 
-# How many characters of what a client sent an error may repeat: an unknown field's name, a method.
+# An error repeats at most this many characters of a client's input: the name of an unknown field,
+# or a method.
 LONGEST_REPEATED = 100
 FAULT = Problem("internal", "a fault of the service; its log says where")
 
@@ -26,12 +27,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ErrorFormat:
-    """How one protocol tells its clients of errors.
+    """How one protocol reports errors to its clients.
 
-    `render` makes the status and the body of a problem, and `model` describes that body in OpenAPI.
-    `long_texts` are the fields that can make a body too large: their names in JSON, and the dotted
-    names that clients are told. `paths` answer in this format; one that ends in a slash stands for
-    all paths below it.
+    `render` makes the status and the body for a problem, and `model` describes that body in
+    OpenAPI. `long_texts` are the fields that can make a body too large: it maps their names in JSON
+    to the dotted names that errors use. `paths` are the paths with this format; a path that ends in
+    a slash stands for all paths below it.
     """
 
     render: Callable[[Problem], tuple[int, dict[str, Any]]]
@@ -40,21 +41,22 @@ class ErrorFormat:
     paths: tuple[str, ...] = ()
 
     def covers(self, path: str) -> bool:
-        """Whether the path is one of this format's."""
+        """Whether errors at this path have this format."""
         return any(
             path.startswith(each) if each.endswith("/") else path == each for each in self.paths
         )
 
     def respond(self, error: ServiceError) -> Response:
-        """The answer to a request that met this error."""
+        """The response for this error."""
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.retry else None
         return self.respond_to(error.problem, headers)
 
     def respond_to(self, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-        """The answer that tells of this problem."""
+        """The response for this problem."""
         status, body = self.render(problem)
         return Response(
-            # ASCII escapes: an unknown field's name may hold a lone surrogate, which UTF-8 lacks.
+            # Written with ASCII escapes, because the name of an unknown field may contain a lone
+            # surrogate, which UTF-8 cannot encode.
             json.dumps(body),
             status_code=status,
             headers=dict(headers) if headers else None,
@@ -62,7 +64,7 @@ class ErrorFormat:
         )
 
     def responses(self, *codes: str) -> dict[int | str, dict[str, Any]]:
-        """What a route's OpenAPI entry says of the errors that it can answer with."""
+        """The errors that a route can answer with, for its OpenAPI entry."""
         entries: dict[int | str, dict[str, Any]] = {}
         for code in codes:
             status, _ = self.render(Problem(code, ""))
@@ -74,14 +76,14 @@ class ErrorFormat:
 
 
 class ErrorFormats:
-    """The formats of all protocols, found by path; all other paths have the service's `own`."""
+    """The formats of all protocols by path; all other paths have the service's `own` format."""
 
     def __init__(self, own: ErrorFormat, others: Sequence[ErrorFormat]) -> None:
         self._own = own
         self._others = tuple(others)
 
     def of(self, path: str) -> ErrorFormat:
-        """The format in which this path answers."""
+        """The format of errors at this path."""
         return next((each for each in self._others if each.covers(path)), self._own)
 
     @property
@@ -92,7 +94,7 @@ class ErrorFormats:
 
 
 def install(app: FastAPI, formats: ErrorFormats) -> None:
-    """Makes the errors of requests and of the framework answer in the format of their path."""
+    """Makes the app answer errors of requests and of the framework in the format of the path."""
 
     @app.exception_handler(ServiceError)
     async def _(request: Request, error: ServiceError) -> Response:
@@ -109,7 +111,7 @@ def install(app: FastAPI, formats: ErrorFormats) -> None:
 
 
 def invalid(error: Mapping[str, Any]) -> Problem:
-    """What one of pydantic's errors says to a client; it never quotes what was sent."""
+    """The problem that a client is told for one of pydantic's errors; it never quotes the input."""
     context = error.get("ctx", {})
     if error["type"] == "json_invalid":
         place = (

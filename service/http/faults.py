@@ -1,4 +1,4 @@
-"""Faults of the service itself: they are logged without any text, and told to clients as such."""
+"""Faults of the service itself: they are logged without typed text and answered as `internal`."""
 
 import logging
 
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def problem_of(error: Exception) -> Problem:
-    """What a client is told of an error that ended its work; a fault of the service is logged."""
+    """What a client is told about an error in its work; a fault of the service is logged."""
     if isinstance(error, ServiceError):
         return error.problem
     log_fault(log, error)
@@ -19,7 +19,10 @@ def problem_of(error: Exception) -> Problem:
 
 
 class Faults:
-    """Middleware that logs what the application raises, and answers in the format of the path."""
+    """Middleware that logs what the application raises, and answers in the format of the path.
+
+    If the response has already begun, it only logs the fault.
+    """
 
     def __init__(self, app: ASGIApp, formats: ErrorFormats) -> None:
         self._app = app

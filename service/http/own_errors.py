@@ -1,4 +1,4 @@
-"""The service's own format of errors, for every path that is not another protocol's."""
+"""The service's own error format, for every path that belongs to no other protocol."""
 
 from typing import Any
 

@@ -19,9 +19,9 @@ MAX_STOP_CHARACTERS = 64
 
 
 def option(name: str, description: str, le: int | None = None) -> Any:
-    """A field for the option of decoding of this name, with its default and its bounds.
+    """A field for the decoding option of this name, with the option's default and bounds.
 
-    `le` is a bound that HTTP sets beside the option's own.
+    `le` is an upper bound for HTTP, in place of the option's own.
     """
     bounds = BOUNDS[name]
     most = bounds.most if le is None else le
@@ -35,7 +35,7 @@ def option(name: str, description: str, le: int | None = None) -> Any:
 
 
 def utf8(value: str) -> str:
-    """Refuses lone surrogates, which JSON can escape and no UTF-8 text can hold."""
+    """Refuses lone surrogates, which JSON can write as escapes but UTF-8 cannot encode."""
     if not value.isascii():
         try:
             value.encode()
@@ -61,13 +61,13 @@ Stop = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS), After
 
 
 class Strict(BaseModel):
-    """A body that takes no unknown field and converts no type."""
+    """A body that refuses unknown fields and does not convert types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class WholeNumbers(BaseModel):
-    """Takes integers as JSON has them, where 1.0 is one, too (JSON Schema, section 6.1.1)."""
+    """Takes 1.0 as an integer, too, as JSON does (JSON Schema, section 6.1.1)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -172,12 +172,12 @@ class CompleteRequest(WholeNumbers, Strict):
 
     @property
     def options(self) -> Options:
-        """What decoding needs to know: the fields that have the name of an option."""
+        """The options of decoding: the fields that are named like an option."""
         values = {name: getattr(self, name) for name in OPTION_FIELDS}
         return Options(**values | {"stop": tuple(self.stop)})
 
 
-# A field sets an option of decoding by having its name.
+# The fields that are named like a decoding option; each one sets that option.
 OPTION_FIELDS = tuple(
     each.name for each in fields(Options) if each.name in CompleteRequest.model_fields
 )

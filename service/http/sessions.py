@@ -1,4 +1,4 @@
-"""`DELETE /sessions/{session}`: what a client may do with a session beside typing in it."""
+"""`DELETE /sessions/{session}`: deletes a session at its client's request."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -11,7 +11,7 @@ from service.resources import TENANT, Resources
 
 
 def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
-    """Adds the route; `resources` gives what the application has once it has started."""
+    """Adds the route; `resources` returns the Resources, which exist once the app has started."""
 
     @app.delete(
         "/sessions/{session}",

@@ -1,4 +1,4 @@
-"""What a process says of itself: its models, that it lives, and whether it is ready."""
+"""The routes about the process itself: its models, whether it lives, and whether it is ready."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from service.stores import StoreError
 
 
 def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
-    """Adds the routes; `resources` gives what the application has once it has started."""
+    """Adds the routes; `resources` returns the Resources, which exist once the app has started."""
 
     @app.get("/models", summary="List the loaded models")
     async def models() -> ModelList:
@@ -55,6 +55,6 @@ def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
 
 
 def require_scheduler(resources: Resources) -> None:
-    """Raises NotReady where the thread that computes has ended."""
+    """Raises NotReady if the scheduler's thread has ended."""
     if not resources.scheduler.alive:
         raise NotReady("the scheduler's thread has ended; restart the service")

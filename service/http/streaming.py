@@ -1,4 +1,4 @@
-"""Answers as streams: characters as they become certain, then the answer itself."""
+"""Streamed answers: characters as soon as they are certain, then the answer itself."""
 
 import asyncio
 import threading
@@ -15,7 +15,7 @@ from service.http.disconnect import disconnected, unless_gone
 
 Result = TypeVar("Result")
 
-# How long the thread that computes waits until its first characters are read.
+# How long the scheduler's thread waits at most for the first characters to be read.
 LONGEST_TURN_SECONDS = 0.0005
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -24,8 +24,8 @@ HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 class Stream(Generic[Result]):
     """A computation whose characters can be read while it goes on.
 
-    Characters wait here until they are read. There are never more of them than one answer has, so
-    the computation need not wait for a slow reader, nor for one who never reads.
+    Characters are held here until they are read. There are never more of them than one answer has,
+    so the computation does not need to wait for a slow reader, or for one that never reads.
     """
 
     def __init__(self, work: Callable[[OnChars], Coroutine[None, None, Result]]) -> None:
@@ -38,19 +38,19 @@ class Stream(Generic[Result]):
         self._task.add_done_callback(self._ended)
 
     async def begin(self) -> None:
-        """Returns when there is something to send; raises what the work failed with before that."""
+        """Returns when there is something to send; raises the work's error if it failed before."""
         await self._news.wait()
         if self._task.done() and not self._unread:
             self._task.result()
 
     async def pieces(self) -> AsyncIterator[tuple[int, Chars]]:
-        """The characters as they come: the number of a text, and further characters of it."""
+        """Characters as they come: the number of a completion, and further characters of it."""
         while True:
             await self._news.wait()
             self._news.clear()
             while self._unread:
                 number, chars = self._unread.popleft()
-                # What has gathered for one text goes out as one piece.
+                # Characters that have gathered for one completion are sent as one piece.
                 while self._unread and self._unread[0][0] == number:
                     chars += self._unread.popleft()[1]
                 yield number, chars
@@ -59,7 +59,7 @@ class Stream(Generic[Result]):
                 return
 
     def result(self) -> Result:
-        """The result, once there are no more pieces; raises what the work failed with."""
+        """The result, once there are no more pieces; raises the work's error if it failed."""
         return self._task.result()
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class Stream(Generic[Result]):
 
     def _ended(self, task: "asyncio.Task[Result]") -> None:
         if not task.cancelled():
-            # Where nobody is left to read the result, asyncio would warn of an exception unread.
+            # Reading the exception keeps asyncio from reporting it if nobody reads the result.
             task.exception()
         self._news.set()
 
@@ -78,19 +78,20 @@ class Stream(Generic[Result]):
             self._waking = True
             self._loop.call_soon_threadsafe(self._wake)
         if not self._begun.is_set():
-            # This thread computes on with the interpreter's lock in hand, and the event loop would
-            # send the first characters only when the lock is next passed on. Waiting releases it.
+            # This is the scheduler's thread, which holds the interpreter's lock while it computes.
+            # Without this wait, the event loop would send the first characters only when the lock
+            # is next released. Waiting releases it.
             self._begun.wait(LONGEST_TURN_SECONDS)
             self._begun.set()
 
     def _wake(self) -> None:
-        # Cleared first: characters that come from here on ask to be woken again.
+        # Cleared first, so that characters which come after this line wake the event loop again.
         self._waking = False
         self._news.set()
 
 
 class EventStream(EventSourceResponse):
-    """A response of server-sent events, which closes its stream however it ends.
+    """A response of server-sent events. It always closes its stream when it ends.
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html
     """
@@ -105,7 +106,7 @@ class EventStream(EventSourceResponse):
             await self._stream.begin()
             await self.stream_response(send)
         except asyncio.CancelledError:
-            # Where the client has left, its stream was cancelled, and nobody waits for an answer.
+            # If the client has left, `_watch` cancelled the work, and nobody waits for an answer.
             if not watching.done():
                 raise
         finally:
@@ -124,9 +125,9 @@ async def respond(
     events: Callable[[Stream[Result]], AsyncIterator[bytes]],
     whole: Callable[[Result], Any] = lambda result: result,
 ) -> Any:
-    """The answer to a request: a stream of `events`, or the `whole` result of the work as a body.
+    """The answer to a request: a stream of `events`, or the body that `whole` makes of the result.
 
-    The work is cancelled when the client leaves.
+    The work is cancelled if the client leaves.
     """
     if streamed:
         stream = Stream(work)
@@ -135,10 +136,10 @@ async def respond(
 
 
 def event(data: str, name: str | None = None) -> bytes:
-    """One event with this data, which is JSON as a rule."""
+    """One server-sent event. The data is JSON, except in OpenAI's last event."""
     return format_sse_event(data_str=data, event=name)
 
 
 def streams(schema: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """What a route's OpenAPI entry says of its stream, whose events have this schema."""
+    """The stream of a route, for its OpenAPI entry; its events have this schema."""
     return {200: {"content": {MEDIA_TYPE: {"itemSchema": dict(schema)}}}}

@@ -1,7 +1,7 @@
-"""The requests of POST /complete as messages of one WebSocket: the cheapest path for a typist.
+"""The requests of POST /complete as messages of a WebSocket, which costs least per keystroke.
 
-A message is a request's body with an `id`; each message back has that `id` and says what it is in
-`event`: `characters`, `completion` or `error`. Sessions are the same as over HTTP.
+A message is the body of a request with an `id`. Each message back has that `id`, and an `event`
+that says what it is: `characters`, `completion` or `error`. Sessions are the same as over HTTP.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ from service.http.schema import LARGEST_EXACT_INTEGER, CompleteRequest
 from service.http.streaming import Stream
 from service.resources import TENANT, Resources
 
-# How many requests of one connection may be unanswered at a time, or have unread answers.
+# How many requests of one connection may be unanswered, or have unread answers, at the same time.
 MOST_UNANSWERED = 256
 LONGEST_ID = 128
 
 
 def add_routes(app: FastAPI, resources: Callable[[], Resources], limit: int) -> None:
-    """Adds the route, whose messages have at most `limit` bytes.
+    """Adds the route, whose messages may have at most `limit` bytes.
 
-    `resources` gives what the application has once it has started.
+    `resources` returns the Resources, which exist once the app has started.
     """
 
     @app.websocket("/ws")
@@ -68,14 +68,14 @@ class _Identified(BaseModel):
 class Connection:
     """One client's WebSocket, with any number of sessions.
 
-    Each request is a task that computes and then sends. A slow reader holds back only the tasks of
-    its own connection, of which there are at most MOST_UNANSWERED.
+    Each request is a task that computes and then sends. A client that reads slowly delays only the
+    tasks of its own connection. There are at most MOST_UNANSWERED of them.
     """
 
     def __init__(
         self, websocket: WebSocket, completions: Completions, tenant: str, limit: int
     ) -> None:
-        """`limit` is the most bytes that a message may have."""
+        """`limit` is the largest size of a message, in bytes."""
         self._websocket = websocket
         self._completions = completions
         self._tenant = tenant
@@ -83,7 +83,7 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        """Answers messages until the client goes, and then cancels what still computes for it."""
+        """Answers messages until the client leaves, and then cancels its running requests."""
         if not _same_origin(self._websocket):
             refused = ForbiddenOrigin("web pages of other origins may not open a WebSocket here")
             await self._websocket.send_denial_response(OWN_ERRORS.respond(refused))
@@ -139,7 +139,7 @@ class Connection:
         try:
             await self._websocket.send_text(f"{head[:-1]}, {body[1:]}")
         except (WebSocketDisconnect, RuntimeError):
-            # The client has gone. The next message received says so and ends the connection.
+            # The client has gone. The next call of `receive` will say so, and `serve` will end.
             return
 
     def _check_size(self, text: str) -> None:
@@ -156,7 +156,7 @@ def _parsed(text: str | None) -> Any:
 
 
 def _id_of(text: str | None) -> Id | None:
-    """The id of a message that may be invalid, so that its sender knows which one it was."""
+    """The id of a message that may be invalid, so that an error can name it; None without one."""
     try:
         return _Identified.model_validate(_parsed(text)).id
     except (ValidationError, InvalidJson):
@@ -164,7 +164,7 @@ def _id_of(text: str | None) -> Id | None:
 
 
 def _same_origin(websocket: WebSocket) -> bool:
-    """Whether the client is no web page, or a page from this service's own address.
+    """Whether the client is not a web page, or is a page from this service's own address.
 
     Browsers let any page open a WebSocket to any address and read its messages (RFC 6455, 10.2).
     """

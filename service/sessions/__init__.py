@@ -1,1 +1,1 @@
-"""Sessions: the rules of what to compute and keep, their records, and how these are stored."""
+"""Sessions: the rules of what to compute and what to keep, their records, and their storage."""

@@ -1,10 +1,10 @@
-"""Digests of a text's beginnings: a chain over blocks, so that the end of a text is enough."""
+"""Digests of a text's beginnings: a chain over blocks, which can go on from any known link."""
 
 from hashlib import blake2b
 
-# The characters of one block of the chain.
+# How many characters (code points) a block of the chain has.
 DIGEST_BLOCK = 1024
-# The bytes of a digest, and of a link of the chain.
+# How many bytes a digest has, and a link of the chain.
 DIGEST_SIZE = 16
 # The link before the first block.
 FIRST_LINK = bytes(DIGEST_SIZE)
@@ -15,12 +15,12 @@ def _hash(purpose: bytes, before: bytes, text: str) -> bytes:
 
 
 class Digests:
-    """The digests of all beginnings of a text, of which only the part from `start` on is given.
+    """The digests of a text's beginnings that end at `start` or later.
 
-    The chain is D₀ = 0, Dₖ = hash(Dₖ₋₁, block k), where a block has DIGEST_BLOCK code points.
-    `start` is a multiple of DIGEST_BLOCK, and `head` is the link there. The digest of text[:p] is
-    the hash of the last link before p and of the text from there to p. Texts with equal digests
-    count as equal (BLAKE2, RFC 7693).
+    Only the text from `start` on is given. The chain is D₀ = 0, Dₖ = hash(Dₖ₋₁, block k), where a
+    block has DIGEST_BLOCK code points. `start` is a multiple of DIGEST_BLOCK, and `head` is the
+    link there. The digest of text[:p] is the hash of the last link at or before p, followed by the
+    text from there to p. Texts with equal digests count as equal (BLAKE2, RFC 7693).
     """
 
     def __init__(self, text: str, start: int = 0, head: bytes = FIRST_LINK) -> None:
@@ -36,7 +36,7 @@ class Digests:
             self._links.append(_hash(b"block", self._links[-1], block))
 
     def link(self, position: int) -> bytes:
-        """The link at a multiple of DIGEST_BLOCK; another chain can begin with it there."""
+        """The link at a multiple of DIGEST_BLOCK; another chain can begin there with it."""
         return self._links[(position - self.start) // DIGEST_BLOCK]
 
     @property

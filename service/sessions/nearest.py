@@ -1,8 +1,8 @@
-"""An index of texts for clients that name no session: a request goes on from the nearest one.
+"""An index of texts for clients that name no session: a request goes on from the nearest text.
 
-Each text is kept in a session whose name this module makes up. The name begins with "~", which no
-name given by a client does. A text is found by the digests of its blocks, and compared character
-by character within one block, so that only a bounded part of each text is held here.
+Each text is kept in a session whose name this module makes up. The name begins with "~", as no
+client's name may. A text is found by the digests of its blocks, and compared character by character
+within one block only. So the index holds a bounded part of each text.
 """
 
 import secrets
@@ -15,13 +15,13 @@ from itertools import islice
 from model.adaptation.page import common_length
 from service.sessions.digests import DIGEST_BLOCK, FIRST_LINK, Digests
 
-# Someone who deletes at most this many characters is still typing, and will hardly undo it. Who
-# goes back further may return, so the longer text is kept as well.
+# Someone who deletes at most this many characters is still typing and will rarely undo it. Someone
+# who goes back further may return, so the longer text is kept as well.
 MOST_DELETED_WHILE_TYPING = 32
-# Of the texts that share the same blocks this many are compared, the latest ones.
+# At most this many of the texts that share the same blocks are compared: the latest ones.
 MOST_COMPARED = 32
 
-# A tenant, and the fingerprint of the model that is asked.
+# A tenant, and the fingerprint of the model that answers.
 Owner = tuple[str, str]
 
 
@@ -35,7 +35,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class _Branching:
-    """Which session a text branched off from, and the number of that session's last request."""
+    """The session that a text branched off from, and that session's last request at that time."""
 
     session: str
     request: int
@@ -43,10 +43,11 @@ class _Branching:
 
 @dataclass
 class _KeptText:
-    """A session's text: its length, the links of its digests, and its last one to two blocks.
+    """A session's text: its length, the links of its digests, and the last one to two blocks.
 
-    `request` is the number of the last request. `branching` is there where the session began as a
-    branch of a text that is only a little longer than the part in common (see TextIndex.place).
+    `request` is the number of the session's last request. `branching` is set if the session began
+    as a branch of another text, and that text goes on for at most DIGEST_BLOCK characters after the
+    common beginning (see TextIndex.place). `busy` means that a request of the session is running.
     """
 
     owner: Owner
@@ -64,10 +65,10 @@ class _KeptText:
 
     @property
     def keys(self) -> set[tuple[Owner, bytes]]:
-        """What the text is found by: the digest of its first block, of its first two, and so on.
+        """The keys that find the text: the digest of its first block, of its first two, and so on.
 
-        FIRST_LINK stands for no block at all. It finds texts that can still be compared from their
-        first character on.
+        FIRST_LINK is the key for no block at all. It finds texts that are held from their first
+        character on, so that they can be compared from there.
         """
         first = (FIRST_LINK,) if self.length and self.tail_start == 0 else ()
         return {(self.owner, link) for link in (*first, *self.links)}
@@ -75,7 +76,7 @@ class _KeptText:
     def is_continued(self, common: int, length: int) -> bool:
         """Whether a request goes on typing this text, and not another one with the same beginning.
 
-        The request's text has `length` characters, the first `common` of them in common with this.
+        The request's text has `length` characters, and shares the first `common` with this text.
         """
         lost = self.length - common
         deletes = common == length and lost <= MOST_DELETED_WHILE_TYPING
@@ -83,10 +84,10 @@ class _KeptText:
 
 
 class TextIndex:
-    """The texts of at most `most` sessions; the least recently used go first.
+    """The texts of at most `most` sessions; the least recently used are dropped first.
 
-    A request never supersedes a running one here. Where the nearest session is busy, the request
-    starts from that session's record in a session of its own.
+    A request never supersedes a running one here. If the nearest session is busy, the request
+    starts from that session's record, in a new session.
     """
 
     def __init__(self, most: int, forget: Callable[[str, str], None]) -> None:
@@ -94,7 +95,7 @@ class TextIndex:
         self._most = most
         self._forget = forget
         self._texts: OrderedDict[str, _KeptText] = OrderedDict()
-        # The sessions of each key, as the keys of a dictionary: it keeps their order, latest last.
+        # The sessions of each key, latest last. A dictionary serves as an ordered set.
         self._found: dict[tuple[Owner, bytes], dict[str, None]] = {}
         self._requests = 0
 
@@ -103,19 +104,23 @@ class TextIndex:
 
     @contextmanager
     def place(self, owner: Owner, text: str) -> Iterator[Placement]:
-        """The sessions for a request while it is served; its text is kept unless serving fails."""
+        """Gives the sessions for a request, which is served inside the `with` block.
+
+        The request's text is kept when the block ends, unless it ends with an error.
+        """
         digests = Digests(text)
         near, common = self._nearest(owner, text, digests)
         kept = self._texts.get(near)
-        # A request that goes on typing the nearest text stays in its session. Any other one starts
-        # from the nearest record in a session of its own, and the nearest text stays as it is: it
-        # may be that of another typist, or one to which this typist returns.
+        # A request that goes on typing the nearest text stays in that text's session. Any other
+        # request gets a new session, which starts from the nearest record. The nearest text is not
+        # changed: it may belong to another typist, or this typist may return to it.
         #
-        # It may also be a guess. Some editors ask ahead for the text that accepting a suggestion
-        # would make. Such a request goes on typing, so it takes the typist's session, and the next
-        # key typed becomes a branch that loses a few characters. `branching` remembers this. When
-        # the typist branches off once more and nobody has asked for the guess since, it is dropped
-        # in `_drop_guess`. Without that, each guess would leave a session behind.
+        # The nearest text may also be a guess. Some editors ask ahead for the text that would
+        # result if a suggestion was accepted. Such a request goes on typing, so it takes over the
+        # typist's session. The next typed key then becomes a branch that lacks a few characters of
+        # the guess, and `branching` remembers where it came from. When the typist branches off
+        # again, and nobody has asked for the guess since, `_drop_guess` drops it. Otherwise each
+        # guess would leave a session behind.
         if kept and kept.is_continued(common, len(text)):
             session, branching = near, kept.branching
         else:
@@ -127,7 +132,7 @@ class TextIndex:
         try:
             yield Placement(session, near or session)
         except BaseException:
-            # The session keeps its earlier text; one that was made for this request goes again.
+            # The session keeps its earlier text. A session made for this request is removed.
             self._texts[session].busy = False
             if not self._texts[session].tail:
                 del self._texts[session]
@@ -138,11 +143,11 @@ class TextIndex:
         self._keep(session, _described(owner, text, digests, branching, self._requests))
 
     def _nearest(self, owner: Owner, text: str, digests: Digests) -> tuple[str, int]:
-        """The session with the longest common beginning, and how many characters that has.
+        """The session whose text has the longest common beginning with this one, and its length.
 
-        The session is "" where no text has even its first character in common. Of several texts
-        with the longest beginning, one that this text continues comes first, then one that is not
-        busy, then the latest.
+        The session is "" if no text has even the first character in common. If several texts share
+        the longest beginning, one that this text continues is preferred, then one that is not busy,
+        then the latest.
         """
         for block in range(len(text) // DIGEST_BLOCK, -1, -1):
             start = block * DIGEST_BLOCK
@@ -152,7 +157,7 @@ class TextIndex:
                 for session in islice(reversed(sharing), MOST_COMPARED)
             ]
             if candidates:
-                # The latest stands first, and max takes the first of equals.
+                # The latest text comes first, and max returns the first of equals.
                 common, session = max(candidates, key=lambda c: self._rank(c[0], c[1], len(text)))
                 return (session, common) if common else ("", 0)
         return "", 0
@@ -162,10 +167,10 @@ class TextIndex:
         return common, kept.is_continued(common, length), not kept.busy
 
     def _common(self, session: str, start: int, text: str) -> int:
-        """How many characters the texts have in common, given that they share the first `start`."""
+        """How many characters the texts have in common, if they share the first `start`."""
         kept = self._texts[session]
         if kept.tail_start > start:
-            # What follows `start` is no longer held, so it cannot be compared.
+            # The text right after `start` is no longer held, so it cannot be compared.
             return start
         here = kept.tail[start - kept.tail_start :][:DIGEST_BLOCK]
         return start + common_length(here, text[start : start + DIGEST_BLOCK])
@@ -179,7 +184,7 @@ class TextIndex:
             self._drop(old)
 
     def _drop_guess(self, branching: _Branching | None) -> None:
-        """Drops the session that a text branched off from, if it had no request since."""
+        """Drops the session that a text branched off from, if it has had no request since."""
         guess = self._texts.get(branching.session) if branching else None
         if branching and guess and guess.request == branching.request and not guess.busy:
             self._drop(branching.session)
@@ -192,7 +197,7 @@ class TextIndex:
     def _index(
         self, session: str, before: set[tuple[Owner, bytes]], now: set[tuple[Owner, bytes]]
     ) -> None:
-        """Lets the session be found by the keys of `now`, as the latest, and by no others."""
+        """Makes the keys of `now`, and only they, find the session, as the latest one."""
         for key in before - now:
             del self._found[key][session]
             if not self._found[key]:

@@ -1,8 +1,8 @@
-"""The record of a session: what is kept, how it becomes bytes, and how much of it a store gets.
+"""The record of a session: what is kept, its form as bytes, and how much of it a store gets.
 
 The bytes, big endian, are the version of the text (which is the token that stores compare), MAGIC,
-the number of the format, a BLAKE2 checksum of everything else, and then the body: the fields, the
-packed tail, and the snapshots.
+the number of the format, a BLAKE2 checksum of the version and the body, and then the body: the
+fields, the packed tail, and the snapshots.
 """
 
 import struct
@@ -24,24 +24,24 @@ _ENVELOPE = struct.Struct(f">Q8sB{CHECKSUM_SIZE}s")
 _FIELDS = struct.Struct(f">B32sII{DIGEST_SIZE}sQIIBI")
 _SNAPSHOT = struct.Struct(f">I{DIGEST_SIZE}s")
 
-# A stored record takes at most RECORD_LIMIT bytes, sealed, whatever its text is, as long as a state
-# takes at most STATE_LIMIT bytes.
+# A stored record takes at most RECORD_LIMIT bytes, even when it is sealed and whatever its text is.
+# This holds for states of at most STATE_LIMIT bytes.
 RECORD_LIMIT = 16_384
 STATE_LIMIT = 2_600
-# The bytes that a stored record takes beside its tail and its snapshots, and that a snapshot takes
-# beside its state. They decide which snapshots fit. The spare bytes are there for further fields:
-# a new field takes its size from them, so that the sums stay and the same snapshots fit as before.
+# The overheads are the bytes of a stored record without its tail and snapshots, and the bytes of a
+# snapshot without its state. They decide which snapshots fit. The spare bytes are reserved for new
+# fields: a new field is subtracted from them, so that the same snapshots fit as before.
 SPARE_RECORD_BYTES = 9
 SPARE_SNAPSHOT_BYTES = 4
 RECORD_OVERHEAD = _ENVELOPE.size + _FIELDS.size + SEAL_OVERHEAD + SPARE_RECORD_BYTES
 SNAPSHOT_OVERHEAD = _SNAPSHOT.size + SPARE_SNAPSHOT_BYTES
 
-# A stored record has room for this many snapshots, however large a state is: for the text's end
-# and for two places to go back to. It gives up one of them where the text's window needs the room.
+# A stored record has room for at least this many snapshots: the one at the end of the text, and two
+# to go back to. It gives up one of these two if the text's window needs the room.
 FEWEST_SNAPSHOTS = 3
 FEWEST_SNAPSHOTS_BESIDE_WINDOW = 2
-# Absorbing this many characters again costs so little that snapshots need not stand closer to the
-# end of the text, or to each other there.
+# Absorbing this many characters again is cheap. So snapshots need not be closer than this to the
+# end of the text, or to each other near the end.
 CHEAP_CHARACTERS = 32
 
 
@@ -56,13 +56,13 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Record:
-    """What is kept of a session. The snapshots stand newest first.
+    """What is kept of a session. The snapshots are ordered newest first.
 
-    `tail` is the text from `tail_start` to the end; `tail_start` is a multiple of DIGEST_BLOCK, and
+    `tail` is the text from `tail_start` to the end. `tail_start` is a multiple of DIGEST_BLOCK, and
     `head` is the link of the chain of digests there. The text shares its first `base_keep`
     characters with the text of `base_version`. So a client's edit of that version can still be
-    applied when it is sent again, or was sent before the last answer arrived. `packed` is the
-    packed tail of a record that was made for a store, and empty for any other.
+    applied if it is sent again, or was sent before the last answer arrived. `packed` is the packed
+    tail if the record was made for a store, else empty.
     """
 
     fingerprint: str
@@ -104,7 +104,7 @@ def encode(record: Record) -> bytes:
 
 
 def decode(data: bytes) -> Record | None:
-    """The record, or None where the bytes are damaged, foreign, or of another format."""
+    """The record, or None if the bytes are damaged, foreign, or of another format."""
     try:
         return _decode(data)
     except (struct.error, zlib.error, UnicodeDecodeError, ValueError):
@@ -112,7 +112,7 @@ def decode(data: bytes) -> Record | None:
 
 
 def as_stored(record: Record) -> Record:
-    """The record as a store keeps it: with as much of its tail and its snapshots as fits."""
+    """The record as a store keeps it: with as much of its tail and as many snapshots as fit."""
     left_out, packed = _fit_record(record)
     each = SNAPSHOT_OVERHEAD + (len(record.snapshots[0].state) if record.snapshots else 0)
     room = RECORD_LIMIT - RECORD_OVERHEAD - len(packed)
@@ -129,19 +129,21 @@ def as_stored(record: Record) -> Record:
 def thin(snapshots: Sequence[Snapshot], count: int) -> tuple[Snapshot, ...]:
     """At most `count` of the snapshots, newest first, at growing distances from the text's end.
 
-    Going back d characters may cost as many steps as the next snapshot lies beyond d. So one
-    snapshot after another is dropped: the one whose two neighbours have the closest distances from
-    the end, in proportion. The empty text counts as the oldest neighbour, since its state is known.
+    After going back d characters, the text is absorbed again from the next older snapshot. So the
+    distance of that snapshot from the end should exceed d by a small factor only. Snapshots are
+    dropped one by one: always the one whose two neighbours have the smallest ratio of distances
+    from the end. The newest is never dropped. The empty text counts as the oldest neighbour,
+    because its state is always known.
     """
     kept = list(snapshots)
     end = kept[0].position if kept else 0
 
-    def proportion(i: int) -> float:
+    def ratio(i: int) -> float:
         older = kept[i + 1].position if i + 1 < len(kept) else 0
         return (end - older + CHEAP_CHARACTERS) / (end - kept[i - 1].position + CHEAP_CHARACTERS)
 
     while len(kept) > count:
-        del kept[min(range(1, len(kept)), key=proportion)]
+        del kept[min(range(1, len(kept)), key=ratio)]
     return tuple(kept)
 
 
@@ -158,7 +160,8 @@ def unpack(data: bytes) -> str:
 def fit(text: str, step: int, room: int) -> tuple[int, bytes]:
     """The end of a text that packs into `room` bytes: how many characters are left out, and it.
 
-    They are left out at the beginning, a multiple of `step`; none where the whole text fits.
+    The characters are left out at the beginning. Their number is a multiple of `step`, and 0 if the
+    whole text fits.
     """
     left_out = 0
     packed = pack(text)
@@ -172,9 +175,9 @@ def fit(text: str, step: int, room: int) -> tuple[int, bytes]:
 def _fit_record(record: Record) -> tuple[int, bytes]:
     """How many characters of the tail a store does not get, and the rest of the tail packed.
 
-    The store gets the whole tail where that fits beside FEWEST_SNAPSHOTS; else the text's window
-    where that fits beside FEWEST_SNAPSHOTS_BESIDE_WINDOW; else what fits beside FEWEST_SNAPSHOTS.
-    In the last case an edit needs a worker that keeps the session, for lack of the window.
+    The store gets the first of these that fits: the whole tail beside FEWEST_SNAPSHOTS, the text's
+    window beside FEWEST_SNAPSHOTS_BESIDE_WINDOW, or a part of the window beside FEWEST_SNAPSHOTS.
+    In the last case only a worker that keeps the whole record can apply an edit.
     """
     beside_window, beside_tail = (
         RECORD_LIMIT - RECORD_OVERHEAD - count * (SNAPSHOT_OVERHEAD + STATE_LIMIT)

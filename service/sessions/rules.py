@@ -1,10 +1,10 @@
 """The rules of a session: what to compute for a change of its text, and what to keep of it.
 
-They are pure: without input, output or clock. Given a record and a change, `plan` says which text
-results, from which state to go on, and which characters to absorb; `settle` makes the new record.
-A version is part of the text's digest, so it names a text and not a moment. An edit that names a
-version can only be applied to the text that its sender meant, even when the session was lost,
-expired, or was overwritten in between.
+They are pure: they use no input, output or clock. Given a record and a change, `plan` says which
+text results, from which state to go on, and which characters to absorb; `settle` makes the new
+record. A version is a part of the text's digest, so it names a text and not a moment. An edit that
+names a version is only ever applied to the text that its sender meant, even if the session was
+lost, expired, or overwritten in between.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,11 +16,12 @@ from service.errors import Resync
 from service.sessions.digests import DIGEST_BLOCK, FIRST_LINK, Digests
 from service.sessions.record import CHEAP_CHARACTERS, Record, Snapshot, thin
 
-# A worker keeps this many snapshots of a session; a store gets as many of them as fit.
+# A worker keeps at most this many snapshots of a session; a store gets as many of them as fit.
 MOST_SNAPSHOTS = 8
-# Someone who has gone back d characters often goes back a little further. After a long way back,
-# absorbing therefore begins at least d / CHARACTERS_BACK_PER_REBUILT characters before the end, so
-# that there are states again to go back to. Otherwise the next backspace could cost d steps.
+# Someone who has gone back d characters often goes back a little further. If d is large, absorbing
+# begins at least d / CHARACTERS_BACK_PER_REBUILT characters before the new end, where the text
+# allows it. This makes new snapshots near the end. Without them the next backspace could cost about
+# d steps.
 CHARACTERS_BACK_PER_REBUILT = 8
 
 
@@ -33,7 +34,7 @@ class WholeText:
 
 @dataclass(frozen=True)
 class TextEdit:
-    """A request that gives a change: keep the first `keep` characters of a version, then append."""
+    """A request that gives a change: keep the first `keep` characters of `version`, then append."""
 
     version: int
     keep: int
@@ -45,7 +46,7 @@ Change = WholeText | TextEdit
 
 @dataclass(frozen=True)
 class Mark:
-    """A position at which the state is read while absorbing, and the digest of the text there."""
+    """A position at which absorbing reads the state, and the digest of the text up to it."""
 
     position: int
     digest: bytes
@@ -53,11 +54,11 @@ class Mark:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to compute, and what the new record needs beside the states at `marks`.
+    """What to compute, and what the new record needs besides the states at `marks`.
 
-    `absorb` is to be absorbed from the state of `start`, or from that of the empty text where
-    `start` is None. `marks` ascend. The last one is the end of the text; there are none where
-    nothing is to be absorbed.
+    `absorb` is absorbed from the state of `start`, or from that of the empty text if `start` is
+    None. `marks` ascend, and the last one is the end of the text. There are none if nothing is
+    absorbed. `kept` are the old snapshots that the new record may keep.
     """
 
     fingerprint: str
@@ -75,12 +76,12 @@ class Plan:
 
     @property
     def origin(self) -> bytes:
-        """The digest of the text that absorbing begins from."""
+        """The digest of the text after which absorbing begins."""
         return self.start.digest if self.start else Digests("").at(0)
 
     @property
     def window(self) -> str:
-        """The end of the text that suggestions are adapted to: from its `window_start` on."""
+        """The end of the text, to which suggestions are adapted: from its `window_start` on."""
         return self.tail[window_start(self.length) - self.tail_start :]
 
     @property
@@ -97,11 +98,11 @@ class Plan:
 
 
 def plan(record: Record | None, change: Change, fingerprint: str, state_size: int) -> Plan:
-    """What to compute for `change`, by a model of this fingerprint whose states have this size.
+    """What to compute for `change`, with a model of this fingerprint whose states have this size.
 
-    Never fails for a WholeText. Raises Resync, with the record's version, for a TextEdit that
-    cannot be applied: the record is of another text, its tail or its snapshots do not reach back
-    far enough, or the window of the resulting text would be incomplete.
+    Never fails for a WholeText. Raises Resync, with the record's version, if a TextEdit cannot be
+    applied: the record is of another text, its tail or its snapshots do not reach back far enough,
+    or the window of the resulting text would be incomplete.
     """
     if isinstance(change, WholeText):
         known, start, head = change.text, 0, FIRST_LINK
@@ -121,13 +122,9 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
             "edit.keep",
         )
 
-    # States of other checkpoints are never used. The size is checked as well, since a record may
-    # come from a writer that is not this service.
-    kept = tuple(
-        s
-        for s in (record.snapshots if record and record.fingerprint == fingerprint else ())
-        if len(s.state) == state_size and _is_beginning(s, digests, length)
-    )
+    # States of other checkpoints are never used.
+    usable = record.snapshots if record and record.fingerprint == fingerprint else ()
+    kept = _kept(usable, digests, length, state_size)
     nearest = _start(kept, start, length, back=record.length - length if record else 0)
     if nearest is None and start > 0:
         assert record is not None
@@ -181,20 +178,20 @@ def version_of(digest: bytes) -> int:
 
 
 def tail_start_of(length: int) -> int:
-    """Where the tail of a text of `length` characters begins, in a worker's record.
+    """Where the tail of a text of `length` characters begins in a worker's record.
 
-    The tail holds the window of every text that is shorter by up to a block, so that a window is
-    still complete after an edit that goes back to an earlier one.
+    The tail holds the window of every beginning that is shorter by at most DIGEST_BLOCK characters.
+    So the window is still complete after an edit that goes back that far.
     """
     return window_start(max(0, length - DIGEST_BLOCK))
 
 
 def marks_between(begin: int, end: int) -> Iterable[int]:
-    """The positions after `begin` up to `end` at which states are read, ascending.
+    """The positions after `begin`, up to and including `end`, at which states are read, ascending.
 
-    There are as many as are kept of a text absorbed from its beginning. The i-th distance from the
-    end is CHEAP_CHARACTERS · (gⁱ − 1), where g is at least 2 and such that the distance after the
-    last one reaches the empty text.
+    There are at most MOST_SNAPSHOTS. The i-th distance from the end, counted from 0, is
+    CHEAP_CHARACTERS · (gⁱ − 1). The growth g is the one for which the distance number
+    MOST_SNAPSHOTS would reach the empty text, but at least 2.
     """
     growth = max(2, (1 + end / CHEAP_CHARACTERS) ** (1 / MOST_SNAPSHOTS))
     distances = {round(CHEAP_CHARACTERS * (growth**i - 1)) for i in range(MOST_SNAPSHOTS)}
@@ -205,7 +202,7 @@ def _record_of_edit(record: Record | None, edit: TextEdit) -> Record:
     """The record, if the edit can be applied to its text; else raises Resync."""
     if record is None:
         raise Resync("nothing is held of this session; send the whole text as prefix", None)
-    # How many characters the record's text shares with each version that an edit may name.
+    # For each version that an edit may name: how many characters the record's text shares with it.
     common = {record.base_version: record.base_keep, record.version: record.length}
     if edit.version not in common:
         raise Resync(
@@ -228,11 +225,24 @@ def _record_of_edit(record: Record | None, edit: TextEdit) -> Record:
     return record
 
 
-def _start(kept: Sequence[Snapshot], start: int, length: int, back: int) -> Snapshot | None:
-    """The snapshot to absorb from, of those at `start` or later; None where there is none.
+def _kept(
+    snapshots: Sequence[Snapshot], digests: Digests, length: int, state_size: int
+) -> tuple[Snapshot, ...]:
+    """The snapshots, all of the same checkpoint, whose texts are beginnings of the new text.
 
-    It is the newest one. After a long way back it is the newest one that leaves enough characters
-    to absorb (see CHARACTERS_BACK_PER_REBUILT), or else the oldest.
+    The size of the states is checked as well, because another program may have written the record.
+    """
+    return tuple(
+        s for s in snapshots if len(s.state) == state_size and _is_beginning(s, digests, length)
+    )
+
+
+def _start(kept: Sequence[Snapshot], start: int, length: int, back: int) -> Snapshot | None:
+    """The snapshot to absorb from, of those at `start` or later; None if there is none.
+
+    `back` says how many characters shorter the text has become. Usually the newest snapshot is
+    taken. After a long way back it is the newest one that leaves enough characters to absorb (see
+    CHARACTERS_BACK_PER_REBUILT), or else the oldest.
     """
     reachable = [s for s in kept if s.position >= start]
     is_long = back > CHEAP_CHARACTERS * CHARACTERS_BACK_PER_REBUILT
@@ -244,8 +254,8 @@ def _start(kept: Sequence[Snapshot], start: int, length: int, back: int) -> Snap
 def _is_beginning(snapshot: Snapshot, digests: Digests, length: int) -> bool:
     """Whether the snapshot's text is a beginning of this one.
 
-    The digests of an edited text start at the record's tail. Before that the text is the record's,
-    and so are its snapshots.
+    The digests of an edited text start at the record's tail. The text before the tail is the
+    record's own, so the record's snapshots there are valid without a comparison.
     """
     if snapshot.position < digests.start:
         return True

@@ -1,10 +1,10 @@
-"""How records are sealed, so that what someone types cannot be read in Redis or in its dumps.
+"""How records are sealed, so that typed text cannot be read in Redis or in its dumps.
 
-A sealed value is a head, a nonce, and the value under AES-256-GCM (NIST SP 800-38D). The head is a
-token, MAGIC and the name of the operator's key. The head and the session's key in the store are
-the associated data, so a value that was moved to another session or tenant does not open. Each
-session is sealed under a key of its own, which is derived from the operator's key: one key then
-never seals more messages than GCM allows.
+A sealed value is a head, a nonce, and the value encrypted by AES-256-GCM (NIST SP 800-38D). The
+head is a token, MAGIC and the name of the operator's key. The head and the session's key in the
+store are the associated data, so a value that was moved to another session or tenant cannot be
+opened. Each session has its own key, derived from the operator's key, so that no key seals more
+messages than GCM allows.
 """
 
 import base64
@@ -25,7 +25,7 @@ _NAME_SIZE = 4
 _NONCE_SIZE = 12
 _TAG_SIZE = 16
 _HEAD_SIZE = TOKEN_SIZE + len(MAGIC) + _NAME_SIZE
-# The bytes by which a sealed value is longer than the value.
+# How many bytes sealing adds to a value.
 SEAL_OVERHEAD = _HEAD_SIZE + _NONCE_SIZE + _TAG_SIZE
 
 
@@ -33,14 +33,14 @@ class Seal(Protocol):
     """The form in which records are kept in a store."""
 
     def close(self, session: str, value: bytes) -> bytes:
-        """The value as it goes to the store. It begins with a token that depends on the value."""
+        """The value as it is stored. It begins with a token that depends on the value."""
 
     def open(self, session: str, sealed: bytes) -> bytes | None:
-        """The value, or None where it was not sealed for this session by one of the keys."""
+        """The value, or None if it was not sealed for this session with one of the keys."""
 
 
 class Plain:
-    """Values go to the store as they are."""
+    """Values are stored as they are."""
 
     def close(self, session: str, value: bytes) -> bytes:
         return value
@@ -50,7 +50,7 @@ class Plain:
 
 
 class Sealed:
-    """Values are sealed by the first of the keys, and opened by whichever key sealed them."""
+    """Values are sealed with the first key, and opened with the key that sealed them."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = {_hash(b"name", key, b"", _NAME_SIZE): key for key in keys}
@@ -58,8 +58,8 @@ class Sealed:
 
     def close(self, session: str, value: bytes) -> bytes:
         key = self._keys[self._name]
-        # The plain token is the text's version. Whoever guesses the text could check the guess by
-        # it, so the token of the sealed value is a keyed hash.
+        # The plain token is the text's version. With it anyone could check whether a guess of the
+        # text is right, so the token of the sealed value is a keyed hash.
         token = _hash(b"token", key, value[:TOKEN_SIZE], TOKEN_SIZE)
         head = token + MAGIC + self._name
         nonce = secrets.token_bytes(_NONCE_SIZE)
@@ -78,7 +78,7 @@ class Sealed:
 
 
 def keys_of(text: str) -> tuple[bytes, ...]:
-    """The keys in a list separated by commas, each 32 bytes in base64. Raises ValueError."""
+    """The keys in a list separated by commas, each 32 bytes in base64; raises ValueError."""
     keys = []
     for number, part in enumerate(text.split(","), 1):
         try:

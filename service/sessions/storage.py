@@ -1,4 +1,4 @@
-"""How one worker reads and writes sessions: sealed in the store, and beside it its own records."""
+"""How one worker reads and writes sessions: sealed in the store, with own copies of records."""
 
 import logging
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 class HeldSession:
     """What was read of a session, and the token of the stored value that a write will replace.
 
-    `stored` is false where the store did not answer, and the record is what this worker kept.
+    `stored` is false if the store did not answer. The record is then the one that this worker kept.
     """
 
     record: Record | None
@@ -26,7 +26,7 @@ class HeldSession:
 
 @dataclass(frozen=True)
 class WriteOutcome:
-    """Whether the store took a record; where another writer was first, what the store holds."""
+    """Whether the store took a record; if another writer was first, `conflict` is what it holds."""
 
     stored: bool
     conflict: HeldSession | None = None
@@ -34,7 +34,7 @@ class WriteOutcome:
 
 @dataclass(frozen=True)
 class _KeptRecord:
-    """A record as this worker wrote it, and the token that the store holds while it is current."""
+    """A record as this worker wrote it; it is current while the store holds the same token."""
 
     token: bytes
     record: Record
@@ -43,9 +43,9 @@ class _KeptRecord:
 class SessionStorage:
     """The sessions as one worker sees them.
 
-    It keeps the records that it wrote last. While the store still holds a record's token, that
-    record is not sent again. Without an answer from the store, a kept record may be out of date,
-    so that only a request that gives its whole text can go on from it.
+    The worker keeps the records that it wrote last. While the store holds the token of a kept
+    record, the store does not send the record again. If the store does not answer, a kept record
+    may be out of date, so only a request that gives its whole text may use it.
     """
 
     def __init__(self, store: BatchedStore, seal: Seal, most: int, seconds: float) -> None:
@@ -61,7 +61,7 @@ class SessionStorage:
         return self._store.time_budget()
 
     async def read(self, key: str, budget: TimeBudget) -> HeldSession:
-        """What the store holds of a session, or where it does not answer, this worker."""
+        """What the store holds of a session, or what this worker kept if the store is away."""
         kept = self._kept.get(key)
         try:
             found = await self._store.read(Read(key, kept.token if kept else b""), budget)
@@ -77,8 +77,8 @@ class SessionStorage:
     ) -> WriteOutcome:
         """Writes a record in place of what was read, unless another writer was first.
 
-        What was not read from the store is not written to it either: another worker may have
-        written the session meanwhile.
+        If the session was not read from the store, it is not written to the store either, because
+        another worker may have written it in the meantime.
         """
         value = self._seal.close(key, encode(as_stored(record)))
         self._kept.put(key, _KeptRecord(token(value), record))
@@ -93,7 +93,7 @@ class SessionStorage:
         return WriteOutcome(stored=False, conflict=self._opened(key, outcome.held))
 
     async def delete(self, key: str) -> None:
-        """Leaves nothing of a session. Raises StoreUnavailable where the store does not answer."""
+        """Deletes a session; raises StoreUnavailable if the store does not answer."""
         self._kept.pop(key)
         try:
             await self._store.delete(key)
@@ -103,11 +103,11 @@ class SessionStorage:
             ) from error
 
     def expire(self) -> None:
-        """Drops the records that were kept for long enough."""
+        """Drops the kept records that have expired."""
         self._kept.expire()
 
     def _opened(self, key: str, value: bytes | None) -> HeldSession:
-        """What a stored value holds; one that is damaged, foreign or moved counts as absent."""
+        """The session in a stored value; a damaged, foreign or moved value counts as absent."""
         opened = self._seal.open(key, value) if value else None
         record = decode(opened) if opened else None
         if value and record is None:

@@ -16,9 +16,9 @@ class Superseding:
         self._running: dict[str, asyncio.Task[object]] = {}
 
     async def run(self, session: str, work: Coroutine[None, None, Result]) -> Result:
-        """Runs the work as the session's newest request, and ends the one before at once.
+        """Runs the work as the session's newest request, and ends the previous one at once.
 
-        Raises Superseded when this request is ended by a newer one or by `end`.
+        Raises Superseded if this request is ended by a newer one or by `end`.
         """
         self.end(session)
         task = asyncio.create_task(work)
@@ -26,8 +26,8 @@ class Superseding:
         try:
             return await task
         except asyncio.CancelledError:
-            # Whoever supersedes this request takes it out of `_running` first. If it is still
-            # there, it was cancelled by its own caller, whose client has gone.
+            # `end` removes a request from `_running` before it cancels it. If this request is still
+            # there, its own caller has cancelled it, because the client has gone.
             if self._running.get(session) is task:
                 raise
             raise Superseded("a newer request of this session took its place") from None

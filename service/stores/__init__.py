@@ -42,12 +42,15 @@ SCHEMES = ("memory://", "redis://", "rediss://", "unix://", *CLUSTER_SCHEMES)
 
 
 def scheme_of(url: str) -> str:
-    """The beginning of an address that chooses the backend; one of SCHEMES if it is known."""
+    """The scheme of an address, which chooses the backend: `redis://…` gives `redis://`.
+
+    It is one of SCHEMES if it is known.
+    """
     return url.partition("://")[0] + "://"
 
 
 def shown(url: str) -> str:
-    """The address without user, password and query, to be shown to people and in logs."""
+    """The address without user, password and query, so that it can be printed and logged."""
     parts = urlsplit(url)
     return f"{scheme_of(url)}{parts.netloc.rpartition('@')[2]}{parts.path}"
 

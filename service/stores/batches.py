@@ -1,4 +1,4 @@
-"""Gathers the store calls of many requests: calls that wait at the same time go out together."""
+"""Gathers the store calls of many requests: calls that wait at the same time are sent together."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 class _TimedOut(StoreError):
-    """A call had no result for as long as its caller waits."""
+    """A call had no result in the time that its caller waits."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class _PendingCall(Generic[Item, Result]):
 
 
 class Batches(Generic[Item, Result]):
-    """Calls of one kind. While one batch is under way, the next one gathers.
+    """Calls of one kind. While one batch is under way, further calls gather for the next one.
 
-    A batch runs in a task of its own, so a request that is cancelled only stops waiting. Its call
-    goes on, and no reply is left on a connection for the next caller to read.
+    Each batch runs in a task of this class. A request that is cancelled only stops waiting, and its
+    call goes on. So no reply is left on a connection, where the next caller would read it.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class Batches(Generic[Item, Result]):
         self._task: asyncio.Task[None] | None = None
 
     async def call(self, item: Item, seconds: float) -> Result:
-        """The result for one item; raises StoreError, also where there is none after `seconds`."""
+        """The result for one item; raises StoreError, also if there is no result in `seconds`."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        # Reading the exception here keeps asyncio from reporting it where nobody waits any more.
+        # Reading the exception here keeps asyncio from reporting it if nobody waits any more.
         future.add_done_callback(asyncio.Future.exception)
         self._waiting.append(_PendingCall(item, future))
         if self._task is None:
@@ -52,7 +52,7 @@ class Batches(Generic[Item, Result]):
         return future.result()
 
     async def settled(self) -> None:
-        """Returns when all calls made so far have their results, awaited by anyone or not."""
+        """Returns when all calls made so far have results, even those that nobody waits for."""
         futures = [pending.future for pending in (*self._under_way, *self._waiting)]
         if futures:
             await asyncio.wait(futures)
@@ -79,14 +79,14 @@ class Batches(Generic[Item, Result]):
 
 
 class TimeBudget:
-    """The seconds that one request may still wait for the store; each of its calls uses some."""
+    """The seconds that one request may still wait for the store; each of its calls takes some."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds_left = seconds
 
 
 class _Part:
-    """The calls to one part of a store, and until when none are made after a failure."""
+    """The calls to one part of a store; after a failure none are made until `paused_until`."""
 
     def __init__(self, store: Store, pause: Callable[["_Part"], None]) -> None:
         self.reads: Batches[Read, Found] = Batches(lambda r: self.guard(store.read_many(r)))
@@ -106,10 +106,10 @@ class _Part:
 class BatchedStore:
     """A store as the requests of one worker use it: in batches, and with pauses after failures.
 
-    After a failure nothing is tried for `pause_seconds`: a keystroke does not wait for a timeout
-    of its own while Redis is down, and the first call after a pause finds out when it is back. One
-    call is waited for `call_seconds` at most, and all calls of one request `request_seconds`,
-    however often a Redis client connects and retries meanwhile. Each part of the store has its own
+    After a failure no call is made for `pause_seconds`. So not every keystroke waits for a timeout
+    while Redis is down, and the first call after a pause finds out whether it is back. A request
+    waits at most `call_seconds` for one call, and `request_seconds` for all its calls together, no
+    matter how often the Redis client connects and retries. Each part of the store has its own
     batches and pauses, so nobody waits for a part that holds none of their sessions.
     """
 
@@ -130,21 +130,21 @@ class BatchedStore:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def time_budget(self) -> TimeBudget:
-        """How long a request that begins now may wait."""
+        """How long a request that begins now may wait for the store."""
         return TimeBudget(self._request_seconds)
 
     async def read(self, read: Read, budget: TimeBudget | None = None) -> Found:
-        """What is held of a key."""
+        """The value of a key; raises StoreError."""
         part = self._part(read.key)
         return await self._call(part, part.reads, read, budget or self.time_budget())
 
     async def write(self, write: Write, budget: TimeBudget | None = None) -> Outcome:
-        """Compares and sets one value."""
+        """Compares and sets one value; raises StoreError."""
         part = self._part(write.key)
         return await self._call(part, part.writes, write, budget or self.time_budget())
 
     async def delete(self, key: str) -> None:
-        """Leaves nothing of the key. It waits for earlier writes, which could bring it back."""
+        """Deletes the key, after earlier writes have ended, because they could bring it back."""
         part = self._part(key)
 
         async def after_the_writes() -> None:
@@ -182,14 +182,15 @@ class BatchedStore:
         try:
             return await batches.call(item, max(0, min(self._call_seconds, budget.seconds_left)))
         except _TimedOut:
-            # `guard` pauses for errors of the store; a call that takes too long has none yet.
+            # `guard` pauses the part after an error of the store. A call that takes too long has
+            # raised none yet, so the part is paused here.
             self._pause(part)
             raise
         finally:
             budget.seconds_left -= self._clock() - begun
 
     async def _in_time(self, call: Coroutine[None, None, None]) -> None:
-        """Waits for a call as long as a request may; after that the call goes on by itself."""
+        """Waits for a call, at most `request_seconds`; after that the call goes on by itself."""
         task = asyncio.create_task(call)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -200,7 +201,7 @@ class BatchedStore:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        # Reading the exception keeps asyncio from reporting it where nobody waits any more.
+        # Reading the exception keeps asyncio from reporting it if nobody waits any more.
         if not task.cancelled():
             task.exception()
 

@@ -1,4 +1,4 @@
-"""Sessions in a Redis Cluster: each node gets its share of a batch as one pipeline."""
+"""Sessions in a Redis Cluster: each node gets its share of a batch in one pipeline."""
 
 import asyncio
 import time
@@ -26,19 +26,20 @@ from service.stores.scripts import COMPARE_AND_SET, READ_UNLESS_KNOWN, Call, Scr
 
 Result = TypeVar("Result")
 
-# How long nothing is sent to a node that failed. Then the cluster is asked again for its topology.
+# How long nothing is sent to a node that failed. After that, the cluster is asked for its topology
+# again.
 PAUSE_SECONDS = 0.5
 
 
 class ClusterStore:
-    """A cluster's nodes, each by a pool of connections.
+    """The nodes of a cluster, each with a pool of connections.
 
-    A node that fails or hangs concerns only the sessions on it. redis-py needs help with that:
-    - Its pools raise when they are full, so semaphores let callers wait for a connection.
-    - Its client can hold on to a topology that is gone, so failures are followed by a new client,
-      which knows all nodes that were ever seen.
-    - A failed command makes it connect to all nodes again, while a pipeline does not; so every
-      key is read, written and deleted in a pipeline.
+    A node that fails or hangs affects only the sessions on it. redis-py needs help with that:
+    - Its pools raise an error when they are full, so callers wait for a connection at a semaphore.
+    - Its client may keep an outdated topology, so a new client is made after failures. It starts
+      from all nodes that were ever seen.
+    - After a failed command it connects to all nodes again, but not after a failed pipeline. So
+      every key is read, written and deleted in a pipeline.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class ClusterStore:
         connections: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises ValueError for an address that cannot be one; connects only when first used."""
+        """Raises ValueError for an address without a host; connects only when first used."""
         parts = urlsplit(url)
         if not parts.hostname:
             raise ValueError("expected the host of one of the cluster's nodes")
@@ -71,7 +72,7 @@ class ClusterStore:
         self._client = self._connect()
 
     def part_of(self, key: str) -> str:
-        """The name of the node that has the key; empty while none is known."""
+        """The name of the node that holds the key; empty while no node is known."""
         try:
             node = self._client.get_node_from_key(key)
         except FAILURES:
@@ -79,17 +80,17 @@ class ClusterStore:
         return node.name if node else ""
 
     async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
-        """The value of each key; it is not sent where the caller's copy is current."""
+        """The value of each key; it is not sent if the caller's copy is current."""
         return await self._run(READ_UNLESS_KNOWN, read_calls(reads), found)
 
     async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
-        """Compares and sets each value by itself; those of one node in the order given."""
+        """Compares and sets each value independently; those of one node in the given order."""
         return await self._run(
             COMPARE_AND_SET, write_calls(writes, self._ttl_milliseconds), outcome
         )
 
     async def delete(self, key: str) -> None:
-        """Leaves nothing of the key."""
+        """Deletes the key."""
         async with translated_errors():
             await self._ready()
         replies = await self._call_node(self.part_of(key), lambda: unlink(self._client, key))
@@ -139,7 +140,7 @@ class ClusterStore:
     async def _call_node(
         self, node: str, call: Callable[[], Awaitable[list[Any]]]
     ) -> list[Any] | StoreError:
-        """The replies of one node, or the reason why there are none."""
+        """The replies of one node, or the error if there are none."""
         if self._clock() < self._paused_until.get(node, float("-inf")):
             return StoreError("a node of the cluster did not answer a moment ago")
         try:
@@ -148,8 +149,8 @@ class ClusterStore:
         except FAILURES as error:
             self._failed(node)
             return store_error(error)
-        # While a replica takes over from its primary, nodes reply with errors. Those of a missing
-        # script are not among them: `run` has sent it again.
+        # While a replica takes over from its primary, nodes reply with errors. A missing script is
+        # no such error, because `run` has already sent the script again.
         if any(isinstance(reply, Exception) for reply in replies):
             self._failed(node)
         return replies
@@ -172,7 +173,7 @@ class ClusterStore:
     async def _ready(self) -> None:
         """Returns once the client knows the cluster's nodes; after failures, renews the client.
 
-        Callers do not wait for the new client: until it is there, they use the nodes that answer.
+        Callers do not wait for the new client. Until it is ready, they use the nodes that answer.
         """
         if not self._nodes:
             async with self._discovering:
@@ -193,13 +194,13 @@ class ClusterStore:
         try:
             await self._discover(fresh)
         except FAILURES:
-            # The cluster may not have agreed yet on what takes a lost node's place.
+            # The cluster may not have agreed yet on which node replaces a lost one.
             await fresh.aclose()
             self._failed_at = self._clock()
             return
         old, self._client = self._client, fresh
         self._paused_until.clear()
-        # Calls that are under way by the old client must have ended when it closes.
+        # Calls that still use the old client must have ended before it is closed.
         await asyncio.sleep(2 * self._timeout_seconds)
         await old.aclose()
 
@@ -216,7 +217,7 @@ class ClusterStore:
             "socket_connect_timeout": self._timeout_seconds,
             "retry": Retry(NoBackoff(), 0),
             "require_full_coverage": False,
-            # When a slot has moved its new node is asked, and all other connections stay.
+            # When a slot has moved, its new node is asked, and all other connections stay open.
             "reinitialize_steps": 0,
         }
         if self._nodes:

@@ -1,4 +1,4 @@
-"""Sessions in the memory of this process, bounded in number and in time."""
+"""Sessions in the memory of this process, with a bounded number and a time to live."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,9 +9,9 @@ from service.stores.tokens import token
 
 
 class MemoryStore:
-    """When there are too many sessions, the least recently written go first.
+    """A store in memory. If there are too many sessions, the least recently written are dropped.
 
-    These are the least recently used as well, since every use of a session ends in a write.
+    These are the least recently used as well, because every use of a session ends in a write.
     """
 
     def __init__(
@@ -30,11 +30,11 @@ class MemoryStore:
         return self._values.get(key)
 
     def put(self, key: str, value: bytes) -> None:
-        """Sets a value, whatever was held."""
+        """Sets a value without comparing."""
         self._values.put(key, value)
 
     def part_of(self, key: str) -> str:
-        """The only part."""
+        """The store has only one part."""
         return ""
 
     async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
@@ -42,11 +42,11 @@ class MemoryStore:
         return [self._read(read) for read in reads]
 
     async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
-        """Compares and sets each value by itself, in the order given."""
+        """Compares and sets each value independently, in the given order."""
         return [self._write(write) for write in writes]
 
     async def delete(self, key: str) -> None:
-        """Leaves nothing of the key."""
+        """Deletes the key."""
         self._values.pop(key)
 
     async def ping(self) -> None:

@@ -13,26 +13,26 @@ from service.stores.protocol import NAMESPACE, Found, Outcome, Read, StoreError,
 from service.stores.scripts import COMPARE_AND_SET, READ_UNLESS_KNOWN, Call, run
 from service.stores.tokens import TOKEN_SIZE
 
-# What redis-py raises. RedisClusterException (a cluster that cannot be reached, or has no node for
-# a key) is not a RedisError.
+# The errors that redis-py raises. RedisClusterException (a cluster that cannot be reached, or has
+# no node for a key) is not a RedisError.
 FAILURES = (RedisError, RedisClusterException, OSError)
 
-# No session has this key, and nothing is stored under it: SET with XX is a write, but only replaces
-# a value that is there.
+# `ping` writes to this key, which belongs to no session. Nothing is ever stored under it: SET with
+# XX counts as a write, but only replaces an existing value.
 PROBE = f"{NAMESPACE}probe"
 
 
 class RedisStore:
-    """One Redis, by a pool of connections; a caller waits for a free one for the timeout at most.
+    """One Redis with a pool of connections; a caller waits at most the timeout for a free one.
 
-    A call is retried once at most, since a keystroke waits for it. A write whose reply was lost
-    can be repeated: its own token is then in the store, and counts as the expected one.
+    A call is retried only once, because a keystroke waits for it. A write whose reply was lost can
+    be repeated: the store then holds its own token, which counts as the expected one.
     """
 
     def __init__(
         self, url: str, *, ttl_seconds: int, timeout_seconds: float, connections: int
     ) -> None:
-        """Raises ValueError for an address that cannot be one; connects only when first used."""
+        """Raises ValueError for an invalid address; connects only when first used."""
         self._ttl_milliseconds = ttl_seconds * 1000
         self._pool = BlockingConnectionPool.from_url(
             url,
@@ -45,29 +45,29 @@ class RedisStore:
         self._client: Redis = Redis.from_pool(self._pool)
 
     def part_of(self, key: str) -> str:
-        """The only part."""
+        """The store has only one part."""
         return ""
 
     async def read_many(self, reads: Sequence[Read]) -> list[Found | StoreError]:
-        """The value of each key; it is not sent where the caller's copy is current."""
+        """The value of each key; it is not sent if the caller's copy is current."""
         async with translated_errors():
             replies = await run(self._client, READ_UNLESS_KNOWN, read_calls(reads))
             return [found(reply) for reply in replies]
 
     async def write_many(self, writes: Sequence[Write]) -> list[Outcome | StoreError]:
-        """Compares and sets each value by itself, in the order given."""
+        """Compares and sets each value independently, in the given order."""
         async with translated_errors():
             calls = write_calls(writes, self._ttl_milliseconds)
             replies = await run(self._client, COMPARE_AND_SET, calls)
             return [outcome(reply) for reply in replies]
 
     async def delete(self, key: str) -> None:
-        """Leaves nothing of the key."""
+        """Deletes the key."""
         async with translated_errors():
             await self._client.unlink(key)
 
     async def ping(self) -> None:
-        """Returns once Redis has taken a write; a full Redis and a replica refuse it."""
+        """Returns once Redis has accepted a write; a full Redis and a replica refuse it."""
         async with translated_errors():
             await self._client.set(PROBE, b"", xx=True)
 
@@ -78,7 +78,7 @@ class RedisStore:
 
 @asynccontextmanager
 async def translated_errors() -> AsyncIterator[None]:
-    """Raises StoreError for every error of Redis and its client."""
+    """Turns every error of Redis and its client into a StoreError."""
     try:
         yield
     except FAILURES as error:
@@ -104,14 +104,14 @@ def write_calls(writes: Sequence[Write], ttl_milliseconds: int) -> list[Call]:
 
 
 def found(reply: Any) -> Found | StoreError:
-    """What a reply of READ_UNLESS_KNOWN says."""
+    """The result in a reply of READ_UNLESS_KNOWN."""
     if isinstance(reply, Exception):
         return store_error(reply)
     return Found(None, current=True) if reply[0] == 1 else Found(reply[1])
 
 
 def outcome(reply: Any) -> Outcome | StoreError:
-    """What a reply of COMPARE_AND_SET says."""
+    """The result in a reply of COMPARE_AND_SET."""
     if isinstance(reply, Exception):
         return store_error(reply)
     return Outcome(written=reply[0] == 1, held=None if reply[0] == 1 else reply[1])

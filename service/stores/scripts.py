@@ -1,4 +1,4 @@
-"""The scripts that run inside Redis, each on one key, and how many calls go in one pipeline."""
+"""The scripts that run inside Redis, each on one key, and the pipelines that call them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -36,9 +36,10 @@ READ_UNLESS_KNOWN = _load("read_unless_known")
 
 
 async def unlink(client: RedisCluster, key: str) -> list[Any]:
-    """Deletes one key: its reply or exception.
+    """Deletes one key and returns a list of one reply or exception.
 
-    A pipeline of one command: a failed command by itself makes redis-py connect to all nodes again.
+    It uses a pipeline of one command, because after a failed command outside a pipeline redis-py
+    connects to all nodes again.
     """
     async with client.pipeline(transaction=False) as pipeline:
         pipeline.execute_command("UNLINK", key)
@@ -46,9 +47,10 @@ async def unlink(client: RedisCluster, key: str) -> list[Any]:
 
 
 async def run(client: Redis | RedisCluster, script: Script, calls: Sequence[Call]) -> list[Any]:
-    """Each call's reply or exception, by one pipeline; by one more where scripts were flushed.
+    """Each call's reply or exception. All calls go in one pipeline.
 
-    In a cluster, the keys of all calls must belong to one node.
+    If Redis has lost the script, the failed calls go in a second pipeline, which sends its text. In
+    a cluster, the keys of all calls must belong to one node.
     """
     replies = await _pipeline(client, "EVALSHA", script.sha, calls)
     unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]

@@ -1,4 +1,4 @@
-"""Tokens: the first bytes of a stored value, by which a write tells whether it was overtaken."""
+"""Tokens: the first bytes of a stored value. They show a write whether the value has changed."""
 
 TOKEN_SIZE = 8
 
@@ -9,5 +9,5 @@ def token_of(version: int) -> bytes:
 
 
 def token(value: bytes | None) -> bytes:
-    """The token of a value; a write names it to replace that value."""
+    """The token of a value, or empty for None; a write names it to replace that value."""
     return (value or b"")[:TOKEN_SIZE]

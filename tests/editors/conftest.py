@@ -11,7 +11,7 @@ from tests.editors.editor import Editor
 from tests.editors.recording_proxy import RecordingProxy
 from tests.tiny import save_tiny_checkpoint
 
-# With this any network suggests something everywhere, so that tests need no good one.
+# With these options any network suggests something everywhere, so that tests need no trained one.
 EAGER = {"min_confidence": 0.0}
 
 
@@ -46,7 +46,7 @@ def editor(service: str, open_editor: Callable[..., Editor]) -> Editor:
 
 @pytest.fixture
 def proxy(service: str) -> Iterator[RecordingProxy]:
-    """A proxy before the service that records the requests."""
+    """A proxy in front of the service that records the requests."""
     started = RecordingProxy(service)
     yield started
     started.close()
@@ -54,7 +54,7 @@ def proxy(service: str) -> Iterator[RecordingProxy]:
 
 @pytest.fixture
 def proxied(proxy: RecordingProxy, open_editor: Callable[..., Editor]) -> Editor:
-    """An editor that asks by way of the recording proxy."""
+    """An editor that asks through the recording proxy."""
     return open_editor(proxy.url, request=EAGER)
 
 

@@ -1,4 +1,4 @@
-"""A real Neovim without a screen of its own, driven over its socket, key by key."""
+"""A real Neovim without a terminal, controlled through its socket, key by key."""
 
 import shutil
 import sys
@@ -17,7 +17,7 @@ KEYS = {"\n": "<CR>", "<": "<lt>"}
 
 
 class Editor:
-    """Neovim with the plugin, and no other, asking the service at `url`."""
+    """Neovim with this plugin only, which asks the service at `url`."""
 
     def __init__(self, url: str, **options: Any) -> None:
         beside = Path(sys.executable).parent
@@ -38,7 +38,7 @@ class Editor:
         self.nvim.input(keys)
 
     def type(self, text: str) -> None:
-        """Types the text one key after the other, each one seen before the next."""
+        """Types the text key by key; each key is handled before the next is sent."""
         for character in text:
             before = self.changes
             self.press(KEYS.get(character, character))
@@ -66,7 +66,7 @@ class Editor:
 
     @property
     def ghost(self) -> str:
-        """The text that stands on the screen but not in the buffer, or ''."""
+        """The text that is shown on the screen but is not in the buffer, or ''."""
         marks = self.lua(
             "local space = vim.api.nvim_create_namespace('nextchar')"
             "return vim.api.nvim_buf_get_extmarks(0, space, 0, -1, { details = true })"
@@ -81,7 +81,7 @@ class Editor:
         return messages + str(self.nvim.eval("v:errmsg"))
 
     def until(self, holds: Callable[[], bool], what: str) -> None:
-        """Looks again and again until the condition holds; fails after a deadline."""
+        """Waits until the condition holds; fails after a deadline."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not holds():
             assert time.monotonic() < deadline, (

@@ -22,7 +22,7 @@ class RecordingProxy:
         self.gate = threading.Event()
         self.gate.set()
         self._service = urlsplit(service)
-        # The loop itself does not keep a task whose editor has gone.
+        # The event loop holds tasks weakly, so they are held here.
         self._running: list[asyncio.Task[None]] = []
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(

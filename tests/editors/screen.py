@@ -1,4 +1,4 @@
-"""What a terminal would show: the rows of Neovim's screen at each moment that it is drawn."""
+"""What a terminal would show: the rows of Neovim's screen each time that it is drawn."""
 
 from typing import Any
 

@@ -21,14 +21,14 @@ ACCEPT = {"suggestion": "<Tab>", "word": "<C-Right>"}
 
 
 def forty_lines(root: Path) -> str:
-    """Real Python that every clone has."""
+    """Real Python code that every clone of the repository has."""
     lines = (root / "loadtest" / "typist.py").read_text(encoding="utf-8").splitlines()
     assert len(lines) >= 40
     return "\n".join(lines[:40])
 
 
 def type_as_a_typist(editor: Editor, text: str, begin: int, end: int) -> int:
-    """Types on to `end`, takes what is suggested and comes next; returns how often it did."""
+    """Types up to `end` and accepts each right suggestion; returns how many it accepted."""
     taken = 0
     while begin < end:
         editor.until_answered()
@@ -100,7 +100,7 @@ def test_a_word_is_taken_and_the_rest_stays(editor: Editor) -> None:
     assert len(word.split()) == 1
 
 
-def test_typing_through_a_suggestion_does_not_flicker(editor: Editor) -> None:
+def test_a_suggestion_does_not_flicker_while_it_is_typed(editor: Editor) -> None:
     screen = Screen(editor.nvim)
     editor.press("i")
     editor.type("the ")
@@ -118,7 +118,7 @@ def test_a_suggestion_that_typing_left_is_never_taken(editor: Editor) -> None:
     editor.type("the ")
     ghost = editor.until_ghost()
     other = "q" if ghost[0] != "q" else "z"
-    # Both keys wait before Neovim can tell the plugin of the first one.
+    # Both keys are in Neovim's queue before it can notify the plugin of the first one.
     editor.press(f"{other}<Tab>")
     editor.until_text(f"the {other}\t")
 
@@ -260,7 +260,7 @@ def test_each_buffer_has_a_session_that_ends_with_it(
 ) -> None:
     proxied.press("i")
     proxied.type("a")
-    # To leave a buffer cancels its request, perhaps before it was sent.
+    # Leaving a buffer cancels its request, perhaps before it was sent.
     proxied.until_ghost()
     proxied.press("<Esc>:enew!<CR>i")
     proxied.until_text("")

@@ -1,4 +1,4 @@
-"""A whole load test, tiny: servers, locust, figures, plot, and nothing left running."""
+"""A whole load test on a small scale: servers, locust, figures, plot, and nothing left running."""
 
 import os
 import re
@@ -78,7 +78,7 @@ def test_ended_early_it_stops_what_it_started(root: Path, tmp_path: Path) -> Non
             assert time.monotonic() < deadline
             family = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
-    # A grandchild whose parent is gone stays a zombie where nothing reaps it.
+    # In a container without an init process, a grandchild whose parent has ended stays a zombie.
     _, left = psutil.wait_procs(family, timeout=20)
     assert [p.cmdline() for p in left if p.status() != psutil.STATUS_ZOMBIE] == []
 

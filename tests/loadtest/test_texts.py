@@ -1,4 +1,4 @@
-"""What is typed, in loadtest.texts."""
+"""The texts that are typed, in loadtest.texts."""
 
 from pathlib import Path
 from random import Random
@@ -15,7 +15,7 @@ def test_without_a_folder_the_standard_library_is_typed() -> None:
     assert any("import" in text for text in texts)
 
 
-def test_a_folder_gives_its_texts_and_leaves_out_what_is_none(tmp_path: Path) -> None:
+def test_a_folder_gives_its_texts_and_skips_other_files(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "prose.txt").write_text("word " * 200, encoding="utf-8")
     (tmp_path / "short.txt").write_text("word", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Jobs for tests of the batch, and a batch that is driven by hand."""
+"""Jobs for tests of the batch, and a batch that the test advances itself."""
 
 import random
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ def job(
 
 
 def bits(computed: Computed) -> tuple[object, ...]:
-    """All of a result that must not depend on the batch."""
+    """The part of a result that must not depend on the batch."""
     assert computed.next is not None
     found = (computed.completion, computed.alternatives)
     return computed.states, found, computed.next.tobytes()
@@ -78,7 +78,7 @@ def batch_of(scheduler: Scheduler, runtime: Runtime) -> Batch:
 
 
 class Waiter:
-    """Somebody who waits for a job in a batch that the test drives by hand."""
+    """Waits for a job in a batch that the test advances itself."""
 
     def __init__(self, batch: Batch, work: Job) -> None:
         self.results: list[Computed | Exception] = []

@@ -1,4 +1,4 @@
-"""Clients of a service that runs as a process: a request that must succeed, open connections."""
+"""Clients of a service in its own process: a request that must succeed, and open connections."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -20,7 +20,7 @@ def answer(url: str, **body: Any) -> dict[str, Any]:
 
 @contextmanager
 def connections(url: str, many: int) -> Iterator[dict[int, HTTPConnection]]:
-    """Open connections, each of which has been answered, by their own port."""
+    """Open connections by their own port; each one has had one answer."""
     address = urlsplit(url)
     with ExitStack() as stack:
         opened = {}
@@ -33,7 +33,7 @@ def connections(url: str, many: int) -> Iterator[dict[int, HTTPConnection]]:
 
 
 def lives(connection: HTTPConnection) -> bool:
-    """Whether the worker at the other end answers."""
+    """Whether the worker at the other end still answers."""
     connection.request("GET", "/livez")
     response = connection.getresponse()
     response.read()

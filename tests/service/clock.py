@@ -1,8 +1,8 @@
-"""A clock for tests, which stands still until it is set on."""
+"""A clock for tests, which stands still until a test sets it."""
 
 
 class ManualClock:
-    """Tells the time that it was last set to, in seconds."""
+    """Returns the time that it was last set to, in seconds."""
 
     def __init__(self) -> None:
         self.now = 0.0

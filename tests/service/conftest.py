@@ -1,4 +1,4 @@
-"""The service in this process and in processes of its own, with tiny checkpoints."""
+"""Fixtures: the service in this process, and what it needs, with tiny checkpoints."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -29,7 +29,7 @@ def runtime(checkpoint: Path) -> Runtime:
 
 @pytest.fixture(params=["memory", "redis"])
 def store_url(request: pytest.FixtureRequest) -> str:
-    """The address of each kind of store, holding nothing."""
+    """The address of each kind of store; the store is empty."""
     if request.param == "memory":
         return "memory://"
     url: str = request.getfixturevalue("redis_url")
@@ -38,7 +38,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def options(checkpoint: Path, other_checkpoint: Path) -> dict[str, Any]:
-    """What the service is set to where a test says nothing else."""
+    """The service's settings, unless a test overrides them."""
     return {"checkpoint": (checkpoint, other_checkpoint), "store_timeout_seconds": PATIENT}
 
 
@@ -51,6 +51,6 @@ async def service(options: dict[str, Any], store_url: str) -> AsyncIterator[Serv
 
 @pytest.fixture
 async def memory_service(options: dict[str, Any]) -> AsyncIterator[Service]:
-    """The service, its sessions in memory."""
+    """The service with its sessions in memory."""
     async with running(**options) as started:
         yield started

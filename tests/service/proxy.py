@@ -1,4 +1,4 @@
-"""A TCP proxy of the tests: it delays, drops, cuts in mid-reply and narrows what passes."""
+"""A TCP proxy for tests: it delays, drops, cuts off and slows down replies."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,10 +10,12 @@ CHUNK = 1024
 
 @dataclass
 class Proxy:
-    """What goes wrong now; all of it can be changed while connections are open.
+    """The faults of a proxy; they can be changed while connections are open.
 
-    `delay` seconds pass before each chunk of a reply. Where `dropping`, replies are swallowed.
-    `cut_after` bytes of a reply, the connection is closed. `bytes_per_second` bounds replies.
+    `delay` is the time in seconds before each chunk of a reply. With `dropping`, replies are not
+    passed on. With `refusing`, new connections are closed at once. After `cut_after` bytes of a
+    larger chunk, the connection is closed. `bytes_per_second` limits the speed of replies. `opened`
+    counts all connections so far, and `open_now` those that are still open.
     """
 
     port: int = 0
@@ -26,14 +28,14 @@ class Proxy:
     open_now: int = 0
 
     def heal(self) -> None:
-        """Lets everything pass again."""
+        """Removes all faults."""
         self.delay, self.dropping, self.refusing, self.cut_after = 0, False, False, None
         self.bytes_per_second = float("inf")
 
 
 @asynccontextmanager
 async def proxy_to(port: int) -> AsyncIterator[Proxy]:
-    """A proxy before a server of this machine."""
+    """A proxy in front of a server on this machine; in the end no connection may be left open."""
     proxy = Proxy()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -56,7 +58,7 @@ async def proxy_to(port: int) -> AsyncIterator[Proxy]:
     yield proxy
     server.close()
     if tasks:
-        # Its clients have left, so each connection ends by itself.
+        # The clients have closed their connections, so each task ends by itself.
         _, endless = await asyncio.wait(tasks, timeout=20)
         assert not endless, "a client has left a connection open"
     await server.wait_closed()

@@ -1,4 +1,4 @@
-"""A network in place of the real one: cheap enough to recompute in every step of a test."""
+"""A substitute for the network, cheap enough to recompute in every step of a test."""
 
 from hashlib import blake2b
 
@@ -11,7 +11,7 @@ OTHER_FINGERPRINT = "0b" * 16
 
 
 def advance(state: bytes, text: str, fingerprint: str = FINGERPRINT) -> bytes:
-    """The state after `text`, computed character by character as a network does."""
+    """The state after `text`, computed character by character, as a network does it."""
     for character in text:
         said = state[:64] + character.encode() + fingerprint.encode()
         state = blake2b(said, digest_size=64).digest().ljust(STATE_SIZE, b"\0")
@@ -23,7 +23,7 @@ def state_of(text: str, fingerprint: str = FINGERPRINT) -> bytes:
 
 
 def follow(planned: Plan) -> Record:
-    """The record after the plan: computes the states that it asks for, and settles."""
+    """The record after the plan: computes the states that the plan asks for, and settles."""
     state = planned.start.state if planned.start else bytes(STATE_SIZE)
     states = []
     for piece in planned.pieces:

@@ -1,4 +1,4 @@
-"""A running service: in this process for speed, or in one of its own for signals and sockets."""
+"""A running service: in this process for speed, or in its own process for signals and sockets."""
 
 import asyncio
 import os
@@ -24,16 +24,15 @@ from service.server import websocket_options
 from service.settings import load
 
 ROOT = Path(__file__).parents[2]
+# With these options the tiny network suggests something everywhere.
 EAGER = {"min_confidence": 0.0}
-"""With this the tiny network suggests something everywhere."""
-
+# A timeout in seconds for the store. It is so long that a running Redis never counts as away.
 PATIENT = 5
-"""A timeout in seconds for the store, so that a Redis which is there never counts as away."""
 
 
 @dataclass
 class Service:
-    """The application with its client."""
+    """The application, a client for it, and its resources."""
 
     http: httpx.AsyncClient
     resources: Resources
@@ -85,7 +84,7 @@ async def listening(**options: Any) -> AsyncIterator[Service]:
 
 
 def reference(runtime: Runtime, prefix: str, top: int = 0, **options: Any) -> dict[str, Any]:
-    """What a fresh computation of the whole text answers, in the form of the service."""
+    """The answer of a fresh computation of the whole text, in the form of the service."""
     answer = complete(runtime, prefix, Options(**(EAGER | options)), top)
     completion = answer.completion
     return {
@@ -104,13 +103,13 @@ def reference(runtime: Runtime, prefix: str, top: int = 0, **options: Any) -> di
 
 
 def comparable(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer without what depends on the session."""
+    """An answer without the fields that depend on the session."""
     apart = ("session", "version", "usage", "degraded")
     return {name: value for name, value in answer.items() if name not in apart}
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Returns once the condition holds, which others of this process bring about."""
+    """Returns once the condition holds; other tasks and threads of this process make it hold."""
     deadline = asyncio.get_running_loop().time() + seconds
     for _ in iter(condition, True):
         assert asyncio.get_running_loop().time() < deadline, "waited in vain"
@@ -118,7 +117,7 @@ async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def environment(**settings: Any) -> dict[str, str]:
-    """The environment of a process of its own, with these settings."""
+    """The environment for a new process, with these settings and no others."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NEXTCHAR_")}
     return kept | {f"NEXTCHAR_{name.upper()}": str(value) for name, value in settings.items()}
 
@@ -127,9 +126,9 @@ def environment(**settings: Any) -> dict[str, str]:
 def process(
     log: IO[str] | None = None, program: tuple[str, ...] = ("-m", "nextchar"), **settings: Any
 ) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """The service as a process on a free port: its address, once it says it is ready.
+    """The service as a process on a free port; gives its address and the process once it is ready.
 
-    What it says on standard error goes to `log`, where one is given.
+    Its standard error goes to `log`, if given.
     """
     started = subprocess.Popen(
         [sys.executable, *program, "serve"],

@@ -1,4 +1,4 @@
-"""The expiring map: what goes first, and when."""
+"""The expiring map: which entries are dropped, and when."""
 
 import pytest
 

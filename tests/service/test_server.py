@@ -1,4 +1,4 @@
-"""The service as a process: its ready line, its one line for a mistake, and Redis over restarts."""
+"""The service as a process: its ready line, its one-line errors, and sessions after a restart."""
 
 import json
 import signal

@@ -38,7 +38,7 @@ def test_a_bad_one_is_one_line(given: dict[str, object], said: str) -> None:
     assert "secret" not in str(refused.value)
 
 
-def test_a_variable_that_is_no_setting_is_named_with_the_one_that_was_meant(
+def test_a_misspelt_variable_is_named_with_the_setting_that_was_meant(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("NEXTCHAR_PORT", "9000")

@@ -22,20 +22,20 @@ from tests.service.running import comparable, process, reference
 
 
 def changed(change: str) -> tuple[str, ...]:
-    """The program with something of it changed."""
+    """The command that runs the program after this change of it."""
     begin = "import sys, service.server, service.sockets"
     return ("-c", f"{begin}; {change}; from nextchar.cli import main; sys.exit(main())")
 
 
-# As on a system that does not spread connections over the sockets of one port.
+# Behaves as on a system that does not spread connections over the sockets of one port.
 SHARING = changed("service.sockets.SPREADS = False")
-# A supervisor that waits for the answer of a dead worker waits for longer than a test may take.
+# If the supervisor waited for the answer of a dead worker, the test would run into its time limit.
 LONG_HEALTH_CHECK = changed("service.server.HEALTH_CHECK_SECONDS = 3600")
 SHORT_HEALTH_CHECK = changed("service.server.HEALTH_CHECK_SECONDS = 10")
 
 
 def answer_when_back(url: str, **body: Any) -> dict[str, Any]:
-    """The answer once some worker listens."""
+    """The answer to a request that is sent once some worker listens."""
     port = urlsplit(url).port or 0
 
     def listens() -> bool:
@@ -47,14 +47,14 @@ def answer_when_back(url: str, **body: Any) -> dict[str, Any]:
 
 
 def wait(condition: Callable[[], bool]) -> None:
-    """Returns once it holds, which other processes bring about within a minute."""
+    """Returns once the condition holds; other processes must make it hold within a minute."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
 
 
 def workers_of(started: "subprocess.Popen[str]") -> list[psutil.Process]:
-    """The worker processes, without the one that multiprocessing keeps beside them."""
+    """The worker processes, without the helper process that multiprocessing starts."""
     return [child for child in psutil.Process(started.pid).children() if is_worker(child)]
 
 
@@ -65,7 +65,7 @@ def is_worker(process: psutil.Process) -> bool:
 
 
 def held_by(worker: psutil.Process, url: str) -> set[int]:
-    """The clients' ports of the connections that a worker has."""
+    """The client ports of a worker's connections."""
     return {
         connection.raddr.port
         for connection in worker.net_connections("tcp")
@@ -75,7 +75,7 @@ def held_by(worker: psutil.Process, url: str) -> set[int]:
 
 
 def listening_on(url: str) -> int:
-    """How many sockets listen on the address's port."""
+    """How many sockets listen on the port of this address."""
     port = f":{urlsplit(url).port or 0:04X}"
     tables = [Path(f"/proc/net/{name}").read_text().splitlines() for name in ("tcp", "tcp6")]
     sockets = [line.split() for table in tables for line in table]
@@ -83,7 +83,7 @@ def listening_on(url: str) -> int:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0", "::"])
-def test_a_claimed_port_is_nobody_elses_and_takes_no_connection_itself(host: str) -> None:
+def test_a_claimed_port_is_refused_to_others_and_accepts_no_connection_itself(host: str) -> None:
     with claim(host, 0) as claimed:
         port = claimed.getsockname()[1]
         with of_worker(claimed) as own:
@@ -95,7 +95,7 @@ def test_a_claimed_port_is_nobody_elses_and_takes_no_connection_itself(host: str
             own.listen()
             with socket.create_connection(own.getsockname()[:2]) as client:
                 accepted, _ = own.accept()
-                # Who closes first leaves its address to a connection that is over.
+                # The side that closes first keeps the address in use for a while (TIME_WAIT).
                 accepted.close()
                 assert client.recv(1) == b""
     with claim(host, port), pytest.raises(StartupError):
@@ -133,9 +133,7 @@ def test_connections_are_spread_over_the_workers(
         assert min(map(len, shares)) > 85
 
 
-def test_a_worker_that_is_killed_takes_its_own_connections_alone(
-    checkpoint: Path, redis_url: str
-) -> None:
+def test_a_killed_worker_loses_only_its_own_connections(checkpoint: Path, redis_url: str) -> None:
     settings: dict[str, Any] = {"checkpoint": checkpoint, "store": redis_url, "workers": 3}
     with process(**settings) as (url, started), connections(url, 30) as opened:
         killed, *others = workers_of(started)
@@ -143,7 +141,7 @@ def test_a_worker_that_is_killed_takes_its_own_connections_alone(
         assert 0 < len(kept) < 30
         killed.kill()
         killed.wait()
-        # No connection waits on the socket of the dead.
+        # No connection waits on the socket of the killed worker.
         with connections(url, 30) as later:
             assert set(later) <= set().union(*(held_by(w, url) for w in workers_of(started)))
         assert all(lives(opened[port]) for port in kept)
@@ -210,14 +208,14 @@ def test_a_worker_that_is_killed_is_replaced(checkpoint: Path, redis_url: str) -
             assert again["usage"]["characters_absorbed"] <= 1
 
 
-def test_a_worker_that_is_held_up_is_given_time_and_replaced_when_it_is_over(
+def test_a_worker_that_hangs_is_replaced_once_its_time_is_over(
     checkpoint: Path, redis_url: str
 ) -> None:
     settings: dict[str, Any] = {"checkpoint": checkpoint, "store": redis_url, "workers": 2}
     with process(program=SHORT_HEALTH_CHECK, **settings) as (url, started):
         hanging, other = workers_of(started)
         hanging.suspend()
-        # uvicorn by itself gives a worker 5 seconds.
+        # uvicorn's own limit is 5 seconds.
         ended, _ = psutil.wait_procs([hanging, other], timeout=6.5)
         assert not ended
         assert psutil.wait_procs([hanging], timeout=30)[0] == [hanging]
@@ -226,12 +224,12 @@ def test_a_worker_that_is_held_up_is_given_time_and_replaced_when_it_is_over(
 
 
 def starts(worker: psutil.Process) -> bool:
-    """Whether it has worked long enough to be asked, and has most likely not answered yet."""
+    """Whether the worker has run long enough to be asked, but has most likely not answered yet."""
     times = worker.cpu_times()
     return "spawn_main" in " ".join(worker.cmdline()) and times.user + times.system > 0.4
 
 
-def test_a_worker_killed_as_it_is_asked_whether_it_is_well_holds_nobody_up(
+def test_a_worker_killed_during_its_health_check_does_not_delay_others(
     checkpoint: Path, redis_url: str
 ) -> None:
     settings: dict[str, Any] = {"checkpoint": checkpoint, "store": redis_url, "workers": 2}

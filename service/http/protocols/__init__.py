@@ -1,6 +1,6 @@
-"""The protocols of others as thin adapters over the same core, one module each."""
+"""Other protocols as thin adapters over the same core."""
 
-# What a completion in another protocol may be refused with.
+# The codes with which a completion request in another protocol may be refused.
 COMPLETION_ERRORS = (
     "invalid_json",
     "unknown_model",

@@ -1,4 +1,4 @@
-"""llama.cpp's `POST /infill` and `GET /health` over the same core: llama.vim, llama.vscode."""
+"""llama.cpp's `POST /infill` and `GET /health` over the same core, for llama.vim, llama.vscode."""
 
 import json
 import secrets
@@ -22,14 +22,15 @@ from service.http.streaming import Stream, event, respond, streams
 from service.resources import TENANT, Resources
 from service.sessions.rules import WholeText
 
-# One text that may follow, or of it the fields alone that the request has chosen.
+# One text that may follow, or only those of its fields that the request has chosen.
 Suggestion = InfillResponse | dict[str, Any]
-# By our reasons; all others are llama.cpp's end of the sequence, "eos".
+# llama.cpp's `stop_type` by our finish reason. All other reasons become "eos", the end of the
+# sequence.
 STOP_TYPES = {"stop": "word", "max_chars": "limit", "time": "limit", "indentation": "limit"}
 
 
 def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
-    """Adds the routes; `resources` gives what the application has once it has started."""
+    """Adds the routes; `resources` returns the Resources, which exist once the app has started."""
 
     @app.post(
         "/infill",
@@ -59,10 +60,10 @@ def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
 
 
 class InfillHandler:
-    """Handles one request: what is asked, and the answer as llama.cpp's server tells it."""
+    """Handles one request: makes the question, and writes the answer as llama.cpp's server does."""
 
     def __init__(self, resources: Resources, body: InfillRequest) -> None:
-        """Raises UnknownModel."""
+        """Raises UnknownModel if the model is not loaded."""
         self._resources = resources
         self._body = body
         self._model = resources.models.choose(body.model or None).checkpoint.name
@@ -71,7 +72,7 @@ class InfillHandler:
         self._options = _options(body)
 
     async def answer(self, on_chars: OnChars | None) -> Answer:
-        """What the core answers."""
+        """The core's answer to the request."""
         limit = self._body.t_max_predict_ms / 1000
         question = Question(
             change=WholeText(self._text),
@@ -85,12 +86,12 @@ class InfillHandler:
         return await self._resources.sessionless.answer(TENANT, question)
 
     def whole(self, answer: Answer) -> JSONResponse:
-        """The body of one answer: a suggestion, or with `n_cmpl` above 1 an array of them."""
+        """The body of an answer: one suggestion, or an array of them if `n_cmpl` is above 1."""
         found = self._suggestions(answer)
         return JSONResponse(found[0] if (self._body.n_cmpl or 1) == 1 else found)
 
     async def events(self, stream: Stream[Answer]) -> AsyncIterator[bytes]:
-        """The stream as llama.cpp sends it: pieces, then the answer, or what went wrong."""
+        """The stream as llama.cpp sends it: pieces, then the answer or the error."""
         sent = 0
         async for _, chars in stream.pieces():
             sent += len(chars)
@@ -107,7 +108,7 @@ class InfillHandler:
             yield event(_compact_json(suggestion))
 
     def _piece(self, chars: Chars, sent: int) -> dict[str, Any]:
-        """Further characters of a stream, with which `sent` of them are sent."""
+        """Further characters of a stream; together with them, `sent` characters have been sent."""
         return {
             "index": 0,
             "content": "".join(c.text for c in chars),
@@ -134,7 +135,7 @@ class InfillHandler:
         text = completion.text
         suggestion = {
             "index": index,
-            # The first suggestion of a stream has been sent in pieces.
+            # The text of a stream's first suggestion has already been sent in pieces.
             "content": text if index or not streamed else "",
             "tokens": [],
             "id_slot": self._slot,
@@ -215,9 +216,9 @@ def _rates(name: str, count: int, seconds: float) -> dict[str, float]:
 
 
 def _selected(suggestion: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
-    """The wanted fields of a suggestion, each under the name that it was asked for by.
+    """The wanted fields of a suggestion, each under the name by which the request asks for it.
 
-    A name such as `timings/prompt_n` is a path into the suggestion. Unknown ones are left out.
+    A name such as `timings/prompt_n` is a path into the suggestion. Unknown names are left out.
     """
     found = {}
     for name in wanted:

@@ -1,4 +1,4 @@
-"""The format that errors have in llama.cpp's server."""
+"""The error format of llama.cpp's server."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ _TYPES = {
 
 
 def _render(problem: Problem) -> tuple[int, dict[str, Any]]:
-    # llama.cpp has one status for everything that can be wrong with a body.
+    # llama.cpp uses one status for all errors in a body.
     status = 400 if problem.status in (413, 415, 422) else problem.status
     kind = _TYPES.get(status, "invalid_request_error")
     if problem.code == "too_large":

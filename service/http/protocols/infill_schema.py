@@ -1,10 +1,10 @@
-"""The bodies of llama.cpp's `POST /infill`, as its server's documentation has them.
+"""The bodies of llama.cpp's `POST /infill`, as its server's documentation describes them.
 
 https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md, read in November 2026.
-Characters are the tokens. As in that server, unknown fields change nothing. Fields that only say
-how it works inside (slots, caches, the order of samplers, adapters, the time for the prompt) change
-nothing either. A field that would change the text in a way that does not exist here is refused
-unless it is neutral.
+Tokens are characters here. As in that server, unknown fields have no effect. Fields that only
+control how that server works inside (slots, caches, the order of samplers, adapters, the time for
+the prompt) have no effect either. A field that would change the text in a way that this service
+lacks is refused unless its value is neutral.
 """
 
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ from service.http.schema import MAX_STOP_CHARACTERS, MAX_STOPS, Text, WholeNumbe
 
 MOST_PIECES = 256
 MOST_FIELDS = 64
-# The values with which llama.cpp's clients ask for a seed to be drawn.
+# With these values llama.cpp's clients ask for a random seed.
 ANY_SEED = (-1, 2**32 - 1)
 
 Stop = Annotated[str, Field(max_length=MAX_STOP_CHARACTERS), AfterValidator(utf8)]

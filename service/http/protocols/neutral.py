@@ -1,4 +1,4 @@
-"""Fields of other protocols that have no meaning here: taken where they change nothing."""
+"""Fields of other protocols that this service does not implement: only neutral values are taken."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

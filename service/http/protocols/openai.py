@@ -37,7 +37,7 @@ ChoiceFinishReason = Literal["stop", "length"]
 
 
 def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
-    """Adds the routes; `resources` gives what the application has once it has started."""
+    """Adds the routes; `resources` returns the Resources, which exist once the app has started."""
 
     @app.post(
         "/v1/completions",
@@ -75,14 +75,14 @@ def _model(resources: Resources, name: str) -> ModelObject:
 
 
 class CompletionHandler:
-    """Handles one request: what is asked of each prompt, and the choices as OpenAI tells them.
+    """Handles one request: makes a question of each prompt, and writes the choices as OpenAI does.
 
-    Choices are numbered across all prompts: first the `n` of the first prompt, then the `n` of the
-    second, and so on.
+    Choices are numbered across all prompts: first the `n` choices of the first prompt, then the `n`
+    choices of the second prompt, and so on.
     """
 
     def __init__(self, resources: Resources, body: CompletionRequest) -> None:
-        """Raises UnknownModel."""
+        """Raises UnknownModel if the model is not loaded."""
         runtime = resources.models.choose(body.model)
         self._resources = resources
         self._body = body
@@ -98,12 +98,13 @@ class CompletionHandler:
 
     @property
     def _candidates(self) -> int:
-        """How many candidates each prompt has, of which `n` become choices."""
+        """How many candidates each prompt has; `n` of them become choices."""
         return max(self._n, self._body.best_of or 1)
 
     async def answers(self, on_chars: OnChars | None) -> list[Answer]:
-        """An answer for each prompt; `on_chars` is told of characters by their choice's number."""
-        # Which candidates become choices is known at the end, so only then are they told.
+        """An answer for each prompt; `on_chars` gets characters with the number of their choice."""
+        # If there are more candidates than choices, only the end shows which of them are chosen.
+        # So their characters cannot be sent early.
         early = on_chars if self._candidates == self._n else None
         asked = [self._answer(number, early) for number in range(len(self._body.prompt))]
         tasks = [asyncio.create_task(work) for work in asked]
@@ -114,12 +115,12 @@ class CompletionHandler:
                 task.cancel()
 
     def whole(self, answers: Sequence[Answer]) -> CompletionResponse:
-        """The body of one answer."""
+        """The body of an answer."""
         choices = [self._choice(i, c.chars, _reason(c)) for i, c in self._chosen(answers)]
         return CompletionResponse(choices=choices, usage=_usage(answers), **self._shared_fields)
 
     async def events(self, stream: Stream[list[Answer]]) -> AsyncIterator[bytes]:
-        """The stream as OpenAI sends it; a failure is an event, and the last one."""
+        """The stream as OpenAI sends it; if the work fails, the error is the last event."""
         # How many characters of each choice have been sent.
         sent: Counter[int] = Counter()
         if self._body.echo:
@@ -166,14 +167,14 @@ class CompletionHandler:
             if self._candidates > self._n:
                 candidates.sort(key=_mean_logprob, reverse=True)
             for index in range(self._n):
-                # A beam may find fewer candidates. Its best one then fills the other choices.
+                # A beam may find fewer candidates. The best one then fills the other choices.
                 found = candidates[index] if index < len(candidates) else candidates[0]
                 yield number * self._n + index, found
 
     def _choice(
         self, index: int, chars: Chars, reason: ChoiceFinishReason | None, sent: int | None = None
     ) -> dict[str, Any]:
-        """A choice, or in a stream, the part of one that follows the `sent` characters."""
+        """A choice, or the part of a streamed choice that follows its first `sent` characters."""
         prompt = self._body.prompt[index // self._n]
         text = "".join(c.text for c in chars)
         echoed = prompt if self._body.echo and sent is None else ""
@@ -191,10 +192,10 @@ class CompletionHandler:
 
 
 def _options(body: CompletionRequest, candidates: int) -> tuple[Options, ...]:
-    """One beam for all candidates at temperature 0, and above it a draw for each candidate."""
+    """At temperature 0, one beam for all candidates; above it, one draw for each candidate."""
     draws = body.temperature != 0
     asked = DEFAULT_MAX_TOKENS if body.max_tokens is None else body.max_tokens
-    # All candidates of a request share the most characters that it may have.
+    # MOST_CHARACTERS is the limit for a whole request, so its candidates share it equally.
     share = MOST_CHARACTERS // (candidates * len(body.prompt))
     seed = secrets.randbits(63) if body.seed is None else body.seed
     options = Options(
@@ -243,7 +244,7 @@ def _logprobs(chars: Chars, offset: int) -> dict[str, Any]:
 
 
 def _log(probability: float) -> float:
-    # JSON has no infinity.
+    # JSON cannot write the logarithm of 0, which is minus infinity.
     return math.log(max(probability, sys.float_info.min))
 
 

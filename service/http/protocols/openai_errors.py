@@ -1,4 +1,4 @@
-"""The format that errors have in OpenAI's API."""
+"""The error format of OpenAI's API."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ class OpenAIErrorBody(BaseModel):
     error: OpenAIError
 
 
-# The codes that OpenAI's clients know under other names, or that OpenAI gives no code at all.
+# OpenAI's names for our codes, where they differ; None where OpenAI gives no code.
 _CODES = {
     "invalid_json": None,
     "invalid_request": None,
@@ -51,7 +51,7 @@ _CODES = {
 
 
 def _render(problem: Problem) -> tuple[int, dict[str, Any]]:
-    # OpenAI has one status for everything that can be wrong with a body.
+    # OpenAI uses one status for all errors in a body.
     status = 400 if problem.status in (413, 415, 422) else problem.status
     return status, {
         "error": {

@@ -1,8 +1,9 @@
-"""The bodies of OpenAI's completions and models, as its documentation has them.
+"""The bodies of OpenAI's completions and models, as its documentation describes them.
 
-https://platform.openai.com/docs/api-reference/completions, read in November 2026. Characters are
-the tokens. Every documented field is taken. A field that would change the text in a way that does
-not exist here is refused unless it is neutral: penalties, `logit_bias`, prompts of token numbers.
+https://platform.openai.com/docs/api-reference/completions, read in November 2026. Tokens are
+characters here. Every documented field is known. A field that would change the text in a way that
+this service lacks (penalties, `logit_bias`) is refused unless its value is neutral. Prompts of
+token numbers are refused.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -16,7 +17,7 @@ from service.http.schema import MAX_STOP_CHARACTERS, Text, WholeNumbers, utf8
 
 MOST_PROMPTS = 16
 MOST_CHOICES = 16
-# The most characters of all candidates of a request together; each has an equal share of them.
+# How many characters all candidates of a request may have together; each has an equal share.
 MOST_CHARACTERS = 4_000
 MOST_STOPS = 4
 MOST_LOGPROBS = 5
@@ -83,7 +84,7 @@ class CompletionRequest(_Body):
             "examples": [
                 {"model": "python", "prompt": "import nu", "max_tokens": 16, "temperature": 0}
             ],
-            # The two together ask for the probabilities of the prompt, which are not kept.
+            # Together, the two ask for the probabilities of the prompt, which are not kept.
             "not": {
                 "properties": {"echo": {"const": True}, "logprobs": {"type": "integer"}},
                 "required": ["echo", "logprobs"],

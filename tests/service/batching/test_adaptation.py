@@ -1,4 +1,4 @@
-"""Adaptation in what is served: answers are the text's, whatever a worker keeps of it."""
+"""Adaptation in the service: answers depend on the text only, and not on what a worker keeps."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,7 +17,8 @@ from tests.service.running import EAGER, Service, comparable, reference, running
 from tests.tiny import save_primed_checkpoint
 
 LINES = "def main(ab):\n    for x in names.items():\n        print(x, 'é😀')\nclass C(B):\n"
-# Longer than any window, so that it loses its beginning; no part repeats at a window's distance.
+# The text is longer than any window, so that windows lose its beginning. No part of it repeats at
+# the distance of a window.
 TEXT = "".join(f"{LINES}    self.a{i} = main(b{i * 7 % 31})\n" for i in range(140))
 EDGES = st.builds(
     lambda block, away: max(0, min(len(TEXT), 2048 * block + away)),
@@ -28,7 +29,10 @@ EDGES = st.builds(
 
 @dataclass(frozen=True)
 class Change:
-    """So many characters are taken back to (from the end where negative), then these follow."""
+    """A change: the first `keep` characters stay, then `append` follows.
+
+    If `keep` is 0 or less, -`keep` characters are removed at the end.
+    """
 
     keep: int
     append: str
@@ -71,7 +75,7 @@ def adapting(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Served:
-    """A service in this process, whose event loop runs while it is asked something."""
+    """A service in this process, whose event loop runs only during a request."""
 
     service: Service
     runtime: Runtime
@@ -82,7 +86,7 @@ class Served:
         return self.loop.run_until_complete(self.service.complete(**body))
 
     def try_edit(self, **body: Any) -> dict[str, Any] | None:
-        """The answer to an edit, or None where the whole text is to be sent."""
+        """The answer to an edit, or None if the service asks for the whole text."""
         asked = self.service.http.post("/complete", json=EAGER | body)
         response = self.loop.run_until_complete(asked)
         assert response.status_code in (200, 409), response.text
@@ -123,7 +127,7 @@ def test_every_answer_is_that_of_a_fresh_computation(
         version = answer["version"]
 
 
-def test_the_answers_would_be_others_without_what_the_text_teaches(served: Served) -> None:
+def test_without_adaptation_the_answers_would_differ(served: Served) -> None:
     plain = Runtime(served.runtime.checkpoint, adapt=False)
     others = sum(
         comparable(served.ask(prefix=TEXT[:length], top=3)) != reference(plain, TEXT[:length], 3)
@@ -132,7 +136,7 @@ def test_the_answers_would_be_others_without_what_the_text_teaches(served: Serve
     assert others > 10
 
 
-def test_lines_behind_the_cursor_teach_too(served: Served) -> None:
+def test_answers_are_also_adapted_to_the_lines_after_the_cursor(served: Served) -> None:
     def answers(behind: str) -> list[dict[str, Any]]:
         return [
             comparable(served.ask(prefix=TEXT[:length], suffix=f"\n{behind}", top=3))

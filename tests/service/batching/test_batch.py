@@ -1,4 +1,4 @@
-"""Sequences of a batch: joining and leaving changes nothing for each other, and frees each slot."""
+"""Sequences of a batch: they do not affect each other, and free their slots when they leave."""
 
 import random
 import subprocess
@@ -82,7 +82,7 @@ def test_memory_does_not_grow_with_batches_of_all_sizes(runtime: Runtime) -> Non
         assert psutil.Process().memory_info().rss - before < 8e6
 
 
-def test_the_needle_is_noticed_where_a_sequence_depends_on_its_batch(
+def test_the_comparison_of_bits_notices_a_sequence_that_depends_on_its_batch(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = Batch(Runtime(runtime.checkpoint, "numpy"), 64, ExpiringMap(0), PageCache(0))
@@ -91,7 +91,8 @@ def test_the_needle_is_noticed_where_a_sequence_depends_on_its_batch(
     def uneven(slots: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
         step(slots, ids)
         if len(slots) >= 8:
-            # The last bit of the cells, as a library's sums round it for one batch or another.
+            # Changes the last bit of the cells, as a library may do whose rounding depends on the
+            # size of the batch.
             cells = cast(NumpyPool, batch._pool)._exact["c"]
             cells[:, slots] = np.nextafter(cells[:, slots], np.float32(np.inf))
 

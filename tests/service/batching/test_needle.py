@@ -1,4 +1,7 @@
-"""One session through the whole service, alone and in a crowd: the same bytes, nothing shared."""
+"""One session through the whole service: alone and among many, it gets the same bytes.
+
+The observed session is the needle, and the many others are the haystack.
+"""
 
 import asyncio
 import random
@@ -20,7 +23,7 @@ NEEDLE = "def n(ab):\n  é😀"
 def options(
     options: dict[str, Any], request: pytest.FixtureRequest, tmp_path: Path
 ) -> dict[str, Any]:
-    """With a network alone, and with one whose answers depend on pages, too."""
+    """One checkpoint without adaptation, and one whose answers also depend on pages."""
     if request.param == "plain":
         return options
     return options | {"checkpoint": (save_primed_checkpoint(tmp_path / "adapting"),)}
@@ -46,7 +49,7 @@ async def test_a_session_among_64_to_128_that_come_and_go_gives_the_same_bytes_a
         stopping = asyncio.Event()
 
         async def other(number: int) -> None:
-            """Sessions of one place in the crowd, one after another, some left half way."""
+            """Runs other sessions one after another; some are given up half way."""
             life = 0
             while not stopping.is_set():
                 life += 1

@@ -1,4 +1,4 @@
-"""Pages between requests: bounded, one owner each, and nothing left of a session that is gone."""
+"""Pages between requests: they are bounded, have one owner each, and go with their session."""
 
 import random
 
@@ -30,7 +30,7 @@ def page_of(runtime: Runtime, text: str) -> Page:
     return page
 
 
-def test_a_page_belongs_to_who_took_it(adapting: Runtime) -> None:
+def test_a_page_belongs_to_the_caller_that_took_it(adapting: Runtime) -> None:
     page_cache, page = PageCache(2**30), page_of(adapting, "abc")
     page_cache.put("s", "model", page)
     assert page_cache.nbytes == page.nbytes
@@ -40,7 +40,7 @@ def test_a_page_belongs_to_who_took_it(adapting: Runtime) -> None:
     assert page_cache.nbytes == 0
 
 
-def test_the_least_recent_pages_go_where_all_take_too_much_memory(adapting: Runtime) -> None:
+def test_the_least_recent_pages_are_dropped_if_all_take_too_much_memory(adapting: Runtime) -> None:
     each = page_of(adapting, "abc").nbytes
     page_cache = PageCache(3 * each)
     for name in ("a", "b", "c"):
@@ -58,7 +58,7 @@ def test_a_page_of_the_longest_window_takes_a_quarter_of_a_megabyte_at_most(
     assert page_of(adapting, "😀" * longest).nbytes <= 2**18
 
 
-def test_nothing_is_left_of_what_is_forgotten_or_has_been_kept_for_long_enough(
+def test_nothing_is_left_of_pages_that_are_forgotten_or_have_expired(
     adapting: Runtime,
 ) -> None:
     now = 0.0
@@ -114,7 +114,7 @@ def test_a_page_is_read_a_part_at_a_time_so_that_others_go_on(
 
     monkeypatch.setattr(Page, "follow", counting)
     text = TEXT.replace("😀", "")
-    # The window of the second begins elsewhere.
+    # The window of the second text begins at another position.
     for length in (10_239, 10_240):
         Waiter(batch, job(adapting, text[:length]))
         while batch.busy:
@@ -123,7 +123,7 @@ def test_a_page_is_read_a_part_at_a_time_so_that_others_go_on(
             assert sum(read) <= MOST_CHARACTERS_READ_PER_STEP
 
 
-def test_ways_to_go_on_from_one_text_and_requests_that_race_disturb_none(
+def test_completions_of_one_text_and_racing_requests_do_not_disturb_each_other(
     adapting: Runtime,
 ) -> None:
     drawn = random.Random(3)

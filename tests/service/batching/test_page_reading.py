@@ -1,4 +1,4 @@
-"""A page on its way to a text: in parts, and without harm to who is at the same text's end."""
+"""A page is read to its text in parts, and cursors at the end of the same text stay valid."""
 
 from pathlib import Path
 
@@ -28,26 +28,26 @@ def reading(page: Page, length: int, suffix: str = "") -> PageReading:
 def test_a_page_is_read_to_its_text_in_parts_of_any_size(page: Page) -> None:
     for length, most in ((500, 100), (7, 1000), (12_000, 3001), (12_001, 1)):
         parts = reading(page, length)
-        lacked = parts.lacks
+        missing = parts.missing
         parts.read(most)
-        while lacked > most:
-            lacked -= most
-            assert parts.lacks == lacked
+        while missing > most:
+            missing -= most
+            assert parts.missing == missing
             parts.read(most)
-        assert parts.lacks == 0
+        assert parts.missing == 0
         assert page.text == TEXT[window_start(length) : length]
 
 
-def test_only_what_is_not_there_yet_lacks(page: Page) -> None:
+def test_only_what_is_not_on_the_page_is_missing(page: Page) -> None:
     page.follow(TEXT[:300])
-    assert reading(page, 300).lacks == 0
-    assert reading(page, 310).lacks == 10
-    assert reading(page, 290).lacks == 0
-    # Lines behind the cursor stand before the text, so that all of it is to be read again.
-    assert reading(page, 300, ")\nreturn x").lacks > 300
+    assert reading(page, 300).missing == 0
+    assert reading(page, 310).missing == 10
+    assert reading(page, 290).missing == 0
+    # On a page, the lines after the cursor come before the text, so all of it must be read again.
+    assert reading(page, 300, ")\nreturn x").missing > 300
 
 
-def test_who_is_at_the_end_of_the_same_text_is_not_disturbed(page: Page) -> None:
+def test_a_cursor_at_the_end_of_the_same_text_stays_valid(page: Page) -> None:
     first = reading(page, 200)
     first.read(200)
     cursor = first.cursor()
@@ -57,7 +57,7 @@ def test_who_is_at_the_end_of_the_same_text_is_not_disturbed(page: Page) -> None
     second.cursor().push(1)
 
 
-def test_a_text_that_was_taken_back_is_followed_though_nothing_lacks(page: Page) -> None:
+def test_a_page_that_holds_more_than_the_text_is_taken_back_to_it(page: Page) -> None:
     page.follow(TEXT[:300])
     parts = reading(page, 290)
     parts.read(16)

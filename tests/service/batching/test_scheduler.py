@@ -1,4 +1,4 @@
-"""The thread that computes: its queue, and what cancelled and failed requests leave behind."""
+"""The scheduler's thread: its queue, and what cancelled and failed requests leave behind."""
 
 import asyncio
 import random
@@ -60,7 +60,7 @@ async def test_cancelled_sequences_leave_at_the_next_step_and_free_their_slots(
             task.cancel()
         results = await asyncio.gather(*endless, return_exceptions=True)
         assert {type(result) for result in results} == {asyncio.CancelledError}
-        # With all slots taken, or waited for, by the sequences above, these would never be served.
+        # If the sequences above still held their slots, these jobs would never be served.
         done = await asyncio.gather(
             *(scheduler.compute(job(runtime, text_of(i))) for i in range(8))
         )
@@ -110,7 +110,7 @@ async def test_forgetting_leaves_nothing_of_a_prediction(runtime: Runtime) -> No
         assert (await scheduler.compute(again)).steps_reused == 0
 
 
-def test_continuations_go_after_their_time() -> None:
+def test_continuations_expire() -> None:
     clock = ManualClock()
     continuations: ExpiringMap[str, Continuation] = ExpiringMap(2, 600, clock)
     continuations.put("a", Continuation("00", b"", ()))

@@ -1,4 +1,4 @@
-"""answer_form: one form for the service and the command line, which needs no web framework."""
+"""answer_form: the same form for the service and the command line, without a web framework."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from service.http.answer_form import answer_form
 from service.http.schema import CompleteResponse, Usage
 
 
-def test_the_form_is_the_responses_but_for_what_depends_on_a_session() -> None:
+def test_the_form_has_all_fields_of_the_response_that_do_not_depend_on_a_session() -> None:
     completion = Completion((CharProbability("é", 0.5), CharProbability("b", 1e-7)), 5e-8, "value")
     other = Completion((CharProbability("c", 0.25),), 0.25, "line_end")
     form = answer_form(3, completion, [other], [("é", 0.5), ("c", 0.25)], "tiny")

@@ -20,7 +20,7 @@ TEXT = (
 
 @pytest.fixture(scope="module")
 def expected(runtime: Runtime) -> list[dict[str, Any]]:
-    """What a fresh computation answers after each of the first 200 characters."""
+    """The answers of fresh computations after each of the first 200 characters."""
     return [reference(runtime, TEXT[:length], top=3) for length in range(201)]
 
 
@@ -104,7 +104,7 @@ async def test_typing_what_was_predicted_computes_only_what_lies_beyond(
         assert answer["usage"]["steps_reused"] >= 2
 
 
-async def test_whatever_differs_in_the_request_decodes_the_kept_steps_anew(
+async def test_a_request_with_other_options_decodes_the_kept_steps_again(
     service: Service, runtime: Runtime
 ) -> None:
     text = "import "
@@ -138,7 +138,7 @@ async def test_a_stale_edit_is_told_the_version_held(service: Service) -> None:
     assert (status, error["code"], error["version"]) == (409, "resync", held["version"])
 
 
-async def test_a_session_is_made_up_when_none_is_named(service: Service) -> None:
+async def test_a_request_without_a_session_gets_a_new_one(service: Service) -> None:
     first = await service.complete(prefix="a")
     second = await service.complete(prefix="a")
     assert first["session"] != second["session"]
@@ -152,7 +152,7 @@ async def test_nothing_is_left_of_a_deleted_session(service: Service) -> None:
     edit = {"version": answer["version"], "keep": 11, "append": "x"}
     status, error = await service.refused(session="s", edit=edit)
     assert (status, error["code"], error["version"]) == (409, "resync", None)
-    # A prediction that was kept would be followed from here.
+    # If a prediction had been kept, it would be replayed from here.
     await service.complete(session="s", prefix="")
     assert (await service.http.delete("/sessions/s")).status_code == 204
     again = await service.complete(session="s", prefix="")

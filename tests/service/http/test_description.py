@@ -1,4 +1,4 @@
-"""The OpenAPI description says what the service does: Schemathesis checks one against the other."""
+"""Schemathesis checks that the service behaves as its OpenAPI description says."""
 
 import subprocess
 import sys

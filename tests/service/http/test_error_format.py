@@ -18,12 +18,12 @@ LARGE = b'{"prefix": "' + b"a" * 3_000_000
 
 @pytest.fixture
 def app(checkpoint: Path) -> FastAPI:
-    """An application that never starts, so that whatever asks for its parts is a fault."""
+    """An application that never starts, so that every request which needs its resources fails."""
     return create_app(load(checkpoint=(checkpoint,)))
 
 
 def models_of_errors(app: FastAPI) -> list[tuple[APIRoute, type[BaseModel]]]:
-    """Each route with the model of errors that the routes of its protocol declare."""
+    """Each route with the error model that the routes of its protocol declare."""
     routes = [route for route in app.routes if isinstance(route, APIRoute)]
     declared: dict[str, set[type[BaseModel]]] = defaultdict(set)
     for route in routes:
@@ -52,7 +52,7 @@ async def test_every_route_answers_in_the_format_that_its_protocol_describes(app
     assert faults > 4
 
 
-async def test_a_path_that_is_not_there_answers_in_the_format_of_what_is_beside_it(
+async def test_an_unknown_path_answers_in_the_format_of_the_paths_beside_it(
     app: FastAPI,
 ) -> None:
     transport = httpx.ASGITransport(app=app)

@@ -1,4 +1,4 @@
-"""Bad input: each a 4xx in the one format that names the field; nothing sent is a 500."""
+"""Bad input: every error is a 4xx in one format that names the field, and never a 500."""
 
 import json
 from typing import Any
@@ -148,7 +148,7 @@ async def test_what_is_not_there_answers_in_the_format(
 async def test_a_fault_answers_in_the_format_and_logs_no_text(
     memory_service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # The one way to a 500 is a fault of ours, so the test makes one: a model without a store.
+    # A client cannot cause a 500, so the test causes one: it removes the sessions' storage.
     monkeypatch.setattr(memory_service.resources.completions, "_storage", None)
     response = await memory_service.http.post("/complete", json={"prefix": "my secret"})
     assert response.status_code == 500

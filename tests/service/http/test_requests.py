@@ -1,4 +1,4 @@
-"""What ends a request early, and what the service does while its store is away."""
+"""How requests end early, and how the service answers while its store is away."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,8 +16,10 @@ from tests.redis_server import RedisServer
 from tests.service.running import PATIENT, Service, comparable, listening, reference, running, until
 from tests.tiny import save_tiny_checkpoint
 
-# So long, for a network so wide, that to compute it takes three times as long as AT_ONCE or more.
+# The text is so long, and the network so wide, that computing it takes at least three times
+# AT_ONCE.
 LONG = {"prefix": "abc def\n" * 24_000, "model": "wide"}
+# A request that has ended must free its slots within this many seconds.
 AT_ONCE = 4.0
 
 
@@ -96,7 +98,7 @@ async def redis_service(options: dict[str, Any], own_redis: RedisServer) -> Asyn
 
 
 async def back_again(service: Service) -> None:
-    """Returns once the service counts its store as there."""
+    """Returns once the service has noticed that its store is back."""
     for _ in range(200):
         if (await service.http.get("/readyz")).status_code == 200:
             return
@@ -142,7 +144,7 @@ async def test_prefix_is_served_while_redis_is_away_and_edit_asks_to_wait(
         ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
     ],
 )
-async def test_a_redis_that_refuses_writes_is_told_and_prefix_is_served(
+async def test_a_redis_that_refuses_writes_is_reported_and_prefix_is_served(
     redis_service: Service, own_redis: RedisServer, runtime: Runtime, refusing: str, taking: str
 ) -> None:
     ready = await redis_service.http.get("/readyz")
@@ -163,7 +165,7 @@ async def test_a_redis_that_refuses_writes_is_told_and_prefix_is_served(
     assert (await redis_service.complete(session="s", prefix="abcd"))["degraded"] is False
 
 
-async def test_who_asks_for_the_head_alone_learns_the_health(memory_service: Service) -> None:
+async def test_a_head_request_gets_the_status(memory_service: Service) -> None:
     for path in ("/livez", "/readyz"):
         assert (await memory_service.http.head(path)).status_code == 200
     await memory_service.resources.scheduler.stop()
@@ -207,7 +209,7 @@ def test_no_middleware_stands_between_a_client_that_leaves_and_its_request(
         ("/v1/completions", "prompt", {"stream": True}),
     ],
 )
-async def test_a_request_whose_client_leaves_frees_its_row(
+async def test_a_request_whose_client_leaves_frees_its_slot(
     options: dict[str, Any], path: str, text: str, extra: dict[str, Any]
 ) -> None:
     async with listening(**options) as service:
@@ -231,7 +233,7 @@ async def test_a_body_of_50_mb_is_refused_with_an_answer_that_every_client_sees(
             )
             assert response.status_code == 413
             assert response.json()["error"]["field"] == "prefix"
-        # This one sends everything before it reads anything.
+        # This client sends everything before it reads anything.
         url = service.http.base_url
         reader, writer = await asyncio.open_connection(url.host, url.port)
         head = f"POST /complete HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n"

@@ -1,4 +1,4 @@
-"""schema: what a request asks of decoding, by the names that both have."""
+"""schema: the fields of a request that set the decoding options of the same names."""
 
 from dataclasses import fields
 from typing import Any

@@ -1,4 +1,4 @@
-"""Streams over HTTP: events as they are made, clients that cut them, and readers who are slow."""
+"""Streams over HTTP: events, clients that close a stream early, and slow readers."""
 
 import asyncio
 import json
@@ -102,7 +102,7 @@ async def test_what_fails_before_the_first_event_is_an_ordinary_error(
         ("/v1/completions", {"prompt": "a" * 200_001}),
     ],
 )
-async def test_so_it_is_where_editors_speak_another_protocol(
+async def test_in_other_protocols_too_it_is_an_ordinary_error(
     memory_service: Service, path: str, body: dict[str, Any]
 ) -> None:
     response = await memory_service.http.post(path, json=body | {"stream": True})
@@ -181,7 +181,7 @@ async def test_of_100_streams_that_are_cut_each_frees_its_computing_within_a_ste
     assert sum(late) == 0
 
 
-async def test_a_stream_that_nobody_reads_is_computed_and_holds_back_nobody(
+async def test_a_stream_that_nobody_reads_is_computed_and_delays_nobody(
     wide_service: Service,
 ) -> None:
     url = wide_service.http.base_url
@@ -210,7 +210,7 @@ async def test_a_stream_that_nobody_reads_is_computed_and_holds_back_nobody(
 
 
 def endless(ended: asyncio.Event) -> Callable[[OnChars], Coroutine[None, None, None]]:
-    """Work of a stream that goes on until it is cancelled, and then tells so."""
+    """Work for a stream that goes on until it is cancelled, and then says so."""
 
     async def work(_: OnChars) -> None:
         try:

@@ -91,7 +91,7 @@ async def test_a_newer_request_of_the_session_ends_the_older(service: Service) -
         assert (ended["id"], ended["event"]) == (1, "error")
         assert ended["error"]["code"] == "superseded"
         assert (answered["id"], answered["event"]) == (3, "completion")
-        # Over HTTP it is the same session.
+        # The same session is used over HTTP.
         await service.complete(session="other", prefix="abc")
         ended = await hear(connection)
         assert (ended["id"], ended["error"]["code"]) == (2, "superseded")
@@ -167,7 +167,9 @@ async def test_a_client_that_goes_away_frees_all_that_computes_for_it(service: S
         await until(lambda: taken(service) == 0, AT_ONCE)
 
 
-async def test_who_does_not_read_holds_back_nobody(service: Service, runtime: Runtime) -> None:
+async def test_a_client_that_does_not_read_delays_no_other_client(
+    service: Service, runtime: Runtime
+) -> None:
     url = service.http.base_url
     with socket.socket() as narrow:
         narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -181,7 +183,7 @@ async def test_who_does_not_read_holds_back_nobody(service: Service, runtime: Ru
                     await tell(slow, id=i, session=f"s{i % 300}", **message)
 
             asking = asyncio.create_task(ask_and_ask())
-            # Its answers fill the buffers between it and the service; then it can ask no more.
+            # Unread answers fill the buffers between client and service; then it cannot send more.
             await until(lambda: slow.transport.get_write_buffer_size() > 0, 60)
             for i in range(10):
                 await tell(other, id=i, session="typist", prefix="x" * i)
@@ -193,7 +195,7 @@ async def test_who_does_not_read_holds_back_nobody(service: Service, runtime: Ru
             slow.transport.abort()
 
 
-async def test_a_client_may_have_so_many_unanswered_and_no_more(
+async def test_the_number_of_unanswered_requests_is_limited(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.http.websocket.MOST_UNANSWERED", 3)
@@ -209,7 +211,7 @@ async def test_a_client_may_have_so_many_unanswered_and_no_more(
 async def test_a_fault_is_told_and_logs_no_text(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # The one way to a fault is one of ours, so the test makes one: a service without a store.
+    # A client cannot cause a fault, so the test causes one: it removes the sessions' storage.
     monkeypatch.setattr(service.resources.completions, "_storage", None)
     async with talking(service) as connection:
         for stream in (False, True):

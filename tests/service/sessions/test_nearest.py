@@ -12,7 +12,7 @@ LONG = "".join(f"line {i} of a long text\n" for i in range(200))
 
 
 class Kept:
-    """An index that is asked for one text after another, and what it has forgotten."""
+    """An index that is asked for one text after another; it collects what the index forgets."""
 
     def __init__(self, most: int = 100) -> None:
         self.forgotten: list[tuple[str, str]] = []
@@ -31,7 +31,7 @@ def kept() -> Kept:
 @pytest.mark.parametrize(
     "start", ["", "def ", LONG, LONG[: 2 * DIGEST_BLOCK], LONG[: 3 * DIGEST_BLOCK - 1]]
 )
-def test_who_types_on_keeps_the_session(kept: Kept, start: str) -> None:
+def test_a_typist_who_types_on_keeps_the_session(kept: Kept, start: str) -> None:
     text = start + "i"
     first = kept.ask(text)
     assert first.source == first.session
@@ -54,8 +54,8 @@ def test_no_client_can_name_such_a_session(kept: Kept) -> None:
         CompleteRequest(session=place.session, prefix="abc")
 
 
-def test_guesses_ahead_leave_the_typist_what_was_typed_and_pile_up_nowhere(kept: Kept) -> None:
-    # llama.vim asks ahead for the text that accepting its suggestion would make.
+def test_requests_ahead_leave_the_typed_text_as_it_is_and_no_sessions_behind(kept: Kept) -> None:
+    # llama.vim asks ahead for the text that would result if its suggestion was accepted.
     text = LONG
     before = kept.ask(text)
     for character in "value = compute(" * 8:
@@ -69,7 +69,7 @@ def test_guesses_ahead_leave_the_typist_what_was_typed_and_pile_up_nowhere(kept:
     assert len(kept.forgotten) >= 120
 
 
-def test_who_types_on_where_another_already_was_takes_nothing_from_him(kept: Kept) -> None:
+def test_a_typist_does_not_take_over_the_longer_text_of_another(kept: Kept) -> None:
     ahead = LONG + "what the first one had not typed yet"
     first = kept.ask(LONG)
     assert kept.ask(ahead) == first

@@ -1,4 +1,4 @@
-"""Records as bytes, which are read whole or count as absent, and what of a record fits."""
+"""Records as bytes: they are read whole or count as absent, and how much of a record fits."""
 
 import random
 from collections.abc import Callable
@@ -63,7 +63,7 @@ def test_a_record_with_one_bit_turned_is_none(bit: int) -> None:
 
 
 def test_what_fits_is_counted_with_the_overheads_of_records_and_snapshots() -> None:
-    # Other sums would let other snapshots fit, and change the bytes of stored records.
+    # With other overheads, other snapshots would fit, and stored records would have other bytes.
     assert (RECORD_OVERHEAD, SNAPSHOT_OVERHEAD) == (160, 24)
     stored = as_stored(RECORD)
     sealed = Sealed([bytes(32)]).close("t/s", encode(stored))

@@ -1,4 +1,4 @@
-"""The rules of a session by themselves: the states are those of the text from its beginning."""
+"""The rules of a session: its states are those of the text read from the beginning."""
 
 import string
 from itertools import pairwise
@@ -23,12 +23,12 @@ from tests.service.recurrence import (
 )
 from tests.service.sessions.texts import astral_text, typed_text
 
-# By how much the beginning of a window moves when it does.
+# By how many characters the beginning of a window moves, when it moves.
 WINDOW_BLOCK = min(b - a for a, b in pairwise(sorted({window_start(n) for n in range(50_000)})))
 TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(4 * DIGEST_BLOCK))
 LONG = TEXT * 3
 SMALL_TEXTS = st.text(alphabet="ab é😀\r\n", max_size=12)
-# Where only the positions of states matter.
+# A state for tests in which only the positions of states matter.
 NO_STATE = bytes(STATE_SIZE)
 PACKING_WELL = typed_text(30_000)
 
@@ -113,7 +113,7 @@ def test_an_edit_before_the_tail_asks_for_the_text() -> None:
 
 def lengths_near_the_edges_of_windows() -> st.SearchStrategy[int]:
     edges = st.integers(0, 12).map(lambda block: block * WINDOW_BLOCK)
-    # A window begins elsewhere from an edge on, and a tail from DIGEST_BLOCK after it on.
+    # The beginning of the window moves at an edge, and that of the tail DIGEST_BLOCK later.
     exactly = st.builds(int.__add__, st.sampled_from([0, DIGEST_BLOCK]), st.integers(-3, 3))
     away = st.one_of(exactly, st.integers(-1500, 1500))
     return st.builds(lambda edge, off: max(0, edge + off), edges, away)
@@ -128,10 +128,10 @@ def lengths_near_the_edges_of_windows() -> st.SearchStrategy[int]:
     ),
     append=st.one_of(st.integers(0, 3), st.integers(0, 3 * DIGEST_BLOCK)),
 )
-# The longest texts whose tails still begin where those of texts before the edge do.
+# The longest texts whose tails begin at the same place as those of texts before the edge.
 @example(length=5 * WINDOW_BLOCK + DIGEST_BLOCK - 1, back=DIGEST_BLOCK, append=0)
 @example(length=12 * WINDOW_BLOCK + DIGEST_BLOCK - 1, back=DIGEST_BLOCK, append=0)
-def test_a_plan_has_the_window_and_an_edit_is_refused_only_where_it_goes_back_a_block_or_more(
+def test_a_plan_has_the_window_and_an_edit_is_refused_only_if_it_goes_back_more_than_a_block(
     length: int, back: int, append: int
 ) -> None:
     text = PACKING_WELL[:length]
@@ -162,7 +162,7 @@ def test_an_edit_of_a_stored_text_whose_window_packs_too_badly_asks_for_the_text
     with pytest.raises(Resync) as refused:
         plan(stored, edit, FINGERPRINT, STATE_SIZE)
     assert (refused.value.version, refused.value.field) == (record.version, "edit.keep")
-    # The worker that keeps the session goes on, and so does anyone with the whole text.
+    # The worker that keeps the session can go on, and so can any worker with the whole text.
     for kept, change in ((record, edit), (stored, WholeText(text + "x"))):
         planned = plan(kept, change, FINGERPRINT, STATE_SIZE)
         assert (planned.window, planned.absorb) == (text + "x", "x")
@@ -226,7 +226,7 @@ def test_going_back_in_a_text_typed_key_by_key_costs_in_proportion_to_the_way() 
         record = settle(planned, [NO_STATE] * len(planned.marks))
         if length % 1999 == 0:
             positions = [s.position for s in record.snapshots]
-            # Just past a snapshot, the next older one is furthest away.
+            # Just before a snapshot is the worst place to go back to: the next older one is far.
             for back in (length - position + 1 for position in positions if position > 1):
                 assert steps(record, text[: length - back]) <= 6 * max(back, CHEAP_CHARACTERS)
             stored = as_stored(record)

@@ -114,7 +114,7 @@ class ModelledTypist(RuleBasedStateMachine):
         return edit
 
     def _attempt(self, edit: TextEdit) -> Record | None:
-        """The record after the edit, or None where it was refused, with the version held."""
+        """The record after the edit, or None if it was refused; refusals name the held version."""
         held = "accepted"
         try:
             return request(self.record, edit, self.fingerprint)

@@ -1,4 +1,4 @@
-"""Sealed sessions: nothing that was typed is readable in Redis, and no value opens elsewhere."""
+"""Sealed sessions: no typed text is readable in Redis, and no value opens for another session."""
 
 import base64
 import io
@@ -120,7 +120,7 @@ def test_a_bad_key_is_one_line_that_does_not_tell_it(checkpoint: Any) -> None:
 
 
 def _unpacked(value: bytes) -> bytes:
-    """Everything in a value that zlib can unpack."""
+    """Everything in a value that zlib can decompress, from any position."""
     found = io.BytesIO()
     for at in range(len(value)):
         if value[at] == 0x78:

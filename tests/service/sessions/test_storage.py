@@ -1,4 +1,4 @@
-"""How a worker reads and writes sessions: its own records spare reading, and never mislead."""
+"""How a worker reads and writes sessions: its own records save reads, but only while current."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ LATER = request(RECORD, TextEdit(RECORD.version, 3, "d"))
 
 
 def storage_on(store: Store) -> SessionStorage:
-    """A worker's own view of a store."""
+    """The storage of one worker on a store."""
     return SessionStorage(
         BatchedStore(store, pause_seconds=0, call_seconds=60, request_seconds=60),
         Plain(),
@@ -69,7 +69,7 @@ async def test_what_was_read_without_the_store_is_not_written_to_it(own_redis: R
     assert held == HeldSession(RECORD, b"", stored=False)
     own_redis.start()
     assert await storage.write(KEY, held, LATER, storage.time_budget()) == WriteOutcome(False)
-    # Redis has lost everything, and nothing was written since.
+    # Redis has lost everything, and nothing has been written since.
     assert await read(storage) == HeldSession(None, b"", stored=True)
     await store.close()
 
@@ -88,7 +88,7 @@ async def test_typing_on_reads_no_record_from_redis(
         with redis.Redis.from_url(redis_url) as client:
             (key,) = client.keys()
             size = client.strlen(key)
-            # Asking costs something itself.
+            # Asking Redis for its statistics sends bytes, too.
             before = sent_by(client)
             asking = sent_by(client) - before
             for _ in range(10):
@@ -112,7 +112,7 @@ async def test_a_session_deleted_through_another_worker_is_gone(
         edit = {"version": answer["version"], "keep": 11, "append": "x"}
         status, error = await one.refused(session="s", edit=edit)
         assert (status, error["code"], error["version"]) == (409, "resync", None)
-        # Having heard of it, the first worker has dropped its own record as well.
+        # The first worker has noticed this, and has dropped its own record as well.
         assert len(one.resources.storage._kept) == 0
 
 

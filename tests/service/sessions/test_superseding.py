@@ -1,4 +1,4 @@
-"""Superseding by itself: which request of a session ends, and what its caller is told."""
+"""Superseding: which request of a session ends, and what its caller is told."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ async def test_a_newer_request_ends_the_older_one_of_its_session_alone() -> None
         await other
 
 
-async def test_to_end_what_does_not_run_is_no_error() -> None:
+async def test_ending_a_session_without_a_request_is_no_error() -> None:
     superseding = Superseding()
     superseding.end("s")
     assert await superseding.run("s", answered("text")) == "text"

@@ -1,4 +1,4 @@
-"""The store calls of many requests: gathered, outliving their callers, and given up in time."""
+"""The store calls of many requests: they are batched, outlive their callers, and time out."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from tests.service.stores.test_stores import KEY, redis_store, value
 
 
 def patient(store: Store, **options: Any) -> BatchedStore:
-    """The store, waited for as long as it takes."""
+    """The store in batches, with timeouts so long that no call runs into them."""
     return BatchedStore(store, call_seconds=60, request_seconds=60, **options)
 
 
@@ -45,7 +45,7 @@ async def test_cancelled_callers_never_shift_the_replies_of_a_pool_of_one(redis_
         for i, reply in enumerate(replies):
             assert isinstance(reply, asyncio.CancelledError) or reply == Found(value(i + 1))
     with redis.Redis.from_url(redis_url) as client:
-        # No call was cut off in its middle, for its connection would have been given up.
+        # If a call had been cut off, the client would have replaced its connection.
         assert client.info("stats")["total_connections_received"] == connected + 1
     await store.close()
 
@@ -68,7 +68,8 @@ async def test_calls_of_one_tick_share_a_pipeline(redis_url: str) -> None:
         await store.read(Read(KEY))
         before = client.info("stats")["total_reads_processed"]
         await asyncio.gather(*(store.read(Read(f"k{i}")) for i in range(50)))
-        # One for the pipeline, or few where it comes in parts, and one for asking here.
+        # Redis reads once for the pipeline, or a few times if it arrives in parts, and once for
+        # this question.
         assert client.info("stats")["total_reads_processed"] - before <= 5
     await store.close()
 
@@ -106,7 +107,7 @@ async def test_delete_waits_for_writes_whose_callers_left() -> None:
     assert await store.read(Read(KEY)) == Found(None)
 
 
-async def test_nobody_waits_for_a_part_that_holds_none_of_his_sessions() -> None:
+async def test_nobody_waits_for_a_part_that_holds_none_of_their_sessions() -> None:
     class Parted(MemoryStore):
         def part_of(self, key: str) -> str:
             return key[0]
@@ -147,14 +148,14 @@ async def test_the_calls_of_one_request_share_its_time_budget() -> None:
     budget = store.time_budget()
     await store.read(Read(KEY), budget)
     assert budget.seconds_left == pytest.approx(0.05)
-    # With a budget of its own this would take a minute.
+    # If this call had its own budget, it would take a minute.
     with pytest.raises(StoreError, match="in time"):
         await store.write(Write(KEY, b"", value(1)), budget)
     answering.set()
     await store.close()
 
 
-async def test_to_delete_takes_no_longer_than_a_request_waits_and_is_done_all_the_same() -> None:
+async def test_delete_returns_in_time_and_is_still_done_later() -> None:
     class SlowToDelete(MemoryStore):
         async def delete(self, key: str) -> None:
             await answering.wait()

@@ -1,4 +1,4 @@
-"""A Redis Cluster that loses nodes, its scripts and its connections while people type."""
+"""A Redis Cluster that loses nodes, scripts and connections while people type."""
 
 import asyncio
 import itertools
@@ -31,20 +31,23 @@ TEXT = ("for name in sorted(names):\n    print(name)\n" * 3)[:110]
 
 @pytest.fixture
 def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster of this test's own, which may lose nodes."""
+    """A cluster for one test, which may lose nodes."""
     with running_cluster(tmp_path) as cluster:
         yield cluster
 
 
 @pytest.fixture
 def lasting_cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster of this test's own in which no node takes another's place."""
+    """A cluster for one test in which no node replaces a lost one."""
     with running_cluster(tmp_path, seconds_to_fail_over=600) as cluster:
         yield cluster
 
 
 class ClusterTypist:
-    """Types by edits, and sends the whole text where it must, until it is told to stop."""
+    """Types by edits, sends the whole text if an edit is refused, and checks every answer.
+
+    `seen` counts the refusals by code, and the degraded answers.
+    """
 
     def __init__(self, service: Service, number: int, expected: list[dict[str, Any]]) -> None:
         self._service = service
@@ -54,7 +57,7 @@ class ClusterTypist:
         self.seen: Counter[str] = Counter()
 
     async def type(self, length: int) -> None:
-        """Types the text's next character, its last being that before `length`."""
+        """Types the next character, so that `length` characters of the text are there."""
         change: dict[str, Any] = {"prefix": TEXT[:length]}
         if self._version is not None:
             edit = {"version": self._version, "keep": length - 1, "append": TEXT[length - 1]}
@@ -102,13 +105,13 @@ async def test_a_primary_is_killed_while_50_typists_type(
             troubles = await all_type(length)
             quiet = quiet + 1 if troubles == 0 else 0
             if troubles:
-                # As people do, who see a key's answer before they type the next.
+                # People, too, see the answer to a key before they type the next one.
                 await asyncio.sleep(0.1)
     seen = sum((typist.seen for typist in typists), Counter[str]())
     rebuilt = sum(typist.seen["resync"] + typist.seen["store_unavailable"] for typist in typists)
     record_testsuite_property("sessions rebuilt after a primary was killed", rebuilt)
     record_testsuite_property("what was seen meanwhile", dict(seen))
-    # A third of the sessions stood on that primary.
+    # About a third of the sessions were on that primary.
     assert 0 < sum(typist.seen.total() > 0 for typist in typists) < TYPISTS
 
 
@@ -135,7 +138,7 @@ async def test_more_callers_than_connections_wait_for_each_other(cluster_url: st
     await store.close()
 
 
-async def test_a_node_that_is_gone_concerns_its_own_keys_alone_and_costs_them_no_timeout(
+async def test_a_lost_node_affects_only_its_own_keys_and_causes_no_timeout(
     lasting_cluster: Cluster,
 ) -> None:
     clock = [0.0]

@@ -27,7 +27,7 @@ async def proxy(redis_server: RedisServer, redis_url: str) -> AsyncIterator[Prox
 
 @pytest.fixture
 async def service(options: dict[str, Any], proxy: Proxy) -> AsyncIterator[Service]:
-    """The service with its Redis behind the proxy, and room for few connections."""
+    """The service with its Redis behind the proxy, and with few connections."""
     store = f"redis://127.0.0.1:{proxy.port}/0"
     options |= {"store_timeout_seconds": 0.25, "store_connections": CONNECTIONS}
     async with running(**options, store=store) as started:
@@ -35,7 +35,7 @@ async def service(options: dict[str, Any], proxy: Proxy) -> AsyncIterator[Servic
 
 
 def now() -> float:
-    """Seconds of a clock that stands still while this thread waits for a core that others hold."""
+    """A clock in seconds that does not count the time in which this thread waits for a core."""
     waited = int(Path("/proc/thread-self/schedstat").read_text("utf-8").split()[1])
     return time.monotonic() - waited / 1e9
 
@@ -48,7 +48,7 @@ async def timed(service: Service, **body: Any) -> tuple[float, int, dict[str, An
 
 
 async def comes_back(service: Service, session: str, text: str) -> dict[str, Any]:
-    """The answer to an edit, as there must be one within two seconds."""
+    """The answer to an edit; raises AssertionError if there is none within two seconds."""
     begun, status = now(), 0
     while status != 200:
         assert now() - begun < 2

@@ -1,4 +1,4 @@
-"""What every store does, run on each of them; Redis is a real server."""
+"""The contract of a store, run on each kind of store; Redis is a real server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -54,13 +54,13 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
 
 
 async def held(store: Store, *keys: str) -> list[bytes | None]:
-    """The values of some keys."""
+    """The values that the store holds for some keys."""
     replies = await store.read_many([Read(key) for key in keys])
     return [reply.value for reply in replies if isinstance(reply, Found)]
 
 
 async def write(store: Store, *writes: Write) -> list[Outcome]:
-    """What came of some writes, of which none failed."""
+    """The outcomes of some writes, none of which may fail."""
     outcomes = await store.write_many(writes)
     return [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
 
@@ -201,7 +201,7 @@ async def test_a_server_that_never_answers_is_tried_twice_for_the_timeout_each()
     begun = asyncio.get_running_loop().time()
     with pytest.raises(StoreError):
         await held(store, KEY)
-    # Two attempts of a quarter of a second each, and not redis-py's ten of five seconds.
+    # There are two attempts of a quarter of a second each, not redis-py's ten of five seconds.
     assert attempts == 2
     assert asyncio.get_running_loop().time() - begun < 4
     never.set()

@@ -1,10 +1,10 @@
--- One HTTP request over a TCP connection of its own: no process a key, nothing blocks.
+-- One HTTP request over its own TCP connection: it starts no process and never blocks the editor.
 local HEAD = "%s %s HTTP/1.0\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d"
 
 --- Calls done(status, body), or done(nil, reason), on the main loop. Returns a function that cancels
---- the request: done is then never called, and the closed connection tells the service to stop.
---- HTTP/1.0, so that an answer never comes in chunks. IPv4, because `localhost` may also be ::1, where
---- a service on 127.0.0.1 does not listen.
+--- the request: done is then never called, and the closed connection tells the service to stop. It
+--- uses HTTP/1.0, so that an answer never comes in chunks, and IPv4, because `localhost` may also mean
+--- ::1, where a service on 127.0.0.1 does not listen.
 return function(url, method, path, body, done)
   local host, port, base = url:match("^http://([^/:]+):?(%d*)(.-)/?$")
   local socket, received = assert(vim.uv.new_tcp()), ""

@@ -1,4 +1,4 @@
--- Ghost text in insert mode from a nextchar service: one request a key, only the newest counts.
+-- Ghost text in insert mode from a nextchar service: one request per key; only the newest counts.
 local request, api = require("nextchar.http"), vim.api
 local options = {
   url = "http://127.0.0.1:8000",
@@ -10,9 +10,14 @@ local options = {
   menu_visible = function() return vim.fn.pumvisible() ~= 0 end,
 }
 local M, space = { enabled = true }, api.nvim_create_namespace("nextchar")
-local sessions = {} -- buffer -> { id, first: the line (from 0) where its text begins, read }
-local shown -- { buffer, row, before, after, text, former }: a suggestion, the line it was made for
-local asked, cancel -- what was asked for last; what cancels that, until it is answered
+-- By buffer: { id, first: the line, from 0, where the sent text begins, read: whether the service has
+-- read the text once }.
+local sessions = {}
+-- { buffer, row, before, after, text, former }: the shown suggestion, the line that it was made for,
+-- and the mappings that its keys had before.
+local shown
+-- The place of the newest request, and the function that cancels it until it is answered.
+local asked, cancel
 local why = "nothing was typed in insert mode yet"
 
 local function hide()
@@ -28,8 +33,8 @@ local function hide()
   end)
 end
 
---- What is left of the suggestion at the cursor, or nil where the text differs from it. It reads the
---- line itself, because keys may come faster than their events.
+--- The rest of the suggestion at the cursor, or nil if the text differs from it. It reads the line
+--- itself, because keys may come faster than their events.
 local function rest()
   local row, col = unpack(api.nvim_win_get_cursor(0))
   if not shown or shown.buffer ~= api.nvim_get_current_buf() or shown.row ~= row then return end
@@ -47,7 +52,7 @@ local function draw()
   api.nvim_buf_set_extmark(0, space, row - 1, col, ghost)
 end
 
---- Inserts the suggestion or its first word; when none shows, `key` does what it does without us.
+--- Inserts the suggestion or its first word; if none is shown, `key` does what it does without us.
 local function take(key, word)
   local left, row, col = rest()
   if not left then hide() return api.nvim_feedkeys(vim.keycode(key), "im", false) end
@@ -58,8 +63,8 @@ local function take(key, word)
   M.update()
 end
 
---- Shows a suggestion. Its keys are mapped only while it shows, so at all other times they are
---- the user's own, buffer-local or global, mapped before this plugin or after it.
+--- Shows a suggestion. Its keys are mapped only while it is shown. At all other times the user's own
+--- mappings hold, buffer-local or global, made before this plugin or after it.
 local function show(suggestion)
   hide()
   shown = suggestion
@@ -71,7 +76,7 @@ local function show(suggestion)
   end
 end
 
---- Why nothing is asked for at the cursor, or false.
+--- The reason why nothing is asked for at the cursor, or false.
 local function obstacle()
   return not M.enabled and "switched off; :NextcharToggle switches it on"
     or vim.bo.buftype ~= "" and "not in buffers of type " .. vim.bo.buftype
@@ -81,8 +86,8 @@ local function obstacle()
 end
 
 --- The text before the cursor, from the session's first line on. This line stays the same, so that
---- the service sees one growing text. It moves, to half of max_prefix before the cursor, only when
---- the text is too long, or too short to be of use.
+--- the service sees one growing text. Only if the text is too long, or too short to be of use, the
+--- line moves to about half of max_prefix before the cursor.
 local function prefix(session, row, col)
   local stop, most = api.nvim_buf_get_offset(0, row - 1) + col, options.max_prefix
   local function size(line) return stop - api.nvim_buf_get_offset(0, line) end
@@ -95,14 +100,14 @@ local function prefix(session, row, col)
   return table.concat(api.nvim_buf_get_text(0, first, 0, row - 1, col, {}), "\n")
 end
 
---- Fits the suggestion to the text and the cursor as they are now, and asks for the next one.
+--- Adjusts the shown suggestion to the text and the cursor, and asks for the next one.
 function M.update()
   draw()
   local buffer, row, col = api.nvim_get_current_buf(), unpack(api.nvim_win_get_cursor(0))
   local place = table.concat({ buffer, api.nvim_buf_get_changedtick(buffer), row, col }, ":")
   if place == asked or api.nvim_get_mode().mode:sub(1, 1) ~= "i" then return end
   local session = sessions[buffer] or { id = vim.text.hexencode(vim.uv.random(16)), first = 0 }
-  -- Reading a text for the first time takes long: if each key cancelled it, it would never end.
+  -- Reading a text for the first time takes long. If each key cancelled it, it would never end.
   if cancel and not session.read then return elseif cancel then cancel() end
   asked, cancel, why = not obstacle() and place or nil, nil, "the service has not answered yet"
   if not asked then return end
@@ -119,7 +124,7 @@ function M.update()
     local function read() return vim.json.decode(text).completion:match("^[^\n]*") end
     local valid, found = pcall(status == 200 and read or error)
     cancel = nil
-    -- An older request of ours arrived later and ended this one, so it is sent again.
+    -- An older request of ours arrived later and ended this one, so this one is sent again.
     if status == 409 then asked = nil return M.update() end
     session.read = valid
     why = not valid and (status and ("the service answered %d: %s"):format(status, text) or text)
@@ -145,7 +150,7 @@ function M.forget(buffer)
   if path then request(options.url, "DELETE", path, "", function() end) end
 end
 
---- What shows, whether an answer is awaited, and why nothing shows.
+--- The shown suggestion, whether a request is unanswered, and why nothing is shown.
 function M.status()
   return { url = options.url, shows = rest(), waits = cancel ~= nil, reason = obstacle() or why }
 end

@@ -2,7 +2,7 @@
 
 https://github.com/ggml-org/llama.vim, autoload/llama.vim, and
 https://github.com/ggml-org/llama.vscode, src/completion.ts and src/llama-server.ts, read in
-November 2026; with the settings that they have where nobody changes any.
+November 2026; with their default settings.
 """
 
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ VIM_FIELDS = [
 
 @dataclass
 class Buffer:
-    """A file in an editor; the cursor stands before `column` of `lines[row]`, both from 0."""
+    """A file in an editor; the cursor is before `column` of `lines[row]`, both counted from 0."""
 
     lines: list[str]
     row: int
@@ -72,12 +72,12 @@ class Buffer:
         return self.lines[self.row + 1 : self.row + 1 + LINES_AFTER]
 
     def take(self, piece: str) -> None:
-        """Keeps a piece of a file for the context, the oldest one going when there are many."""
+        """Keeps a piece of a file for the context; if there are too many, the oldest is dropped."""
         self.pieces = [*self.pieces, piece][-MOST_PIECES:]
 
 
 class Vim:
-    """llama.vim: a request a keystroke, and one ahead for the text with its suggestion taken."""
+    """llama.vim: one request per keystroke, and one ahead, as if its suggestion was accepted."""
 
     def __init__(self, buffer: Buffer) -> None:
         self.buffer = buffer
@@ -150,7 +150,7 @@ class Vim:
 
 
 class VSCode:
-    """llama.vscode: three alternatives, and one request ahead where nothing follows on the line."""
+    """llama.vscode: three alternatives, and one request ahead if nothing follows on the line."""
 
     def __init__(self, buffer: Buffer) -> None:
         self.buffer = buffer

@@ -1,4 +1,4 @@
-"""llama.cpp's /infill and /health: its clients' requests, replayed as a typist types."""
+"""llama.cpp's /infill and /health: the requests of its clients while somebody types."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ async def service(checkpoint: Path, other_checkpoint: Path) -> AsyncIterator[Ser
 
 
 def expected(runtime: Runtime, text: str, suffix: str, **options: Any) -> Completion:
-    """What a fresh computation of the whole text gives."""
+    """The completion of a fresh computation of the whole text."""
     given: dict[str, Any] = {"suffix": suffix, "max_lines": 1000}
     asked = Options(**(given | options))
     return complete(runtime, text, asked).completion
@@ -55,7 +55,7 @@ def file_of(lines: int, seed: int = 0) -> list[str]:
 async def test_a_typist_in_the_middle_of_a_file_pays_for_what_is_typed(
     service: Service, editor: type[Vim] | type[VSCode]
 ) -> None:
-    # So many lines stand before the cursor that the window which is sent moves with each new one.
+    # There are so many lines before the cursor that the window moves with each new line.
     lines = file_of(LINES_BEFORE + 40)
     buffer = Buffer(lines, row=LINES_BEFORE + 20, column=0)
     lines[buffer.row] = ""
@@ -66,7 +66,8 @@ async def test_a_typist_in_the_middle_of_a_file_pays_for_what_is_typed(
     for character in TYPED:
         buffer.type(character)
         costs.append(await _read(service, client.request()))
-    # A line that is blank up to the cursor is sent without its blanks, so they come with the next.
+    # If a line is blank up to the cursor, the clients send it without its blanks. These then come
+    # with the next character.
     assert all(cost <= 17 for cost in costs)
     assert sum(costs) == len(TYPED)
 
@@ -97,7 +98,7 @@ async def test_a_typist_goes_back_and_pays_little(service: Service) -> None:
     await _read(service, client.request())
     for _ in range(10):
         buffer.delete(1)
-        # The way back is in the sessions' tests; it does not grow with the text.
+        # The tests of sessions bound what going back costs; it does not grow with the text.
         assert await _read(service, client.request()) <= 32 * 16
     buffer.type("x")
     assert await _read(service, client.request()) <= 1
@@ -178,7 +179,7 @@ async def test_a_stop_string_is_named(service: Service) -> None:
 
 @pytest.fixture
 def sure() -> dict[str, Any]:
-    """A request for which the tiny network draws something."""
+    """A request with a temperature, for which the tiny network always suggests something."""
     return {"prompt": "import ", "temperature": 1.0, "top_k": 1, "seed": 1}
 
 
@@ -274,7 +275,7 @@ async def test_errors_have_llama_cpps_form(
     assert set(error) == {"code", "message", "type"}
 
 
-async def test_what_llama_cpp_has_for_itself_changes_nothing(service: Service) -> None:
+async def test_fields_about_the_inside_of_llama_cpp_change_nothing(service: Service) -> None:
     plain = await ask(service, prompt="import ")
     inner = {
         "id_slot": 3,
@@ -290,7 +291,7 @@ async def test_what_llama_cpp_has_for_itself_changes_nothing(service: Service) -
     assert answer["id_slot"] == 3
 
 
-async def test_sessions_that_nobody_asks_for_go_from_the_store(checkpoint: Path) -> None:
+async def test_sessions_that_nobody_uses_are_deleted_from_the_store(checkpoint: Path) -> None:
     async with running(checkpoint=(checkpoint,), kept_sessions=2) as service:
         for i in range(10):
             await ask(service, prompt=f"{i} text")

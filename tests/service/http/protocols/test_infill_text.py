@@ -1,4 +1,4 @@
-"""What is read of the window of a file that a client of llama.cpp sends."""
+"""Which part of a file's window is read, if a client of llama.cpp sends it."""
 
 import random
 
@@ -14,7 +14,7 @@ def file_of(lines: int, seed: int = 0) -> list[str]:
 
 
 def window(lines: list[str], cursor: int, most: int = WINDOW_LINES) -> str:
-    """The lines before the cursor's, as llama.vim sends them."""
+    """The lines before the cursor's line, as llama.vim sends them."""
     return "\n".join(lines[max(0, cursor - most) : cursor]) + "\n"
 
 
@@ -23,7 +23,7 @@ def test_a_short_text_is_read_as_it_stands() -> None:
     assert text_before([], "", "") == ("", False)
 
 
-def test_no_lines_before_the_first_are_none() -> None:
+def test_the_single_line_end_of_a_cursor_in_the_first_line_is_not_read() -> None:
     assert text_before([], "\n", "impo") == ("impo", False)
     assert text_before([], "\n\n", "impo") == ("\n\nimpo", False)
 
@@ -49,7 +49,7 @@ def test_a_window_that_moves_keeps_its_first_line_for_long(most: int) -> None:
             read += len(text)
         typed += len(lines[cursor]) + 1
         before = text[: -len(lines[cursor])]
-    # Reading every window anew would be some hundred times as much as what is typed.
+    # Reading every window again would be about a hundred times as much as what is typed.
     assert read < 6 * typed
 
 

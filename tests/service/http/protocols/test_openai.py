@@ -1,4 +1,4 @@
-"""OpenAI's completions, asked for by its own client, unchanged."""
+"""OpenAI's completions, requested by OpenAI's own client without changes."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ async def client(service: Service) -> AsyncIterator[openai.AsyncOpenAI]:
 
 
 def expected(runtime: Runtime, prompt: str, **options: Any) -> Completion:
-    """What a fresh computation of the whole text gives."""
+    """The completion of a fresh computation of the whole text."""
     return complete(runtime, prompt, Options(**(ALL | options))).completion
 
 
@@ -307,7 +307,7 @@ async def test_a_body_that_is_no_json(service: Service, body: bytes) -> None:
     assert response.json()["error"]["type"] == "invalid_request_error"
 
 
-async def test_a_full_queue_asks_to_come_again(checkpoint: Path) -> None:
+async def test_a_full_queue_asks_to_try_again(checkpoint: Path) -> None:
     async with listening(checkpoint=(checkpoint,), queue_limit=1) as service:
         body = {"prompt": ["a", "b", "c"]}
         response = await service.http.post("/v1/completions", json=body)
