@@ -1,4 +1,4 @@
-"""The report in Markdown, which is a function of the figures alone."""
+"""Writes the report in Markdown. It follows from the figures alone."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from training.gradients.measure import REACHED, SATURATED, Flow
 
 FIGURES_FILE = "figures.json"
 COMMAND = ".venv/bin/nextchar gradients"
-# The significant digits of the figures that are kept.
+# The figures are kept with this many significant digits.
 DIGITS = 4
 
 
 def write(figures: GradientFigures, file: Path) -> GradientFigures:
-    """Writes the report to `file`, and figures and pictures into the folder of the same stem.
+    """Writes the report to `file`, and figures and pictures into a folder named like it.
 
-    Returns the figures as they were kept, rounded to DIGITS. Raises OSError.
+    The folder's name is the file's without its suffix. Returns the figures as they are kept,
+    rounded to DIGITS significant digits. Raises OSError.
     """
     folder = file.with_suffix("")
     kept = FIGURES.validate_python(_rounded(figures.to_json()))
@@ -34,13 +35,16 @@ def write(figures: GradientFigures, file: Path) -> GradientFigures:
 
 
 def read(file: Path) -> GradientFigures:
-    """The figures that a report was made of. Raises OSError, or ValueError for other content."""
+    """The figures of a report that was written before.
+
+    Raises OSError, and ValueError for other content.
+    """
     content = (file.with_suffix("") / FIGURES_FILE).read_bytes()
     return FIGURES.validate_json(content)
 
 
 def render(figures: GradientFigures, folder: str) -> str:
-    """The page; `folder` names the folder beside it that holds its pictures."""
+    """The page in Markdown; `folder` names the folder beside it with the pictures."""
     settings = figures.settings
     parts = [
         f"<!-- Written by `{COMMAND}`; run it again instead of editing. -->",
