@@ -1,6 +1,6 @@
-"""The reference pages, commands.md, settings.md and errors.md, written from the program itself.
+"""Writes the reference pages commands.md, settings.md and errors.md from the program itself.
 
-`python docs/reference.py` writes them; with --check it only says which of them has drifted.
+With --check, `python docs/reference.py` writes nothing and names the pages that are out of date.
 """
 
 import inspect
@@ -143,7 +143,7 @@ PAGES = {"commands.md": commands_page, "settings.md": settings_page, "errors.md"
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the pages, or with --check compares them; the exit status tells of a drift."""
+    """Writes the pages. With --check only compares them, and returns 1 where one is out of date."""
     checking = arguments == ["--check"]
     if arguments and not checking:
         print("usage: python docs/reference.py [--check]", file=sys.stderr)

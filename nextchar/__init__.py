@@ -1,1 +1,1 @@
-"""The command `nextchar`: what a person or a script types to train, judge, serve and complete."""
+"""The command `nextchar`: a person or a script trains, evaluates, serves and completes with it."""

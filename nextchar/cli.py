@@ -1,4 +1,4 @@
-"""The application: its verbs, its version, and what a mistake or Ctrl-C looks like."""
+"""The application: its verbs, its version, and how it reports a mistake or Ctrl-C."""
 
 import os
 import sys
@@ -29,13 +29,15 @@ from nextchar.errors import UsageError
 from service.errors import StartupError
 from training.errors import TrainingError
 
+# Errors that a user can correct. Each is shown as one line.
 MISTAKES = (typer.TyperException, UsageError, ModelError, TrainingError, StartupError)
+# Exit statuses. 130 is what a shell reports for a process that Ctrl-C ended.
 FAILURE = 1
 MISTAKE = 2
 INTERRUPTED = 130
 
-# In the order in which a newcomer meets them. A verb imports what is heavy only when it runs, so
-# that help and small jobs start at once.
+# The verbs in the order in which a newcomer needs them. A verb imports heavy modules only when it
+# runs, so that help and small jobs start at once.
 VERBS: dict[str, Callable[..., None]] = {
     "train": train,
     "evaluate": evaluate,
@@ -90,14 +92,18 @@ def nextchar(
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    """A warning as one line for a person, without the place in the code."""
+    """Prints a warning as one line, without the place in the code that raised it."""
     print(f"nextchar: {message}", file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns its exit status: 0, 2 for a mistake, 130 for Ctrl-C."""
-    # The runtime's products are small. A second thread gains little, and makes them many times
-    # slower where another process wants the cores. numpy reads this when it is first imported.
+    """Runs the command line and returns its exit status.
+
+    It is 0 for success, 1 for a failing disk or device, 2 for a mistake and 130 for Ctrl-C.
+    """
+    # The runtime's matrix products are small. A second thread gains little, and makes them many
+    # times slower where another process uses the cores. numpy reads this variable when it is first
+    # imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     warnings.showwarning = _show_warning
     try:
@@ -110,10 +116,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nextchar: {message}", file=sys.stderr)
         return MISTAKE
     except OSError as error:
-        # A full disk, or a device that fails. A mistake such as a wrong folder is caught above.
+        # The disk is full, or a device fails. The verbs turn a mistake, such as a wrong folder,
+        # into a UsageError.
         print(f"nextchar: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
         return FAILURE
-    # Typer turns Ctrl-C into this status, without a word.
+    # Typer turns Ctrl-C into this status and prints nothing.
     if status == INTERRUPTED:
         print("nextchar: interrupted", file=sys.stderr)
     return status if isinstance(status, int) else 0

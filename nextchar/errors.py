@@ -1,4 +1,4 @@
-"""A user's mistake: what ends a command with status 2 and one line instead of a traceback."""
+"""A user's mistake: it ends a command with status 2 and one line instead of a traceback."""
 
 
 class UsageError(Exception):

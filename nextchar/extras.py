@@ -1,4 +1,4 @@
-"""Imports that the base install does not have: what a verb says where they are missing."""
+"""Imports that need an extra, and the error where that extra is not installed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ from nextchar.errors import UsageError
 
 @contextmanager
 def training_extra(what_needs: str) -> Iterator[None]:
-    """Holds the imports of a verb that needs the extra `train`.
+    """A `with` block for the imports of a verb that needs the extra `train`.
 
-    `what_needs` begins the message, as in "training needs". Raises UsageError where a module is
-    missing.
+    Raises UsageError where a module is missing. Its message begins with `what_needs`, such as
+    "training needs".
     """
     try:
         yield

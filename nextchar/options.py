@@ -1,4 +1,4 @@
-"""The options that several verbs share, and what they mean to the model."""
+"""The command-line options that several verbs share, and how they become the model's options."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +10,7 @@ from nextchar.errors import UsageError
 if TYPE_CHECKING:
     from model.decoding.options import Options
 
-# What is read and written.
+# Input and output.
 CheckpointOption = Annotated[
     Path, typer.Option("--checkpoint", metavar="DIR", help="The checkpoint's folder.")
 ]
@@ -33,22 +33,26 @@ JsonOption = Annotated[
 IncludeOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--include", metavar="PATTERN", help="In folders, take files named so; repeatable."
+        "--include",
+        metavar="PATTERN",
+        help="In folders, take only files whose names match; repeatable.",
     ),
 ]
 SkipOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--skip", metavar="PATTERN", help="Pass over folders and files named so; repeatable."
+        "--skip",
+        metavar="PATTERN",
+        help="In folders, leave out files and folders whose names match; repeatable.",
     ),
 ]
 MinimumOption = Annotated[
     int,
-    typer.Option("--minimum", min=1, metavar="N", help="Pass over shorter files (characters)."),
+    typer.Option("--minimum", min=1, metavar="N", help="Leave out files of fewer characters."),
 ]
 MaximumOption = Annotated[
     int,
-    typer.Option("--maximum", min=1, metavar="N", help="Pass over longer files (characters)."),
+    typer.Option("--maximum", min=1, metavar="N", help="Leave out files of more characters."),
 ]
 MaxCharactersOption = Annotated[
     int | None,
@@ -62,14 +66,14 @@ MaxCharactersOption = Annotated[
 
 # How something is trained.
 TrainingSeedOption = Annotated[
-    int, typer.Option("--seed", min=0, metavar="N", help="Where chance begins.")
+    int, typer.Option("--seed", min=0, metavar="N", help="The seed of all random choices.")
 ]
 DataOption = Annotated[
     str,
     typer.Option("--data", metavar="WORDS", help="What the text is and its licence, for the card."),
 ]
 
-# What is suggested, and how text is drawn.
+# What is suggested, and how characters are drawn.
 MaxCharsOption = Annotated[
     int | None,
     typer.Option("--max-chars", metavar="N", help="The most characters that a suggestion has."),
@@ -79,15 +83,19 @@ MinConfidenceOption = Annotated[
     typer.Option(
         "--min-confidence",
         metavar="P",
-        help="Suggest only what is wholly right with at least this probability.",
+        help="Suggest a text only where all of it is right with at least this probability.",
     ),
 ]
-TOP_K = typer.Option("--top-k", metavar="K", help="Draw from the K likeliest; 0 is all.")
+TOP_K = typer.Option("--top-k", metavar="K", help="Draw from the K likeliest characters; 0 is all.")
 TOP_P = typer.Option(
-    "--top-p", metavar="P", help="Draw from the likeliest that add up to this share."
+    "--top-p",
+    metavar="P",
+    help="Draw from the likeliest characters, whose probabilities add up to P.",
 )
 MIN_P = typer.Option(
-    "--min-p", metavar="P", help="Draw from what is at least this share as likely as the likeliest."
+    "--min-p",
+    metavar="P",
+    help="Draw from characters that are at least P times as likely as the likeliest one.",
 )
 SEED = typer.Option(
     "--seed", metavar="N", min=0, max=2**64 - 1, help="The same seed gives the same text."
@@ -98,13 +106,14 @@ BackendOption = Annotated[
         "--backend",
         metavar="NAME",
         envvar="NEXTCHAR_BACKEND",
-        help="What computes: auto, vnni, avx2, neon, portable or numpy; the answers are the same.",
+        help="The code that computes: auto (the fastest here), vnni, avx2, neon, portable or "
+        "numpy. The answers are the same.",
     ),
 ]
 
 
 def completion_options(**given: Any) -> "Options":
-    """The model's options, with the model's own default for each that is None.
+    """The model's options. An option that is None gets the model's default.
 
     Raises UsageError for a value that the model refuses.
     """

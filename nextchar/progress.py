@@ -1,4 +1,4 @@
-"""A progress bar with the time that remains, on standard error and only on a terminal."""
+"""A progress bar with the remaining time, on standard error; shown only on a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Gives a function to call with how much more is done."""
+    """Shows a bar. Gives a function that is called with the amount done since the last call."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

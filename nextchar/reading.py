@@ -1,4 +1,4 @@
-"""Texts in: standard input, files and folders, read as UTF-8 and otherwise unchanged."""
+"""Input: texts from standard input, files and folders, read as UTF-8 and otherwise unchanged."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,10 @@ STANDARD_INPUT = "-"
 
 
 def read_standard_input() -> str:
-    """All of standard input, byte for byte; UsageError names the offset where it is not UTF-8."""
+    """All of standard input, with its line ends as they are.
+
+    Raises UsageError where it is closed or not UTF-8; the message names the offset.
+    """
     if sys.stdin is None:
         raise UsageError("standard input is closed; give a text on it")
     data = sys.stdin.buffer.read()
@@ -33,18 +36,18 @@ def read_text(path: str) -> str:
 def selection(
     include: Sequence[str] | None = None, skip: Sequence[str] | None = None, **lengths: int
 ) -> Selection:
-    """The files that --include and --skip choose; all where they are not given."""
+    """The files that --include and --skip choose: all files where neither is given."""
     return Selection(tuple(include or ("*",)), tuple(skip or ()), **lengths)
 
 
 def read_documents(
     paths: Sequence[Path], include: Sequence[str] | None = None
 ) -> list[tuple[str, str]]:
-    """Names and texts: each file is a document, and folders are walked in the order of names.
+    """Pairs of a name and a text. Each file is a document; folders are walked in order of names.
 
-    A file that is named itself must be UTF-8. Files of a folder that are not are passed over, with
-    a line on standard error. Empty files are no documents. Raises CorpusError, and UsageError where
-    nothing is left.
+    Empty files are left out, and so are a folder's files that are not UTF-8, each with a line on
+    standard error. Raises CorpusError where `paths` itself names a file that cannot be read or is
+    not UTF-8, and UsageError where no document is left.
     """
     passed_over: list[str] = []
     found = corpus.documents(paths, selection(include), passed_over)

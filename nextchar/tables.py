@@ -1,4 +1,4 @@
-"""Tables for a terminal that several verbs show: next characters, surprises, a text's score."""
+"""Tables that several verbs show: next characters, surprises, a text's score."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ def next_table(following: Iterable[tuple[str, float]]) -> Table:
 
 
 def surprise_table(text: str, bits: Sequence[float]) -> Table:
-    """Every character of a text, with its probability and its surprise."""
+    """Every character of a text, with its probability and its surprise in bits."""
     table = Table("position", "character", "probability", "bits")
     for position, (character, surprise) in enumerate(zip(text, bits, strict=True)):
         table.add_row(str(position), repr(character), f"{2**-surprise:.4f}", f"{surprise:.2f}")

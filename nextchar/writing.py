@@ -1,6 +1,6 @@
-"""Output: text and JSON, whole or not at all, and checks of where it is to go.
+"""Output: text and JSON files that are written whole or not at all, and checks of their places.
 
-The checks raise UsageError before minutes of work, not after them.
+A verb checks before it computes for minutes. All checks raise UsageError.
 """
 
 import json
@@ -14,7 +14,7 @@ STANDARD_OUTPUT = "-"
 
 
 def write_output(text: str) -> None:
-    """Writes UTF-8 to standard output, whatever the locale says, and line ends as they are."""
+    """Writes UTF-8 to standard output, whatever the locale, with line ends as they are."""
     if sys.stdout is None:
         raise UsageError("standard output is closed; there is nowhere to write to")
     sys.stdout.flush()
@@ -25,7 +25,7 @@ def write_output(text: str) -> None:
 def write_json(value: object, target: str) -> None:
     """Writes `value` as JSON to the file `target`, or to standard output for "-".
 
-    A file is written under a temporary name beside it and renamed, so that a reader never meets
+    A file is written under a temporary name beside it and then renamed, so that no reader finds
     half of it. Raises UsageError where it cannot be written.
     """
     text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
@@ -55,7 +55,7 @@ def check_new_folder(out: Path) -> None:
 
 
 def check_checkpoint_folder(out: Path) -> None:
-    """Raises UsageError where `--out` is a file, or holds files and no checkpoint."""
+    """Raises UsageError where `--out` is a file, or a folder of files without a checkpoint."""
     check_new_folder(out)
     if out.is_dir() and any(out.iterdir()) and not (out / "model.safetensors").is_file():
         raise UsageError(

@@ -1,4 +1,4 @@
-"""The corpus: files and folders of UTF-8 text to documents, and their split for validation."""
+"""The corpus: reads files and folders of UTF-8 text as documents, and splits off validation."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from training.errors import CorpusError
 
 # One document in twenty is held out for validation.
 HELD_OUT_ONE_IN = 20
-# With fewer characters there is nothing to learn from.
+# A corpus of fewer characters is refused: there is nothing to learn from.
 LEAST_CHARACTERS = 100
-# Longer files of a folder are seldom what a person wrote.
+# The default limit. A longer file of a folder is seldom written by a person.
 MOST_FILE_CHARACTERS = 10_000_000
 
 
 @dataclass(frozen=True)
 class Document:
-    """One file: where it lies, its path relative to the folder that was named, and its text.
+    """One file: where it lies, its path relative to the folder that the user named, and its text.
 
-    A `late` document is read late in each epoch: it is of the kind that the network is for.
+    A `late` document is of the kind that the network is for. It is read late in each epoch.
     """
 
     file: Path
@@ -32,7 +32,7 @@ class Document:
 
     @property
     def held_out(self) -> bool:
-        """Whether the document is for validation; its path alone decides, in every corpus."""
+        """Whether the document is for validation. Only `path` decides, so every run agrees."""
         digest = hashlib.md5(self.path.encode(), usedforsecurity=False)
         return int(digest.hexdigest(), 16) % HELD_OUT_ONE_IN == 0
 
@@ -41,8 +41,8 @@ class Document:
 class Selection:
     """Which files of a folder belong to a corpus.
 
-    Files whose names match a pattern of `include`, without those that match one of `skip` or lie in
-    a folder that does, of `minimum` to `maximum` characters.
+    A file's name must match a pattern of `include`. Neither the name nor a folder of its path may
+    match a pattern of `skip`. The text has `minimum` to `maximum` characters.
     """
 
     include: tuple[str, ...] = ("*",)
@@ -51,7 +51,7 @@ class Selection:
     maximum: int = MOST_FILE_CHARACTERS
 
     def admits(self, path: Path) -> bool:
-        """Whether a path, relative to its folder, is included; hidden files never are."""
+        """Whether a path, relative to its folder, is chosen; hidden files never are."""
         hidden = any(part.startswith(".") for part in path.parts)
         skipped = any(fnmatch(part, pattern) for part in path.parts for pattern in self.skip)
         return not hidden and not skipped and any(fnmatch(path.name, p) for p in self.include)
@@ -59,9 +59,9 @@ class Selection:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents to train on, documents held out for validation, and files that were passed over.
+    """Documents to train on, and documents held out for validation.
 
-    Of each file that was passed over there is a line that says why.
+    `passed_over` has a line for each file that could not be read as text; the line says why.
     """
 
     train: tuple[Document, ...]
@@ -70,12 +70,15 @@ class Corpus:
 
     @property
     def characters(self) -> int:
-        """The characters to train on."""
+        """The number of characters to train on."""
         return sum(len(d.text) for d in self.train)
 
 
 def files(path: Path, selection: Selection) -> Iterator[tuple[Path, str]]:
-    """The files under a path, each with its path relative to it, in a fixed order."""
+    """The files under a path in a fixed order, each with its path relative to the named folder.
+
+    A path that is a file gives itself, with its name. Raises CorpusError where nothing is there.
+    """
     if path.is_file():
         yield path, path.name
         return
@@ -88,7 +91,10 @@ def files(path: Path, selection: Selection) -> Iterator[tuple[Path, str]]:
 
 
 def read_text(file: Path) -> str:
-    """A file as text, line ends untouched; raises CorpusError with the place of a bad byte."""
+    """A file as text, with its line ends as they are.
+
+    Raises CorpusError where it cannot be read or is not UTF-8; the message names the bad byte.
+    """
     try:
         return file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -106,10 +112,11 @@ def read(
     validation: Sequence[Path] = (),
     late: Sequence[Path] = (),
 ) -> Corpus:
-    """Reads a corpus. A file that is named must be text; a file in a folder may be passed over.
+    """Reads a corpus from files and folders. The documents of `late` are read late in each epoch.
 
-    Where `validation` names no text, one document in twenty is held out. Where that leaves nothing
-    to train on or to hold out, the last tenth of the longest document is. Raises CorpusError.
+    Where `validation` names no text, one document in twenty is held out. If this leaves nothing to
+    train on or nothing to hold out, the last tenth of the longest document is held out instead.
+    Raises CorpusError for a named file that is not text, and for a corpus that is too small.
     """
     passed_over: list[str] = []
     found = list(documents(paths, selection, passed_over))
@@ -137,8 +144,8 @@ def documents(
 ) -> Iterator[Document]:
     """The documents of files and folders.
 
-    Files of a folder that are no text are passed over, with a line in `passed_over` for each. A
-    file that is named itself and cannot be read raises CorpusError.
+    A folder's file that is not UTF-8 is passed over, and a line that says so is added to
+    `passed_over`. Raises CorpusError where `paths` itself names a file that cannot be read.
     """
     for path in paths:
         for file, relative in files(path, selection):
@@ -154,7 +161,7 @@ def documents(
 
 
 def _cut_longest(found: list[Document]) -> tuple[list[Document], list[Document]]:
-    """What is to be trained on and held out, where the last tenth of the longest is held out."""
+    """The documents to train on and to hold out: the last tenth of the longest is held out."""
     if not found:
         return [], []
     longest = max(found, key=lambda d: len(d.text))

@@ -1,8 +1,8 @@
-"""What a user may have to be told: each error is one line for a person, and says what to do."""
+"""The errors of training. Each message is one line for the user and says what to do."""
 
 
 class TrainingError(Exception):
-    """The base of all of them."""
+    """The base class of the errors below."""
 
 
 class CorpusError(TrainingError):
@@ -10,8 +10,8 @@ class CorpusError(TrainingError):
 
 
 class ResumeError(TrainingError):
-    """A run that cannot begin or go on as asked: another run's file, a base of another shape."""
+    """A run that cannot begin or go on: the file is another run's, or the base's shape differs."""
 
 
 class QuantizationError(TrainingError):
-    """A network that loses too much when it is served in integers."""
+    """A network that loses too many bits a character when it is served in integers."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-# Late documents are read between these shares of an epoch: when the learning rate has fallen, and
-# before it is too low to learn from them.
+# Late documents are read between these shares of an epoch. By then the learning rate has fallen,
+# but it is still high enough to learn from them.
 LATE_SHARES = (0.4, 0.9)
 
 
@@ -14,19 +14,21 @@ LATE_SHARES = (0.4, 0.9)
 class Preset:
     """One run's settings.
 
-    `streams` texts are read side by side, `window` steps at a time (truncated backpropagation:
-    the state goes on, the gradient ends at the window). A text is cut about every `restart`
-    characters and read on from an empty state, so that the network also learns to begin in the
-    middle. `precision` is that of the matrix products: bfloat16, float32, or auto for the faster.
+    `streams` texts are read side by side, `window` steps at a time (truncated backpropagation: the
+    state is carried on, the gradient ends at the window's edge). A text is cut about every
+    `restart` characters and read on from an empty state, so that the network also learns to begin
+    in the middle. `precision` is that of the matrix products: bfloat16, float32, or auto for the
+    faster one.
 
-    `contexts` are the hashed contexts that the output layer reads. Each is a row of `context_width`
-    numbers in a table of 2^`context_bits`, of which at most `context_rows` are kept. Rows learn at
-    `table_rate`, in the last `table_readings` epochs only, or in all where that is 0.
+    `contexts` are the hashed contexts that the output layer reads. Each leads to a row of
+    `context_width` numbers in a table of 2^`context_bits` rows, of which at most `context_rows` are
+    kept. Rows learn at `table_rate`, in the last `table_readings` epochs only, or in all epochs
+    where that is 0.
 
-    The learning rate rises over the share `warm_up` of the budget, and then falls to zero as
-    `decay` says: "cosine" or "linear". Gradients are clipped at the norm `clip`. Late documents are
-    read between the shares `late` of each epoch. With `frozen` the recurrent layers do not learn,
-    which is for a network that has learnt already.
+    The learning rate rises over the share `warm_up` of the budget, and then falls to zero in the
+    form `decay`: "cosine" or "linear". Gradients are clipped at the norm `clip`. Late documents are
+    read between the shares `late` of each epoch. With `frozen` the recurrent layers do not learn;
+    this is for a network that is trained already.
     """
 
     cell: str
@@ -51,7 +53,7 @@ class Preset:
     frozen: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as JSON has them, with lists for tuples."""
+        """The settings as a JSON object, with lists in place of tuples."""
         return {n: list(v) if isinstance(v, tuple) else v for n, v in asdict(self).items()}
 
 
@@ -68,6 +70,7 @@ WIDE = Preset(
     context_rows=2_400_000,
 )
 
+# Small steps for a finished network that reads its text once more.
 AGAIN = replace(WIDE, learning_rate=6e-4, warm_up=0.01, decay="linear", late=(0.62, 0.97))
 
 PRESETS = {

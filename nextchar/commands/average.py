@@ -1,4 +1,4 @@
-"""The verb `average`: the mean of a network and of what it has become."""
+"""The verb `average`: the mean of a network before and after further training."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -24,25 +24,25 @@ def average(
     texts: TextsArgument,
     validation: Annotated[
         list[Path],
-        typer.Option("--validation", metavar="TEXT", help="Measure on these. Repeatable."),
+        typer.Option("--validation", metavar="TEXT", help="Text to measure on. Repeatable."),
     ],
     out: OutOption,
     share: Annotated[
-        float, typer.Option("--share", metavar="S", help="What the second counts for, 0 to 1.")
+        float, typer.Option("--share", metavar="S", help="The weight of the second, 0 to 1.")
     ] = AverageShares.share,
     tables: Annotated[
         tuple[float, float],
         typer.Option(
             "--tables",
             metavar="FIRST SECOND",
-            help="What the rows of each are multiplied by before they are added, 0 to 1.",
+            help="The factors of the first's and the second's rows in their sum, 0 to 1.",
         ),
     ] = AverageShares.tables,
     json: JsonOption = None,
 ) -> None:
     """Average two checkpoints, of which the second began with the first.
 
-    TEXT is what they were trained on: it decides where weights are clipped, and adaptation is
+    TEXT is what both were trained on. It decides where weights are clipped, and adaptation is
     primed on it. The new checkpoint may replace one of the two.
 
     Example: nextchar average runs/once runs/again src --validation held-out --out runs/mean

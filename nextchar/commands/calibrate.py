@@ -1,4 +1,4 @@
-"""The verb `calibrate`: makes the confidence of a checkpoint's suggestions the observed one."""
+"""The verb `calibrate`: fits the confidence of suggestions to how often they are right."""
 
 import typer
 
@@ -24,9 +24,9 @@ def calibrate(
     json: JsonOption = None,
     backend: BackendOption = "auto",
 ) -> None:
-    """Fit how often suggestions are right on held-out texts, and store it in the checkpoint.
+    """Measure how often suggestions are right on held-out texts, and fit their confidence to it.
 
-    The checkpoint's fingerprint changes with it. calibration.png shows the fit.
+    The fit is stored in the checkpoint, whose fingerprint changes. calibration.png shows it.
 
     Example: nextchar calibrate checkpoints/python validation --max-characters 8000
     """

@@ -1,4 +1,4 @@
-"""The verb `complete`: one answer, computed in this process alone from the whole text."""
+"""The verb `complete`: one answer, computed from the whole text without a service."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +24,9 @@ def complete(
     checkpoint: CheckpointOption,
     suffix_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="What stands after the cursor; never suggested again."),
+        typer.Option(
+            metavar="FILE", help="The text after the cursor; it is never suggested again."
+        ),
     ] = None,
     max_chars: MaxCharsOption = None,
     min_confidence: MinConfidenceOption = None,
@@ -33,20 +35,20 @@ def complete(
         typer.Option(metavar="TEXT", help="End the suggestion before this text; repeatable."),
     ] = None,
     n: Annotated[
-        int | None, typer.Option("--n", metavar="N", help="How many suggestions to look for.")
+        int | None, typer.Option("--n", metavar="N", help="The number of suggestions.")
     ] = None,
     max_lines: Annotated[
         int | None, typer.Option(metavar="N", help="The most lines that a suggestion has.")
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(metavar="T", help="Above 0 suggestions are drawn.")
+        float | None, typer.Option(metavar="T", help="Above 0, suggestions are drawn at random.")
     ] = None,
     top_k: Annotated[int | None, TOP_K] = None,
     top_p: Annotated[float | None, TOP_P] = None,
     min_p: Annotated[float | None, MIN_P] = None,
     seed: Annotated[int | None, SEED] = None,
     manual: Annotated[
-        bool, typer.Option("--manual", help="Show the best there is, whatever the confidence.")
+        bool, typer.Option("--manual", help="Show the best suggestion, whatever its confidence.")
     ] = False,
     top: Annotated[
         int,
@@ -54,10 +56,10 @@ def complete(
     ] = 0,
     backend: BackendOption = "auto",
 ) -> None:
-    """Complete the text on standard input; print the answer of POST /complete for it.
+    """Complete the text on standard input, and print the answer of POST /complete.
 
-    Session, version and usage are left out: this process has no session. The service's answers
-    equal this one to the bit.
+    Session, version and usage are left out, because this process has no session. Everything else
+    equals the service's answer to the bit.
 
     Example: printf 'import nu' | nextchar complete --checkpoint checkpoints/python
     """

@@ -33,9 +33,9 @@ def corpus(
     minimum: MinimumOption = 1,
     maximum: MaximumOption = MOST_FILE_CHARACTERS,
 ) -> None:
-    """List the files that `train` learns from, or those that it holds out, one a line.
+    """List the files that `train` learns from, or those that it holds out, one on each line.
 
-    One file in twenty is held out, chosen by its path alone, so that it is the same in every run.
+    One file in twenty is held out. Its path alone decides, so that every run holds out the same.
 
     Example: nextchar corpus src --split validation --include '*.py'
     """

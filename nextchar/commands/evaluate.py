@@ -1,4 +1,4 @@
-"""The verb `evaluate`: what a checkpoint is worth on texts it has never seen."""
+"""The verb `evaluate`: how well a checkpoint does on texts that it has never seen."""
 
 from os.path import abspath, commonpath, dirname, relpath
 from typing import TYPE_CHECKING, Annotated
@@ -40,7 +40,7 @@ def evaluate(
         bool | None,
         typer.Option(
             "--adapt/--no-adapt",
-            help="Mix in what the text repeats, or leave it; where the checkpoint can, by default.",
+            help="Adapt to what the text repeats, or do not; by default where the checkpoint can.",
         ),
     ] = None,
     record: Annotated[

@@ -1,4 +1,4 @@
-"""The verb `generate`: a text from a seed text, or from nothing (one to many)."""
+"""The verb `generate`: a text that goes on from a given text, or from nothing (one to many)."""
 
 from itertools import islice
 from typing import Annotated
@@ -26,7 +26,8 @@ def generate(
         int, typer.Option(min=1, metavar="N", help="How many characters to generate.")
     ] = 400,
     temperature: Annotated[
-        float, typer.Option(metavar="T", help="Below 1 safer, above 1 wilder, 0 the likeliest.")
+        float,
+        typer.Option(metavar="T", help="Below 1 safer, above 1 wilder; 0 takes the likeliest."),
     ] = 0.8,
     top_k: Annotated[int, TOP_K] = 0,
     top_p: Annotated[float, TOP_P] = 1.0,
@@ -34,9 +35,9 @@ def generate(
     seed: Annotated[int | None, SEED] = None,
     backend: BackendOption = "auto",
 ) -> None:
-    """Generate text character by character, each fed back as the next input.
+    """Generate text character by character; each one is fed back as the next input.
 
-    The network alone speaks: it does not adapt to the text, as `complete` and `next` do.
+    Unlike `complete` and `next`, this does not adapt to what the text repeats.
 
     Example: nextchar generate "def " --checkpoint checkpoints/python --seed 1
     """

@@ -14,7 +14,7 @@ from nextchar.progress import progress_bar
 from nextchar.reading import read_documents
 from nextchar.writing import STANDARD_OUTPUT, check_target, write_json
 
-# The module of the standard library that is learnt from where no text is named.
+# The module of the standard library that is the text where none is named.
 DEFAULT_MODULE = "argparse.py"
 
 
@@ -31,21 +31,22 @@ def gradients(
     report: Annotated[
         Path,
         typer.Option(
-            metavar="FILE", help="The report; its pictures go into a folder named like it."
+            metavar="FILE", help="The report; its pictures go into a folder of the same name."
         ),
     ] = Path("docs/gradients.md"),
     steps: Annotated[
         int, typer.Option(min=1, metavar="N", help="Training steps of each kind of cell.")
     ] = 1000,
     threads: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Processor threads; figures may differ by them.")
+        int, typer.Option(min=1, metavar="N", help="Processor threads; the figures depend on them.")
     ] = 1,
     json: JsonOption = None,
 ) -> None:
     """Measure vanishing and exploding gradients, and write a report with pictures.
 
-    Elman at spectral radii below, at and above 1; Elman, GRU and LSTM of equal size on the same
-    text and budget; saturated units, the norm of the state, and what clipping does.
+    It compares Elman cells at spectral radii below, at and above 1, and Elman, GRU and LSTM cells
+    of equal size on the same text and budget. It also shows saturated units, the norm of the state,
+    and what clipping does.
 
     Example: nextchar gradients --report docs/gradients.md
     """

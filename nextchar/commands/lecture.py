@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from training.lecture.graph import Graph
 
 DEFAULT_TEXT = "import "
-# While `hello` is learnt, in a hundred steps, a line is shown for every tenth of them.
+# The training of `hello`, a hundred steps, shows a line for every tenth step.
 STEPS_BETWEEN_LINES = 10
 
 
@@ -46,7 +46,7 @@ def lecture(
     text: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TEXT]", help=f"What is read; {DEFAULT_TEXT!r} when nothing is given."
+            metavar="[TEXT]", help=f"The text that is read; {DEFAULT_TEXT!r} where none is given."
         ),
     ] = None,
     checkpoint: Annotated[
@@ -66,11 +66,11 @@ def lecture(
     json: JsonOption = None,
     backend: BackendOption = "auto",
 ) -> None:
-    """Show one shape of sequence learning on a text, or all five: the same network in each.
+    """Show one shape of sequence learning on a text, or all five, with the same network.
 
-    one-to-one and one-to-many read the text's first character only (one-to-many may have none);
-    many-to-one, read-then-write and in-step read all of it. hello trains an Elman cell on that
-    word within seconds.
+    one-to-one and one-to-many read only the text's first character; one-to-many also takes an empty
+    text. many-to-one, read-then-write and in-step read the whole text. hello trains an Elman cell
+    on the word “hello” within seconds.
 
     Example: nextchar lecture many-to-one "import nump" --checkpoint checkpoints/python
     """
@@ -110,7 +110,7 @@ def lecture(
 
 
 def _show(console: "Console", shape: Variant, runtime: "Runtime", text: str) -> dict[str, object]:
-    """Shows one shape, and gives its figures."""
+    """Shows one shape, and returns its figures."""
     from rich.text import Text
 
     from nextchar.tables import next_table, score_table, surprise_table
@@ -178,7 +178,7 @@ def _hello(out: Path | None, json: str | None) -> None:
         if step == 1 or step % STEPS_BETWEEN_LINES == 0:
             console.print(f"  {step:4}  {bits:16.3f}  {said}")
 
-    # A step of so small a network is over before a second thread has begun.
+    # The network is so small that starting a second thread takes longer than a step.
     torch.set_num_threads(1)
     lesson = hello.teach(progress=report)
     graph, _ = hello.unroll(lesson.network)

@@ -17,9 +17,9 @@ def next_character(
 ) -> None:
     """List the most probable next characters after the text on standard input.
 
-    One character gives the lecture's one-to-one, a longer text its many-to-one; no text at all
-    gives the distribution of a text's first character. What the text repeats is mixed in, as
-    for `complete`, where the checkpoint adapts.
+    With one character this is the lecture's one-to-one, with a longer text its many-to-one. With
+    an empty text it is the distribution of a text's first character. Like `complete`, it adapts to
+    what the text repeats, where the checkpoint can.
 
     Example: printf 'h' | nextchar next --checkpoint checkpoints/prose --top 5
     """

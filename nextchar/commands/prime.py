@@ -1,4 +1,4 @@
-"""The verb `prime`: teaches a checkpoint how far to trust what the text at hand repeats."""
+"""The verb `prime`: trains a checkpoint's adaptation, how far it trusts what a text repeats."""
 
 from typing import Annotated
 
@@ -28,7 +28,7 @@ def prime(
         typer.Option(
             min=1,
             metavar="N",
-            help="Read at most N documents, spread over all; by default as many as `train` does.",
+            help="Read at most N documents, spread over all; by default as many as `train` reads.",
         ),
     ] = None,
     data: DataOption = "",
@@ -37,8 +37,8 @@ def prime(
 ) -> None:
     """Prime a checkpoint's adaptation once more, on texts that it is not evaluated on.
 
-    `train` does this at its end, on the text that it has read. Text that is new to the network is
-    better. The checkpoint's fingerprint changes with it.
+    `train` does this at its end, on its training text. Text that is new to the network is better.
+    The checkpoint's fingerprint changes.
 
     Example: nextchar prime checkpoints/mine ~/src/other-project --include '*.py'
     """

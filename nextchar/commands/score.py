@@ -22,11 +22,10 @@ def score(
     json: JsonOption = None,
     backend: BackendOption = "auto",
 ) -> None:
-    """Score a whole text (many to one), with --each every character of it (in step).
+    """Score a whole text (many to one); with --each, also every character of it (in step).
 
-    The log-probability is natural; a surprise is -log2 of a character's probability after all
-    that stands before it. Both are the network's alone: it does not adapt to the text, as
-    `complete` and `next` do.
+    The log-probability is natural. A surprise is -log2 of a character's probability after all the
+    text before it. Like `complete`, it adapts to what the text repeats, where the checkpoint can.
 
     Example: nextchar score --checkpoint checkpoints/python setup.py --each
     """

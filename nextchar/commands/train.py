@@ -31,11 +31,11 @@ def train(
         float | None,
         typer.Option(
             metavar="M",
-            help="Stop after so many minutes; 10 without --steps and --epochs.",
+            help="Stop after M minutes; 10 where neither --steps nor --epochs is given.",
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Stop after so many optimiser steps.")
+        int | None, typer.Option(min=1, metavar="N", help="Stop after N optimiser steps.")
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after N readings of the text.")
@@ -44,7 +44,8 @@ def train(
         list[Path] | None,
         typer.Option(
             metavar="TEXT",
-            help="More text, read late in each epoch: of the kind that matters most. Repeatable.",
+            help="Further text, of the kind that matters most; read late in each epoch. "
+            "Repeatable.",
         ),
     ] = None,
     preset: Annotated[
@@ -58,13 +59,13 @@ def train(
         list[Path] | None,
         typer.Option(
             metavar="TEXT",
-            help="Measure on these; otherwise one file in twenty is held out. Repeatable.",
+            help="Text to measure on; without it one file in twenty is held out. Repeatable.",
         ),
     ] = None,
     minimum_count: Annotated[
         int,
         typer.Option(
-            min=1, metavar="N", help="Spell characters that are rarer than this in bytes."
+            min=1, metavar="N", help="Spell in bytes the characters that occur fewer than N times."
         ),
     ] = 100,
     data: DataOption = "",
@@ -73,25 +74,26 @@ def train(
         int | None, typer.Option(min=1, metavar="N", help="Processor threads; all by default.")
     ] = None,
     device: Annotated[
-        str, typer.Option(metavar="NAME", help="Where the network learns: cpu, or cuda, a GPU.")
+        str, typer.Option(metavar="NAME", help="Where the network learns: cpu, or cuda for a GPU.")
     ] = "cpu",
     again: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Begin with this checkpoint's network and vocabulary, and with empty tables: what "
-            "it was trained on is read once more. With a preset of its shape.",
+            help="Begin with this checkpoint's network and vocabulary, and with empty tables, to "
+            "read its text once more. The preset must have its shape.",
         ),
     ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Save the run here every 15 minutes and at its end, and go on from it.",
+            help="Save the run here every 15 minutes and at its end. Where the file exists, go on "
+            "from it.",
         ),
     ] = None,
 ) -> None:
-    """Train a checkpoint on text; the best by held-out text is kept.
+    """Train a checkpoint on text, and keep the one that is best on held-out text.
 
     Ctrl-C ends the run early and leaves the best checkpoint so far.
 

@@ -1,4 +1,4 @@
-"""The verb `units`: units of a trained network that follow something readable in a text."""
+"""The verb `units`: units of a trained network that follow a readable feature of a text."""
 
 import re
 from pathlib import Path
@@ -32,14 +32,14 @@ def units(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Look for units that follow this only: line-length, indentation, quotes, "
-            "brackets, comment, word or word-length; repeatable.",
+            help="Find units only for this feature: line-length, indentation, quotes, brackets, "
+            "comment, word or word-length; repeatable.",
         ),
     ] = None,
     unit: Annotated[
         str | None,
         typer.Option(
-            metavar="UNIT", help="Show this unit instead, as in 0.c17: layer, h or c, number."
+            metavar="UNIT", help="Show this unit instead, such as 0.c17: layer, h or c, number."
         ),
     ] = None,
     max_characters: Annotated[
@@ -50,15 +50,15 @@ def units(
     ] = 400,
     picture: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw what is shown into this PNG file, too."),
+        typer.Option(metavar="FILE", help="Also draw the units into this PNG file."),
     ] = None,
     json: JsonOption = None,
 ) -> None:
-    """Find units that follow line length, quotes, indentation, brackets or words; show them.
+    """Find and show units that follow line length, quotes, indentation, brackets or words.
 
     A unit is chosen by its correlation with the feature over the first halves of the texts, and
-    judged on the second halves. The longest text is shown from its middle on, red where the unit is
-    near +1, blue near -1.
+    judged on the second halves. The longest text is shown from its middle on: red where the unit is
+    near +1, blue where it is near -1.
 
     Example: nextchar units checkpoints/python setup.py --picture units.png
     """
@@ -97,7 +97,7 @@ def units(
             table.add_row(*said, f"{each.held_out:+.3f}", f"{each.chosen:+.3f}")
         console.print(table)
         chosen = [(each.unit, FEATURES[each.feature].meaning) for each in found]
-        # Where the choice was judged, from the beginning of a line.
+        # Show the second half, on which the choice was judged, from the beginning of a line.
         begin = body.find("\n", len(body) // 2) + 1 or len(body) // 2
     else:
         chosen = [(_unit(unit, reading), "as asked for")]
@@ -142,7 +142,7 @@ def _unit(name: str, reading: "Activations") -> "Unit":
 
 
 def _coloured(text: str, activations: "NDArray[np.float32]") -> "Text":
-    """The text, each character on a ground from blue (−1) over white to red (+1)."""
+    """The text on coloured backgrounds: blue at −1, white at 0, red at +1."""
     from rich.style import Style
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""What running the command gives, and the two ways in which tests run it."""
+"""The result of a command, and the two ways in which tests run one."""
 
 import subprocess
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a run of the command left behind."""
+    """The exit status and the output of a command."""
 
     status: int
     out: str
     err: str
 
 
+# Runs the command in this process; takes its arguments, and `stdin` by name.
 Command = Callable[..., CommandResult]
-"""Runs in this process: the arguments, and `stdin`."""
+# Starts the command in another process; takes its arguments, and environment variables by name.
 Start = Callable[..., "subprocess.Popen[bytes]"]
-"""Starts a process: the arguments, and variables of the environment by name."""

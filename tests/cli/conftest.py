@@ -20,7 +20,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def start(root: Path) -> Iterator[Start]:
-    """Starts the command in a process of its own, which ends with the test at the latest."""
+    """Starts the command in another process, and ends it with the test at the latest."""
     with ExitStack() as processes:
 
         def run(*arguments: object, **environment: str) -> subprocess.Popen[bytes]:

@@ -62,7 +62,7 @@ def test_a_folder_that_cannot_be_written_is_found_at_once(
     verb: tuple[str, ...],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Root may write anywhere but on what is mounted read-only.
+    # Root can write anywhere except where a folder is mounted read-only.
     monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
     (texts / "latin.txt").write_bytes(b"\xff")
     outcome = command(*verb, own, texts)

@@ -46,7 +46,7 @@ def damaged(checkpoint: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def places(checkpoint: Path, damaged: Path, tmp_path: Path) -> dict[str, str]:
-    """What the names in braces below stand for."""
+    """The values of the names in braces below."""
     (tmp_path / "latin.txt").write_bytes("naïve".encode("latin-1"))
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.txt").write_text("some text")
@@ -131,7 +131,7 @@ def test_ctrl_c_is_one_line_and_status_130(start: Start, checkpoint: Path, tmp_p
     pipe = tmp_path / "suffix"
     os.mkfifo(pipe)
     process = start("complete", "--checkpoint", checkpoint, "--suffix-file", pipe)
-    # Opening returns once the command has opened the other end, so that it is waiting to read.
+    # `open` returns once the command has opened the other end: then it waits to read.
     with pipe.open("wb"):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

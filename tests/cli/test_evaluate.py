@@ -14,7 +14,7 @@ from training.evaluation.evaluation import evaluate
 
 @pytest.fixture
 def texts(tmp_path: Path) -> Path:
-    """A folder of texts, some of which are none."""
+    """A folder of texts, and of files that are no texts."""
     folder = tmp_path / "texts"
     (folder / "inner").mkdir(parents=True)
     (folder / ".hidden").write_text("passed over")

@@ -19,7 +19,7 @@ def own(checkpoint: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def texts(tmp_path: Path) -> Path:
-    """Texts in which a few names come again and again, other ones in each text."""
+    """Texts in which a few names are repeated; each text has its own names."""
     folder = tmp_path / "texts"
     folder.mkdir()
     for number in range(12):
@@ -42,7 +42,7 @@ def test_a_checkpoint_is_primed_in_place_and_can_be_primed_again(
     assert said["adapted_bits"] < said["network_bits"] - 1
     for name, array in before.weights.items():
         assert (after.weights[name] == array).all()
-    # The earlier parameters make room.
+    # The earlier parameters are replaced.
     outcome = command("prime", own, texts, "--skip", "*.md")
     assert outcome.status == 0
     assert f"{own}: {said['network_bits']:.3f} bits an id by the network" in outcome.out

@@ -24,7 +24,7 @@ def runtime(checkpoint: Path) -> Runtime:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Networks this small gain nothing by a second thread, and lose where the cores are busy."""
+    """A second thread gains nothing in networks this small, and is slower where cores are busy."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

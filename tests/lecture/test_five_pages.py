@@ -1,4 +1,4 @@
-"""The five pages: quoted lines stand in the files, examples run, commands work as they stand."""
+"""The five pages: their quoted lines are in the files, and their examples and commands run."""
 
 import re
 import subprocess
@@ -51,7 +51,7 @@ def test_the_examples_run_from_top_to_bottom(root: Path, monkeypatch: pytest.Mon
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that looks like the repository, and keeps what the commands write."""
+    """A folder that looks like the repository; the commands write into it instead."""
     folder = tmp_path_factory.mktemp("clone")
     for entry in PAGE.parents[1].iterdir():
         if entry.name != "runs":

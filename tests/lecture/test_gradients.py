@@ -1,7 +1,7 @@
-"""What if the state is transformed too much from step to step?
+"""What happens if the state is transformed too much from step to step?
 
-Vanishing and exploding gradients, saturated units and the norm of the state, measured; clipping and
-gated cells as the answer; and the report that compares the kinds of cell on the same data.
+The tests measure vanishing and exploding gradients, saturated units and the norm of the state, and
+the effect of clipping and of gated cells. The report compares the kinds of cell on the same data.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A character language model over [h, e, l, o]: trained on "hello", it says "ello" after "h"."""
+"""A character language model over [h, e, l, o], trained on "hello", writes "ello" after "h"."""
 
 from itertools import islice
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The lecture's reading: sampling with a temperature, samples as training goes on, single units."""
+"""The lecture's reading list: sampling with a temperature, and samples during training."""
 
 from collections import Counter
 from io import StringIO
@@ -50,7 +50,7 @@ def test_samples_are_printed_as_training_goes_on(tmp_path: Path) -> None:
         RunOptions(threads=1),
         progress,
     )
-    # Each measurement is followed by what the network writes by then.
+    # After each measurement there is a sample of what the network writes.
     reports = [n for n, line in enumerate(said.getvalue().splitlines()) if "validation" in line]
     assert len(reports) >= 2
     for number in reports:

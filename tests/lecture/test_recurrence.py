@@ -1,6 +1,6 @@
 """h_t = f(x_t, h_{t-1}), with the same f and the same parameters at every step.
 
-Each kind of cell against a plain loop of its equation over Python numbers, one unit at a time.
+Each kind of cell is compared with its equation, as a plain loop over units in Python numbers.
 """
 
 import math
@@ -26,7 +26,7 @@ def seed() -> None:
 
 
 def made(kind: str, inputs: int = INPUTS) -> Cell:
-    """A cell in float64 with random weights, biases too."""
+    """A cell in float64 with random weights and biases."""
     cell = CELLS[kind](inputs, HIDDEN).double()
     with torch.no_grad():
         for parameter in cell.parameters():

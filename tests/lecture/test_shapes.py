@@ -1,7 +1,7 @@
-"""Inputs depend on one another, and their number and that of the predictions vary.
+"""Inputs depend on one another, and the numbers of inputs and of predictions vary.
 
-The five shapes of sequence learning on one network: one to one, one to many, many to one, many to
-many by reading first and writing then, and many to many in step.
+One network has the five shapes of sequence learning: one to one, one to many, many to one, many to
+many that reads first and then writes, and many to many in step.
 """
 
 import math
@@ -73,7 +73,7 @@ def test_one_to_many_generates_a_text_from_one_character_or_from_nothing(runtime
 
 
 def test_one_to_many_feeds_each_character_back(runtime: Runtime) -> None:
-    # Without chance, a character generated after a text is the likeliest after all before it.
+    # At temperature 0, each generated character is the likeliest after all the text before it.
     text = "h"
     for character in islice(generate(runtime, "h", Sampling(temperature=0), 1), 20):
         assert character == complete(runtime, text, top=1).next[0][0]

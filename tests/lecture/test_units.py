@@ -1,4 +1,4 @@
-"""A view of single units along a text, and the features of the text that they are held against."""
+"""Single units along a text, and the features of the text that they are compared with."""
 
 import json
 from pathlib import Path
@@ -101,7 +101,7 @@ def test_a_correlation_is_pearsons() -> None:
 
 @pytest.fixture
 def counter(tmp_path: Path) -> Path:
-    """A network one of whose units is made to follow words, and another line ends."""
+    """A network with a unit that is made to follow words, and another that follows line ends."""
     config = NetworkConfig("elman", 1, 16, "\n abc")
     random = np.random.default_rng(0)
     weights = {

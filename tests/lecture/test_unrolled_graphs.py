@@ -1,7 +1,7 @@
 """Unrolled graphs reuse one weight matrix; its gradient is the sum over all time steps.
 
-Many to many has a loss at every step, many to one at the last alone, and one to many reads a
-single input and then what it wrote. Truncated backpropagation carries the state over, not the
+Many to many has a loss at every step, many to one only at the last step. One to many reads a
+single input and then its own output. Truncated backpropagation carries the state over, but not the
 gradient (Deep Learning, Goodfellow et al., 2016, section 10.2).
 """
 
@@ -35,7 +35,7 @@ IDS = torch.tensor([0, 1, 2, 2, 3, 0])
 
 
 def many_to_many(networks: list[Network]) -> Tensor:
-    """The loss of every step; a network for each step, so that its own share can be asked for."""
+    """The loss of every step. Each step has its own network, which gets that step's gradient."""
     state: list[State] = networks[0].initial(1)
     loss = torch.zeros((), dtype=torch.float64)
     for t in range(TIME):
@@ -79,7 +79,7 @@ def test_the_gradient_of_w_is_the_sum_over_all_time_steps(kind: str, shape: Shap
         shares = [list(copy.parameters())[index].grad for copy in copies]
         total = torch.stack([share for share in shares if share is not None]).sum(dim=0)
         torch.testing.assert_close(gradient, total)
-    # With more than one step taking part, or there would be nothing to sum.
+    # More than one step must contribute, or there would be nothing to sum.
     assert sum(copy.layers()[0].W.grad is not None for copy in copies) == TIME
 
 

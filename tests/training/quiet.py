@@ -1,4 +1,4 @@
-"""A training that says nothing."""
+"""A training without output."""
 
 from io import StringIO
 
@@ -8,5 +8,5 @@ from training.reporting.progress import Progress
 
 
 def quiet() -> Progress:
-    """Progress that nobody sees."""
+    """Progress whose output is thrown away."""
     return Progress(Console(file=StringIO()))

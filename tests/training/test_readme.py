@@ -1,4 +1,4 @@
-"""training/README.md: the table "What is where" names every module, and none that is not there."""
+"""The table "What is where" of training/README.md names every module, and no other one."""
 
 import re
 from pathlib import Path

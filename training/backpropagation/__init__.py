@@ -1,1 +1,1 @@
-"""Backpropagation through time, written out, and one step of training by it."""
+"""Backpropagation through time, written out, and the training step that uses it."""

@@ -1,13 +1,13 @@
 """Keeps the memory of freed tensors in the process.
 
-glibc gives blocks of over 128 KB back to the system at once. Each new tensor of that size then
-costs page faults.
+By default glibc returns a freed block of over 128 KB to the system at once. Every new tensor of
+that size then costs page faults.
 """
 
 import ctypes
 import sys
 
-# Options of mallopt, and what they are set to.
+# Two options of mallopt, and their values.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _MMAP_BYTES = 1 << 30

@@ -1,8 +1,8 @@
-"""The LSTM's backpropagation through time for a GPU: each step is one product and one kernel.
+"""The LSTM's backpropagation through time for a GPU: each time step is one product and one kernel.
 
-The sums are those of `training.backpropagation.unrolled`. On a GPU an elementwise operation costs
-what it reads and writes, so torch.compile fuses all those of a step into one kernel. Gates are kept
-in the type of W, the precision of the products.
+It computes the same sums as `training.backpropagation.unrolled`. On a GPU the cost of an
+elementwise operation is its memory traffic, so torch.compile fuses all those of a step into one
+kernel. Gates are kept in the type of W, the precision of the products.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def forward_step(
     next_h: Tensor,
     next_memory: Tensor,
 ) -> None:
-    """Computes one step of the LSTM from the first four arguments into the last five.
+    """Computes one step of the LSTM: reads the first four arguments, writes the last five.
 
-    `x` is the projected input, `y` the product W h, `memory` the c before. `after` is 0 where the
-    next step begins a text, else 1. Written are `gates` (i, f, g, o), `cell` (c), `out` (h), and h
-    and c as the next step reads them.
+    `x` is the projected input, `y` the product W h, and `memory` the c of the step before. `after`
+    is 0 where the next step begins a text, else 1. The results are `gates` (i, f, g, o), `cell`
+    (c), `out` (h), and `next_h` and `next_memory`: h and c times `after`, for the next step.
     """
     i, f, g, o = (x + y).chunk(4, dim=1)
     i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
@@ -57,9 +57,11 @@ def backward_step(
     reset: Tensor,
     delta: Tensor,
 ) -> None:
-    """Computes one step back: `delta`, the gradients of i, f, g, o before tanh and σ, and `dc`.
+    """Computes one step of the backward pass: writes `delta` and updates `dc`.
 
-    `dc` holds the gradient of the step's c before the call, and of the c before it after the call.
+    `delta` becomes the gradients of i, f, g, o before tanh and σ. On entry `dc` is the gradient of
+    this step's c; on return it is that of the c of the step before. `dh` is the product of W and
+    the next step's `delta`. `reset` (2, batch, 1) holds the resets of this step and of the next.
     """
     i, f, g, o = gates.float().chunk(4, dim=1)
     tanh_c = cell.tanh()
@@ -85,9 +87,9 @@ def _compiled(step: Elementwise) -> Elementwise:
 
 
 class FusedLSTM(Function):
-    """Projected inputs x (time, batch, 4 · hidden) to h (time, batch, hidden), h and c.
+    """From projected inputs x (time, batch, 4 · hidden) to h (time, batch, hidden), last h and c.
 
-    `resets` (time, batch, 1) is 0 where a text begins.
+    `resets` (time, batch, 1) is 0 where a text begins, else 1.
     """
 
     @staticmethod
@@ -99,8 +101,8 @@ class FusedLSTM(Function):
         resets = torch.cat((resets, torch.ones_like(resets[:1])))
         before = W.new_empty(time + 1, batch, hidden)
         before[0] = h * resets[0]
-        # A storage of its own for each t: of views into one storage, torch.compile would compile
-        # a kernel for every offset.
+        # Each t has its own storage. With views into one storage, torch.compile would compile a
+        # kernel for every offset.
         memory = [c * resets[0], *(torch.empty_like(c) for _ in range(time))]
         cells, out = c.new_empty(time, batch, hidden), c.new_empty(time, batch, hidden)
         gates = W.new_empty(time, batch, 4 * hidden)

@@ -5,15 +5,16 @@ from time import perf_counter
 import torch
 
 PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
-# The best of a few trials is a product's time; the first one also loads the kernel.
+# A product is timed this often, and the shortest time counts. The first trial also loads the
+# kernel.
 TRIALS = 5
 
 
 def choose_precision(name: str, streams: int, hidden: int, device: torch.device) -> torch.dtype:
-    """The named precision; for "auto" the one that is faster here, on a GPU always bfloat16.
+    """The named precision. "auto" is bfloat16 on a GPU, else the faster one on this processor.
 
-    Processors with bfloat16 dot products do about twice as many of them in a second; others emulate
-    them, many times slower. Trying both takes milliseconds and needs no list of processors.
+    A processor with bfloat16 dot products is about twice as fast with them. Any other one emulates
+    them many times slower. Trying both takes milliseconds and needs no list of processors.
     """
     if name == "auto" and device.type != "cpu":
         return torch.bfloat16
@@ -23,7 +24,7 @@ def choose_precision(name: str, streams: int, hidden: int, device: torch.device)
 
 
 def _seconds(precision: torch.dtype, streams: int, hidden: int) -> float:
-    """The time of one product of the size that a step of the recurrent layer has."""
+    """The time of one product of the size that an LSTM's step has."""
     h = torch.ones(streams, hidden, dtype=precision)
     W = torch.ones(hidden, 4 * hidden, dtype=precision)
     times = []

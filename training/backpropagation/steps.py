@@ -12,7 +12,7 @@ from training.backpropagation.unrolled import forward
 from training.loop.run import Run
 from training.loop.streams import IGNORED, Window
 
-# Steps that are taken before a graph is captured. Libraries choose their kernels in them.
+# The number of ordinary steps before a graph is captured. In them libraries choose their kernels.
 STEPS_BEFORE_CAPTURE = 3
 
 
@@ -31,7 +31,7 @@ class TrainingStep:
     def _update(
         self, ids: Tensor, targets: Tensor, rate: float | Tensor, table_rate: float | Tensor
     ) -> tuple[Tensor, Tensor]:
-        """One step; as __call__, but nothing here waits for the device."""
+        """Takes one step as __call__ does, but returns tensors and never waits for the device."""
         run = self._run
         learn_tables = run.tables_learn
         logits, state = forward(run.network, ids, run.state, self._precision, learn_tables)
@@ -46,15 +46,15 @@ class TrainingStep:
 
 
 class GraphedStep(TrainingStep):
-    """The same on a GPU, captured once as a CUDA graph and then replayed.
+    """The same on a GPU, where a step is captured once as a CUDA graph and then replayed.
 
-    A replay is a single launch. It returns the figures of the step before, because reading those of
-    its own step would wait for the GPU to finish it.
+    A replay is a single launch. A call returns the loss and norm of the step before it: to read its
+    own, it would have to wait for the GPU.
     """
 
     def __init__(self, run: Run, precision: torch.dtype) -> None:
         super().__init__(run, precision)
-        # One graph without and one with the tables, which take part in some epochs only.
+        # One graph without the tables and one with them: they take part in some epochs only.
         self._graphs: dict[bool, torch.cuda.CUDAGraph] = {}
         self._steps_taken: dict[bool, int] = {}
         device = run.device
@@ -74,7 +74,7 @@ class GraphedStep(TrainingStep):
             self._targets.copy_(window.targets.pin_memory(), non_blocking=True)
             self._replay(self._run.tables_learn)
         else:
-            # The last window of an epoch is shorter than what the graph was captured for.
+            # The last window of an epoch may be shorter than the graph's.
             self._take(window.ids.to(self._run.device), window.targets.to(self._run.device))
         now = self._figures.clone()
         bits, norm = (now if self._before is None else self._before).tolist()
@@ -82,7 +82,10 @@ class GraphedStep(TrainingStep):
         return bits, norm
 
     def _replay(self, tables: bool) -> None:
-        """A step on the ids and targets in the graph's memory; the first ones are not replayed."""
+        """Takes a step on the ids and targets in the graph's memory.
+
+        The first steps are taken without a graph, on a stream of their own, as capturing needs.
+        """
         if self._steps_taken.get(tables, 0) < STEPS_BEFORE_CAPTURE:
             self._steps_taken[tables] = self._steps_taken.get(tables, 0) + 1
             side = torch.cuda.Stream()
@@ -98,11 +101,11 @@ class GraphedStep(TrainingStep):
         self._graphs[tables].replay()
 
     def _take(self, ids: Tensor, targets: Tensor) -> None:
-        """A step at the rates in the graph's memory; its figures are left there, too."""
+        """Takes a step at the rates in the graph's memory, and leaves its loss and norm there."""
         figures = self._update(ids, targets, self._rate, self._rates[1])
         self._figures.copy_(torch.stack(figures))
 
 
 def step_of(run: Run, precision: torch.dtype) -> TrainingStep:
-    """The step for the device that the run's network is on."""
+    """The training step for the device of the run's network."""
     return (GraphedStep if run.device.type == "cuda" else TrainingStep)(run, precision)

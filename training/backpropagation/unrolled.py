@@ -1,11 +1,12 @@
 """Backpropagation through time, written out: autograd's gradients in about half the time.
 
-Autograd adds a gradient of W's own size at every step. Here the gradients δ_t of the gates are
-gathered first, and that of W, the sum over time of δ_t h_{t-1}ᵀ, is one product at the end
-(Deep Learning, Goodfellow et al., 2016, section 10.2.2). Products run in `precision`, bfloat16 or
-float32; sums, gates and states are float32. Everything here is time first: (time, batch, …).
+Autograd adds a matrix of W's size to the gradient at every step. Here the gradients δ_t of the
+gates are gathered first. The gradient of W, the sum over time of δ_t h_{t-1}ᵀ, is then one product
+at the end (Deep Learning, Goodfellow et al., 2016, section 10.2.2). Products are computed in
+`precision`, bfloat16 or float32; sums, gates and states are float32. All arrays have time first:
+(time, batch, …).
 
-A kind of cell for which nothing is written out here is left to autograd.
+Autograd differentiates the kinds of cell that are not written out here.
 """
 
 from typing import Any
@@ -48,7 +49,7 @@ class _ElmanSteps(Function):
 
 
 class _GRUSteps(Function):
-    """The GRU as in `model.network.cells.GRU`; c is added to the product W_n h."""
+    """The GRU of `model.network.cells.GRU`; its bias c is added to the product W_n h."""
 
     @staticmethod
     def forward(
@@ -94,7 +95,7 @@ class _GRUSteps(Function):
 
 
 class _LSTMSteps(Function):
-    """Long short-term memory as in `model.network.cells.LSTM`."""
+    """The LSTM of `model.network.cells.LSTM`."""
 
     @staticmethod
     def forward(
@@ -141,12 +142,12 @@ class _LSTMSteps(Function):
 
 
 def _sum_over_time(delta: Tensor, before: Tensor) -> Tensor:
-    """∂W: the sum over time and batch of δ_t h_{t-1}ᵀ."""
+    """∂W, the sum over time and batch of δ_t h_{t-1}ᵀ, as one product."""
     return torch.mm(delta.flatten(0, 1).t(), before.flatten(0, 1))
 
 
-# By kind of cell: each takes x, the resets, W, the kind's further biases and the parts of the
-# state, and returns h at every step and the parts of the state at the end.
+# The steps of each kind of cell. Each takes x, the resets, W, the kind's further biases and the
+# parts of the state. It returns h at every step, and the parts of the state at the end.
 WRITTEN_OUT: dict[str, type[Function]] = {
     "elman": _ElmanSteps,
     "gru": _GRUSteps,
@@ -158,10 +159,10 @@ WRITTEN_OUT_FOR_GPU = WRITTEN_OUT | {"lstm": FusedLSTM}
 def unroll(
     cell: Cell, x: Tensor, resets: Tensor, state: State, precision: torch.dtype
 ) -> tuple[Tensor, State]:
-    """One layer over a sequence: x = U x_t + b (time, batch, gates · hidden) to h, and the state.
+    """Runs one layer over a sequence; returns h (time, batch, hidden) and the state at the end.
 
-    `resets` (time, batch, 1) is 0 where a text begins, so that nothing of the text before reaches
-    it, and 1 elsewhere.
+    `x` is the projected input U x_t + b (time, batch, gates · hidden). `resets` (time, batch, 1) is
+    0 where a text begins, so that it starts from an empty state, and 1 elsewhere.
     """
     steps = (WRITTEN_OUT_FOR_GPU if x.is_cuda else WRITTEN_OUT).get(cell.kind.name)
     if steps is None:
@@ -172,7 +173,7 @@ def unroll(
 
 
 def unroll_by_autograd(cell: Cell, x: Tensor, resets: Tensor, state: State) -> tuple[Tensor, State]:
-    """`unroll` for any kind of cell, step by step as the cell defines it, all of it in float32."""
+    """`unroll` for any kind of cell: calls the cell for each step, all in float32."""
     outputs = []
     for projected, kept in zip(x, resets, strict=True):
         state = cell.advance(projected, tuple(part * kept for part in state))
@@ -187,7 +188,7 @@ def forward(
     precision: torch.dtype,
     tables: bool = True,
 ) -> tuple[Tensor, list[State]]:
-    """The network over ids (time, batch) to logits (time, batch, vocabulary), and its state.
+    """Runs the network over ids (time, batch); returns logits (time, batch, vocabulary) and state.
 
     The state is reset wherever the start symbol is read. Without `tables` the contexts are left
     out of the network, and their state stays as it is.
@@ -214,7 +215,10 @@ def forward(
 
 
 def _one_hot(x: Tensor, inputs: int) -> Tensor:
-    """Ids as one-hot vectors: on a GPU a product sums their gradient faster than adding columns."""
+    """Ids as one-hot vectors; floats unchanged.
+
+    On a GPU a product with one-hot vectors computes the gradient of U faster than a sum of columns.
+    """
     return x if x.is_floating_point() else functional.one_hot(x, inputs)
 
 

@@ -1,1 +1,1 @@
-"""The table of the hashed contexts in training."""
+"""The table of the hashed contexts, as it is trained."""

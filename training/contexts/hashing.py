@@ -1,7 +1,7 @@
-"""The contexts' hashes as tensor operations, so that a GPU finds the rows of what it reads.
+"""The contexts' hashes as tensor operations, so that a GPU finds the rows of the text it reads.
 
-`model.network.contexts` says what a context is; this is the same arithmetic on tensors. A uint32
-is held in an int64, whose products modulo 2⁶⁴ are also right modulo 2³².
+`model.network.contexts` defines contexts; this is the same arithmetic on tensors. A uint32 is held
+in an int64, whose products wrap around at 2⁶⁴, so that their low 32 bits are right.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ _MASK = 0xFFFFFFFF
 
 
 class TensorContexts:
-    """Finds the kept rows that contexts lead to, on the device of the embedding's rows."""
+    """Finds the kept rows of contexts, on the device of the embedding's rows."""
 
     def __init__(self, embedding: ContextEmbedding) -> None:
         device = embedding.rows.device
         contexts = embedding.contexts
         kept = embedding.kept
+        # Each row of the table has a slot: the kept rows are numbered in order, and all others
+        # share the last slot, whose numbers are zeros.
         table = np.unpackbits(kept.kept, bitorder="little").astype(np.int32)
         slots = np.where(table, np.cumsum(table, dtype=np.int32) - 1, np.int32(kept.count))
         self._slots = torch.from_numpy(slots.astype(np.int32)).to(device)
@@ -43,7 +45,7 @@ class TensorContexts:
         self._shift = int(contexts.shift)
 
     def slots(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
-        """Reads ids (time, n): the slots after each, (time, n, contexts), and the state."""
+        """Reads ids (time, n); returns the slots after each, (time, n, contexts), and the state."""
         rows, after = self.follow(ids, state)
         return self._slots[rows].long(), after
 
@@ -52,6 +54,8 @@ class TensorContexts:
         history, word, before = state
         time = len(ids)
         places = torch.arange(HISTORY, HISTORY + time, device=ids.device)[:, None]
+        # The last values that were read before, oldest first, and then the new ones: value v is
+        # id v - 1. `ages` counts the values since the text began.
         values = torch.cat((history.flip(1).t(), ids + 1))
         begins = torch.where(ids == self._start, places, 0).cummax(0).values
         ages = places - begins
@@ -69,7 +73,10 @@ class TensorContexts:
     def _words(
         self, ids: Tensor, values: Tensor, word: Tensor, before: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """As `Contexts._words`; row 0 of `values` is the value of the id read before `ids`."""
+        """As `Contexts._words`, which explains the sums and the powers.
+
+        Row 0 of `values` is the value of the id that was read before `ids`.
+        """
         time = len(ids)
         powers = _powers(MULTIPLIER, time + 1, ids.device)[1:]
         inverses = _powers(MULTIPLIER_INVERSE, time, ids.device)

@@ -1,1 +1,1 @@
-"""What a checkpoint is worth on a text, as served."""
+"""How well a checkpoint does on texts, computed as it is served."""

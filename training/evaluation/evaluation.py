@@ -1,4 +1,4 @@
-"""What a checkpoint is worth on texts: bits a character, and the simulated typist's figures."""
+"""The evaluation of a checkpoint on texts: bits a character and the simulated typist's figures."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,16 +12,17 @@ from training.evaluation.scoring import Progress, ignore, mean_bits, read
 from training.evaluation.suggestions import Suggestions, suggest
 from training.evaluation.timing import Milliseconds, time_suggestions
 
-# How often `evaluate` goes over a text: once to read it, once to decode suggestions.
+# `evaluate` goes over a text this often: once to read it, once to decode suggestions.
 PASSES = 2
-# The characters between two states that are kept of a text. What lies between them is decoded one
-# position after another, and all such stretches side by side.
+# A state is kept every so often along a text: this is the distance in characters. In a stretch
+# between two states, positions are decoded one after another; all stretches are decoded side by
+# side.
 STRETCH = 512
 
 
 @dataclass(frozen=True)
 class DocumentFigures:
-    """One document's row."""
+    """The figures of one document."""
 
     name: str
     bits_per_character: float
@@ -37,8 +38,8 @@ class DocumentFigures:
 class Evaluation:
     """The figures over all documents, and each document's own.
 
-    `flicker` is the share of keys at which the shown text changed, though what it said was typed,
-    otherwise than by growing.
+    `flicker` is a share of the keys that typed the first character of the shown text: those after
+    which its rest was not kept or continued. None where there was no such key.
     """
 
     model: str
@@ -52,7 +53,7 @@ class Evaluation:
     documents: tuple[DocumentFigures, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """One object: the figures, under which options, and a list of the documents' rows."""
+        """One object: the figures, the options, and a list of the documents' figures."""
         return {
             "model": self.model,
             "fingerprint": self.fingerprint,
@@ -73,10 +74,11 @@ def evaluate(
     options: Options,
     progress: Progress = ignore,
 ) -> Evaluation:
-    """Judges the runtime's checkpoint on named texts, each a document of its own.
+    """Evaluates the runtime's checkpoint on named texts, each of which is one document.
 
-    `texts` are pairs of a name and a text that is not empty. `progress` is called with numbers of
-    characters; each character counts `PASSES` times. Raises ValueError without a text.
+    `texts` are pairs of a name and a text. `progress` is called with numbers of characters that are
+    done; each character counts `PASSES` times. Raises ValueError where there is no text, or an
+    empty one.
     """
     names, bodies = [name for name, _ in texts], [body for _, body in texts]
     if not all(bodies) or not bodies:
@@ -113,9 +115,9 @@ def sweep(
     choices: Sequence[Options],
     progress: Progress = ignore,
 ) -> list[TypistFigures]:
-    """The typist's figures under each of several options, decoding only once.
+    """The typist's figures under each of several options, with only one decoding.
 
-    The choices may differ in `max_chars` and `min_confidence`.
+    The choices may differ only in `max_chars` and `min_confidence`.
     """
     loosest = replace(
         choices[0],
@@ -133,10 +135,10 @@ def sweep(
 
 
 def type_out(text: str, suggestions: Suggestions, options: Options) -> Session:
-    """Types a whole text with what is suggested at its positions under some options."""
+    """Types a whole text with the suggestions that `options` show at its positions."""
     return type_with(text, lambda position: suggestions.shown(position, options))
 
 
 def flicker_of(text: str, suggestions: Suggestions, options: Options) -> Flicker:
-    """The flicker of what is suggested in a text under some options."""
+    """The flicker of the suggestions that `options` show along a text."""
     return flicker(text, lambda position: suggestions.shown(position, options).text)

@@ -1,4 +1,4 @@
-"""The simulated typist's figures: a text typed with suggestions, and what they saved."""
+"""The simulated typist's figures: it types a text with suggestions, and counts the saved keys."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from model.typist import press
 
-# The groups, with equally many suggestions in each, over which the error of calibration is taken.
+# The calibration error is computed over this many groups of equally many suggestions.
 BINS = 10
 
 
 class Suggested(Protocol):
-    """What the typist sees of a suggestion, whoever made it."""
+    """A suggestion as the typist sees it."""
 
     @property
     def text(self) -> str: ...
@@ -27,8 +27,8 @@ class Suggested(Protocol):
 class Session:
     """What the simulated typist did in one text.
 
-    `confidences` and `right` have one entry for each suggestion shown, in the order of typing: the
-    confidence it had, and whether all of it was what came next.
+    `confidences` and `right` have an entry for each suggestion shown, in the order of typing: its
+    confidence, and whether the text went on with all of it.
     """
 
     characters: int
@@ -42,10 +42,10 @@ class Session:
 class TypistFigures:
     """The simulated typist's figures over one text or several; shares are from 0 to 1.
 
-    `shown` is the share of keys at which something was suggested, `accepted` the share of these
-    suggestions that were taken, whole or by the first word. `calibration_error` is the mean
-    distance between the confidence and the share that was wholly right, over bins of equal count.
-    Both are None where nothing was shown.
+    `shown` is the share of keys at which something was suggested. `accepted` is the share of these
+    suggestions that were taken, all of them or their first word. `calibration_error` is the mean
+    distance between the confidence and the share that was entirely right, over bins of equal count.
+    `accepted` and `calibration_error` are None where nothing was shown.
     """
 
     characters: int
@@ -57,7 +57,7 @@ class TypistFigures:
 
 
 def type_with(text: str, complete: Callable[[int], Suggested]) -> Session:
-    """Types a whole text by the rule of model.typist; `complete` suggests at a position of it."""
+    """Types a whole text by the rule of model.typist; `complete` gives a position's suggestion."""
     position = keys = accepted = 0
     confidences: list[float] = []
     right: list[bool] = []
@@ -95,8 +95,9 @@ def calibration_error(
 ) -> float:
     """The expected calibration error over bins of equal count (Nixon et al., 2019).
 
-    Both arrays have the shape (suggestions,). It is the mean over suggestions of the distance, in
-    the suggestion's bin, between the mean confidence and the share that was right.
+    Both arrays have the shape (suggestions,). The error of a bin is the distance between its mean
+    confidence and its share of right suggestions; the result is the mean over suggestions of their
+    bin's error.
     """
     parts = equal_bins(confidences, bins)
     distances = [len(p) * abs(confidences[p].mean() - right[p].mean()) for p in parts]
@@ -104,6 +105,6 @@ def calibration_error(
 
 
 def equal_bins(confidences: NDArray[np.float64], bins: int) -> list[NDArray[np.intp]]:
-    """The numbers of the suggestions in each of some bins of equal count, by rising confidence."""
+    """The suggestions in bins of equal count, by rising confidence, each as an array of indices."""
     order = np.argsort(confidences, kind="stable")
     return np.array_split(order, min(bins, len(order)))

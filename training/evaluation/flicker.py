@@ -1,7 +1,7 @@
-"""Flicker: how often the shown text changes while one types what it says.
+"""Flicker: how often the shown text changes although the user types exactly what it says.
 
-Every character of a text is typed, and nothing is accepted. Where the character is the one that was
-shown, the suggestion should stay what it was, less that character, or be longer.
+Every character of a text is typed, and nothing is accepted. Where the typed character is the first
+one shown, the rest of the suggestion should stay as it was, or become longer.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,19 +10,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Flicker:
-    """At `typed_through` keys the shown character was typed; at `changed` of them it flickered."""
+    """Counts of keys: those that typed the first shown character, and those that changed the rest.
+
+    `changed` counts only keys that `typed_through` counts, too.
+    """
 
     typed_through: int
     changed: int
 
     @property
     def share(self) -> float | None:
-        """The share of flickers, from 0 to 1; None where nothing was typed through."""
+        """`changed` as a share of `typed_through`, from 0 to 1; None where that is 0."""
         return self.changed / self.typed_through if self.typed_through else None
 
 
 def flicker(text: str, suggested: Callable[[int], str]) -> Flicker:
-    """Types a text; `suggested` gives what is shown after a number of characters."""
+    """Types a text; `suggested` gives the text that is shown after a number of characters."""
     typed_through = changed = 0
     shown = suggested(0)
     for position, character in enumerate(text[:-1], 1):

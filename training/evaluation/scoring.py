@@ -1,6 +1,6 @@
-"""Each character's surprise: how probable, as served, the characters were that really came.
+"""The surprise of each character of a text, by the probabilities that are served.
 
-Where the runtime adapts, that is by the mixed distribution, with the page as of each character.
+Where the runtime adapts, these are the mixed distributions, each with the page up to its character.
 """
 
 import math
@@ -15,21 +15,21 @@ from model.decoding.next_step import predicted_distributions
 from model.runtime import Pool
 from model.served import Runtime
 
-# The most texts that are stepped in one batch. With more, their states leave the processor's cache,
-# and nothing is gained.
+# At most this many texts are stepped in one batch. The states of more do not fit in the processor's
+# cache, so that nothing is gained.
 TEXTS_AT_ONCE = 64
 
-# Called with a number of characters that are done.
+# Called with the number of characters that were done since the last call.
 Progress = Callable[[int], None]
 
 
 def ignore(characters: int) -> None:
-    """For a progress that nobody watches."""
+    """A progress that does nothing."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """A whole text's figures; the log-probability is natural, all else is in bits."""
+    """A whole text's figures: a natural log-probability, bits, and the perplexity a character."""
 
     characters: int
     log_probability: float
@@ -43,8 +43,8 @@ class Reading:
     """One text as the network read it.
 
     `bits` holds -log2 of each character's probability, shape (characters,). A character that is
-    spelt in bytes has the sum of its bytes' bits. `snapshots` are states along the way: number k is
-    the state after the first k * `every` characters.
+    spelt in bytes has the sum of its bytes' bits. `snapshots` are states along the text: number k
+    is the state after the first k * `every` characters.
     """
 
     bits: NDArray[np.float64]
@@ -52,7 +52,7 @@ class Reading:
     snapshots: tuple[bytes, ...]
 
     def score(self) -> Score:
-        """The text's figures; it must not be empty."""
+        """The text's figures. The text must not be empty."""
         characters, bits = len(self.bits), math.fsum(self.bits)
         return Score(
             characters, -bits * math.log(2), bits, bits / characters, 2 ** (bits / characters)
@@ -66,7 +66,10 @@ def mean_bits(readings: Sequence[Reading]) -> float:
 
 @dataclass
 class _Reader:
-    """A text on its way through one slot of the pool."""
+    """A text that is being read in one slot of the pool.
+
+    The next id is part `part` of the spelling of character `character`.
+    """
 
     order: int
     slot: int
@@ -79,7 +82,7 @@ class _Reader:
     part: int = 0
 
     def cursor(self, page: Page) -> Cursor:
-        """The place of the next id; a character is on the page only once all its bytes are read."""
+        """The place of the next id. The page gets a character only when all its bytes are read."""
         if self.part == 0:
             page.follow(window(self.text, self.character))
         cursor = page.cursor()
@@ -89,21 +92,22 @@ class _Reader:
 
 
 def window(text: str, position: int) -> str:
-    """The window of the text that ends at a position."""
+    """The part of the text before a position that a page reads."""
     return text[window_start(position) : position]
 
 
 def read(
     runtime: Runtime, texts: Sequence[str], every: int = 0, progress: Progress = ignore
 ) -> list[Reading]:
-    """Reads all texts from their starts, together, and keeps a state each `every` characters.
+    """Reads all texts side by side, each from its start.
 
-    With `every` 0 no state is kept. Raises TextError for a text that no UTF-8 can hold.
+    A state is kept after every `every` characters, and none where `every` is 0. Raises TextError
+    for a text that UTF-8 cannot hold.
     """
     vocabulary = runtime.vocabulary
     pool = runtime.pool(min(TEXTS_AT_ONCE, max(1, len(texts))))
     spelled = [[vocabulary.spell(character) for character in text] for text in texts]
-    # Longest first, so that no long text is left to be read alone at the end.
+    # The longest texts are read first, so that none of them is read alone at the end.
     waiting = sorted(range(len(texts)), key=lambda order: len(spelled[order]))
     readers: list[_Reader] = []
     done: dict[int, Reading] = {}
@@ -131,7 +135,7 @@ def read(
 
 
 def _step(pool: Pool, adaptation: Adaptation | None, readers: list[_Reader]) -> int:
-    """One more id for each reader; returns how many characters that completed."""
+    """Reads one more id for each reader; returns the number of characters that are now complete."""
     slots = np.array([reader.slot for reader in readers], dtype=np.int32)
     ids = np.array([r.spelling[r.character][r.part] for r in readers], dtype=np.int32)
     cursors = [reader.cursor(reader.page) for reader in readers if reader.page is not None]

@@ -1,9 +1,9 @@
-"""What would be suggested at every position of a text, decoded as the service does it.
+"""The suggestions at every position of a text, decoded as the service decodes them.
 
-A text is typed character by character. At each position it is decoded under the loosest options,
-and what was chosen at the position before is replayed as far as it holds, as in a session. Stricter
-options (fewer characters, more confidence) stop earlier on the same chain of ids, so trying many of
-them is mere arithmetic.
+A text is typed character by character. At each position it is decoded under the loosest options.
+The steps that were chosen at the position before are replayed as far as they still hold, as in a
+session. Stricter options (fewer characters, more confidence) stop earlier on the same chain of ids,
+so that other options can be tried without the network.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from model.vocabulary import Vocabulary
 from training.evaluation.figures import Suggested
 from training.evaluation.scoring import TEXTS_AT_ONCE, Progress, Reading, ignore
 
-# The steps of a suggestion that the next position replays: all. A service keeps fewer for lack of
-# memory; the bits are the same.
+# The next position replays at most this many steps of a suggestion: all of them. A service keeps
+# fewer to save memory, which changes no result.
 REPLAYED_STEPS = 1_000_000
 
 
 class ShownText(NamedTuple):
-    """What the typist sees of one suggestion."""
+    """A suggestion as the typist sees it."""
 
     text: str
     confidence: float
@@ -40,10 +40,10 @@ class ShownText(NamedTuple):
 
 @dataclass
 class Tape:
-    """What was decoded in one stretch of a text, position after position.
+    """The results of decoding one stretch of a text, position after position.
 
-    `ids` and `probabilities` hold the chains of chosen ids, one after another: that of the
-    stretch's position p ends at `ends[p]`, where the next one begins. `shown` has the suggestion at
+    `ids` and `probabilities` hold the chains of chosen ids, one after another: the chain of the
+    stretch's position p ends at `ends[p]`, where the next one begins. `shown` is the suggestion at
     each position under the loosest options.
     """
 
@@ -53,7 +53,7 @@ class Tape:
     shown: list[ShownText] = field(default_factory=list)
 
     def record(self, decoder: Decoder) -> None:
-        """Adds what was decoded at the next position."""
+        """Adds the result of decoding at the next position."""
         self.ids.extend(step.id for step in decoder.chain)
         self.probabilities.extend(step.next_step.probability for step in decoder.chain)
         self.ends.append(len(self.ids))
@@ -75,15 +75,15 @@ class Suggestions:
     tapes: tuple[Tape, ...]
 
     def shown(self, position: int, options: Options) -> Suggested:
-        """What the typist sees at `position` under `options`; raises as `at` does."""
+        """The suggestion at `position` under `options`, as the typist sees it; raises as `at`."""
         if options == self.loosest:
             return self.tapes[position // self.every].shown[position % self.every]
         return self.at(position, options)
 
     def at(self, position: int, options: Options) -> Completion:
-        """What decoding with `options` gives at `position`, as model.completing would.
+        """The completion at `position` under `options`, the same as from model.completing.
 
-        Raises ValueError for options under which it would go on further than was computed.
+        Raises ValueError for options that would go on further than was computed.
         """
         tape = self.tapes[position // self.every]
         position %= self.every
@@ -107,8 +107,8 @@ def suggest(
 ) -> list[Suggestions]:
     """Decodes greedily at every position of every text, many stretches side by side.
 
-    `readings` are what training.evaluation.scoring.read gave for the same texts, with states kept:
-    each is where a stretch begins.
+    `readings` come from training.evaluation.scoring.read for the same texts, with states kept. A
+    stretch begins at each state.
     """
     stretches = [
         Stretch(text, number * reading.every, min((number + 1) * reading.every, len(text)), state)
@@ -131,7 +131,7 @@ def suggest(
 
 @dataclass
 class Stretch:
-    """The part of a text from `begin` to `end`, the state before it, and what is decoded in it."""
+    """The part of a text from `begin` to `end`, the state before it, and what is decoded there."""
 
     text: str
     begin: int
@@ -140,9 +140,10 @@ class Stretch:
     tape: Tape = field(default_factory=Tape)
 
     def decodings(self, runtime: Runtime, options: Options) -> Iterator[Decoding]:
-        """The decoding at each position in turn, which whoever asks for the next one has computed.
+        """The decoding at each position in turn.
 
-        One that a replay has finished needs no computing and is not given.
+        The caller computes each one before it asks for the next. A decoding that its replay has
+        finished needs no computing and is not yielded.
         """
         page = runtime.adaptation.page() if runtime.adaptation else None
         state, absorbed = self.state, self.begin
@@ -170,13 +171,13 @@ class Stretch:
 def _decode_all(
     runtime: Runtime, stretches: Sequence[Stretch], options: Options, progress: Progress
 ) -> None:
-    """Decodes in all stretches, each in a slot of its own."""
+    """Decodes all stretches, many side by side, each in its own slot."""
     pool = runtime.pool(min(TEXTS_AT_ONCE, max(1, len(stretches))))
     waiting = list(stretches)
     running: dict[Decoding, tuple[Stretch, Iterator[Decoding]]] = {}
 
     def go_on(stretch: Stretch, decodings: Iterator[Decoding]) -> None:
-        """Begins at the stretch's next position at which something is to be computed."""
+        """Begins the stretch's next decoding that needs computing."""
         decoding = next(decodings, None)
         if decoding is None:
             progress(stretch.end - stretch.begin)

@@ -1,4 +1,4 @@
-"""How long one suggestion takes: the objects that the service decodes with, timed one at a time."""
+"""The time of one suggestion, measured with the objects that the service decodes with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from model.decoding.options import Options
 from model.served import Runtime
 from training.evaluation.scoring import Reading, window
 
-# Suggestions are timed at about this many places, spread over all texts, and at this many keys in a
-# row from each place on: enough for a 95th percentile, and done in a second or two.
+# Suggestions are timed at about this many places, spread over all texts, and at each place for this
+# many keys in a row. This is enough for a 95th percentile, and takes a second or two.
 TIMED_PLACES = 40
 TIMED_KEYS = 8
 
@@ -33,9 +33,9 @@ def time_suggestions(
     options: Options,
     after: int = 0,
 ) -> Milliseconds:
-    """Times suggestions one at a time, a few keys each at places spread over the texts.
+    """Times suggestions one at a time, for a few keys at each of many places in the texts.
 
-    In each text the places have at least `after` characters before them.
+    Each place has at least `after` characters of its text before it.
     """
     places = [
         (text, number * reading.every, state)
@@ -52,8 +52,8 @@ def time_suggestions(
             page.follow(window(text, begin))
         for position in range(begin, min(begin + TIMED_KEYS, len(text))):
             started = perf_counter()
-            # The steps of the suggestion before are not replayed: this is the time of a key that
-            # was not foreseen. One that was takes less.
+            # The steps of the previous suggestion are not replayed: this is the time of a key that
+            # it did not predict. A predicted key takes less.
             decoding = decoding_at(
                 runtime,
                 options,

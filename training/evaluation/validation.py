@@ -1,6 +1,6 @@
-"""Bits a character of the float network on held-out documents, while training goes on.
+"""Bits a character of the float network on held-out documents, during training.
 
-What is reported of a finished checkpoint comes from `nextchar evaluate`, in the served arithmetic.
+The figures of a finished checkpoint come from `nextchar evaluate`, in the served arithmetic.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from training.backpropagation.unrolled import forward
 from training.corpus import Document
 from training.loop.streams import IGNORED
 
-# The steps of one forward pass, after which only the state is kept: what bounds the memory.
+# The steps of one forward pass. Only the state is kept between passes, which bounds the memory.
 WINDOW = 256
 
 
 class Validation:
-    """Held-out documents, each cut to the same number of characters, read side by side."""
+    """Held-out documents, each cut to at most the same number of characters, read side by side.
+
+    The limit is `characters` divided by the number of documents, but at least 100 and at most 8000.
+    """
 
     def __init__(
         self, documents: Sequence[Document], vocabulary: Vocabulary, characters: int
@@ -44,7 +47,10 @@ class Validation:
 
     @torch.no_grad()
     def bits_per_character(self, network: Network) -> float:
-        """The mean of −log₂ p over all characters; those spelt in bytes count all their bytes."""
+        """The mean of −log₂ p over all characters.
+
+        A character that is spelt in bytes counts with the sum of its bytes' bits.
+        """
         state = network.initial(self._ids.shape[1])
         nats = 0.0
         device = network.output.weight.device

@@ -1,1 +1,1 @@
-"""From a trained float network to the checkpoint that is served."""
+"""Turns a trained float network into the checkpoint that is served."""

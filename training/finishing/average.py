@@ -1,8 +1,8 @@
-"""Averages two finished networks of one shape, of which the second began with the first.
+"""Averages two finished networks of one shape, the second of which began with the first.
 
-Where a network learnt on from another one, the mean of both is better than either (Izmailov et al.,
-"Averaging weights leads to wider optima", 2018). The tables of both hold the same text. Their sum
-would count it twice, so the shares of the tables need not add up to 1.
+The mean of both is better than either (Izmailov et al., "Averaging weights leads to wider optima",
+2018). The tables of both were learnt from the same text, and their sum would count it twice.
+Therefore the shares of the tables need not add up to 1.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ from training.finishing.quantization import (
 from training.finishing.shares import AverageShares
 from training.reporting.card import model_card
 
-# What the summary of a training says about a checkpoint as it is served: the mean has its own.
+# These parts of a training's summary describe a checkpoint as it is served. They are not taken over
+# from the second network, because the mean gets its own.
 SERVED_FIGURES = ("quantization", "adaptation", "calibration", "metrics")
 
 
 def average_networks(first: Checkpoint, second: Checkpoint, shares: AverageShares) -> Network:
     """The mean of the networks, with the rows that the second one keeps.
 
-    A row that the first one does not keep counts for both tables. Raises ModelError where the
-    networks differ in shape or vocabulary.
+    A row that the first one does not keep gets the shares of both tables. Raises ModelError where
+    the networks differ in shape or vocabulary.
     """
     if replace(first.config, opening="") != replace(second.config, opening=""):
         raise ModelError(f"{second.name} has another shape or vocabulary than {first.name}")
@@ -65,7 +66,7 @@ def average_networks(first: Checkpoint, second: Checkpoint, shares: AverageShare
 def average_checkpoints(
     first: Path, second: Path, corpus: Corpus, out: Path, shares: AverageShares
 ) -> QuantizationCost:
-    """Leaves the mean of two checkpoints in `out`, fit to be served; `out` may be one of the two.
+    """Writes the mean of two checkpoints to `out`, ready to be served; `out` may be one of the two.
 
     `corpus` is what they were trained on. Nothing in `out` is replaced before the mean is finished.
     Raises ModelError for checkpoints that have no mean, QuantizationError where serving the mean in
@@ -95,7 +96,7 @@ def average_checkpoints(
 def _normalise_columns(network: Network) -> float:
     """Divides the output layer's columns for the contexts by their root mean square; returns it.
 
-    The rows that they are multiplied with can then be compared between networks.
+    Rows times this number then have the same scale in both networks, and can be averaged.
     """
     with torch.no_grad():
         columns = network.output.weight[:, network.config.hidden :]
@@ -106,7 +107,7 @@ def _normalise_columns(network: Network) -> float:
 
 
 def _save(folder: Path, second: Checkpoint, weights: Weights, described: Mapping[str, Any]) -> None:
-    """Writes the mean as a network that is trained and not yet finished.
+    """Writes the mean as a network that is trained but not yet finished.
 
     Raises CheckpointError where the second network's training is not described.
     """

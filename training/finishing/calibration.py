@@ -1,9 +1,10 @@
 """Calibration of a checkpoint: how often suggestions of each probability were right.
 
-The simulated typist types held-out texts. For each suggestion that it is shown, the network had a
-probability that all of it is right, and then it was right or not. A monotone map from the one to
-the other is fitted and becomes part of the checkpoint. The fit is an isotonic regression over
-groups of equal size, by the pool-adjacent-violators algorithm (Ayer et al., 1955).
+The simulated typist types held-out texts. For each suggestion that it is shown, there is the
+network's probability that all of it is right, and whether it was right. A monotone map from the
+probability to the share of right suggestions is fitted and becomes part of the checkpoint. The fit
+is an isotonic regression over groups of equal size, by the pool-adjacent-violators algorithm
+(Ayer et al., 1955).
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from training.reporting.card import model_card
 from training.reporting.plots import save_png
 
 DIAGRAM_FILE = "calibration.png"
-# The map is fitted to at most this many groups of suggestions, of at least this many each: the
-# share of a smaller group that was right says little.
+# The map is fitted to at most MOST_GROUPS groups of suggestions. Each group has at least
+# LEAST_GROUP_SUGGESTIONS, because the share of right ones in a smaller group says little.
 MOST_GROUPS = 24
 LEAST_GROUP_SUGGESTIONS = 50
 
@@ -40,9 +41,9 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class ShownSuggestions:
-    """Suggestions that were shown: the network's probability of each, and whether it was right.
+    """Suggestions that were shown, both arrays of shape (suggestions,).
 
-    Both have the shape (suggestions,).
+    `raw` is the network's own probability that all of it is right, `right` whether it was.
     """
 
     raw: Floats
@@ -51,10 +52,11 @@ class ShownSuggestions:
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """What a calibration is worth: expected calibration errors, from 0 to 1.
+    """How good a calibration is: expected calibration errors, from 0 to 1.
 
     `error_before` is the error of the network's own probabilities. For `error_after` a map is
-    fitted to each half of the documents and judged by the other half; it is the mean of both.
+    fitted to each half of the documents and evaluated on the other half. The result is the mean of
+    both, weighted by their numbers of suggestions.
     """
 
     documents: int
@@ -66,10 +68,10 @@ class CalibrationReport:
 def type_texts(
     runtime: Runtime, texts: Sequence[str], progress: Progress = ignore
 ) -> list[ShownSuggestions]:
-    """What the typist is shown in each text, however unsure.
+    """The suggestions that the typist is shown in each text, whatever their confidence.
 
-    The runtime must not be calibrated: its confidence is then the network's own probability. Raises
-    ValueError without a text, and for an empty one.
+    The runtime must not be calibrated, so that its confidence is the network's own probability.
+    Raises ValueError without a text, and for an empty one.
     """
     if not texts or not all(texts):
         raise ValueError("texts to calibrate on: at least one, and none of them empty")
@@ -83,14 +85,15 @@ def type_texts(
 
 
 def fit_map(found: ShownSuggestions) -> Calibration:
-    """The map fitted to some suggestions; the identity where they are too few."""
+    """The map that is fitted to suggestions; the identity where they are too few."""
     count = min(MOST_GROUPS, len(found.raw) // LEAST_GROUP_SUGGESTIONS)
     if count < 2:
         return Calibration()
     pools: list[tuple[float, float, int]] = []
     for group in equal_bins(found.raw, count):
         pools.append((found.raw[group].mean(), found.right[group].mean(), len(group)))
-        # Neighbours that fall are pooled, and so are those that float32 cannot tell apart.
+        # Neighbours are pooled where the share of right ones falls, and where their probabilities
+        # are equal in float32.
         while len(pools) > 1 and not _rise(pools[-2], pools[-1]):
             (x, y, n), (u, v, m) = pools.pop(), pools.pop()
             pools.append(((x * n + u * m) / (n + m), (y * n + v * m) / (n + m), n + m))
@@ -101,7 +104,7 @@ def fit_map(found: ShownSuggestions) -> Calibration:
 
 
 def calibrate(documents: Sequence[ShownSuggestions]) -> tuple[Calibration, CalibrationReport]:
-    """The map fitted to what was shown in all documents, and a report of what it is worth.
+    """The map that is fitted to the suggestions of all documents, and a report of how good it is.
 
     Raises ValueError where nothing was shown.
     """
@@ -131,10 +134,10 @@ def calibrated(calibration: Calibration, raw: Floats) -> Floats:
 def store(
     folder: Path, calibration: Calibration, report: CalibrationReport, everything: ShownSuggestions
 ) -> None:
-    """Writes the map into a checkpoint, and the diagram and the report beside it.
+    """Writes the map and the report into a checkpoint, and the diagram beside it.
 
-    The report goes into the card, too, where there is one. Raises OSError where the folder cannot
-    be written.
+    The card is written again with the report, where the training is described. Raises OSError where
+    the folder cannot be written.
     """
     loaded = checkpoint.load(folder)
     summary = {**loaded.training, "calibration": asdict(report)}
@@ -147,7 +150,10 @@ def store(
 def plot(
     found: ShownSuggestions, calibration: Calibration, report: CalibrationReport, file: Path
 ) -> None:
-    """The reliability diagram: the share that was right by the probability, before and after."""
+    """Draws the reliability diagram: the share of right suggestions at each probability.
+
+    It has a curve for the network's own probabilities, and one for the calibrated ones.
+    """
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot()
     axes.plot((0, 1), (0, 1), color="grey", lw=1, label="as it should be")
@@ -180,7 +186,7 @@ def _shown(session: Session) -> ShownSuggestions:
 
 
 def joined(documents: Sequence[ShownSuggestions]) -> ShownSuggestions:
-    """What was shown in several documents, as one."""
+    """The suggestions of several documents in one object."""
     nothing = ShownSuggestions(np.zeros(0), np.zeros(0, bool))
     parts = [nothing, *documents]
     return ShownSuggestions(

@@ -1,9 +1,10 @@
-"""Clipping: how far each row of a matrix reaches before it is rounded to int8.
+"""Clipping: bounds the weights of each row of a matrix before they are rounded to int8.
 
 A row's scale is its largest weight ÷ 127. Where one weight is much larger than the others, cutting
-it down lets the others be rounded more finely. Text decides which cut costs least: rounding a row's
-weights w to ŵ changes its sums by (w − ŵ)ᵀ C (w − ŵ) in the mean square. C is the mean of x xᵀ over
-the inputs x that the row has along the text: hidden states, and in the output layer contexts too.
+it down lets the others be rounded more finely. Training text decides which bound costs least. When
+a row's weights w are rounded to ŵ, the mean square change of its sums is (w − ŵ)ᵀ C (w − ŵ), where
+C is the mean of x xᵀ over the row's inputs x along the text. The inputs are hidden states, and in
+the output layer also the contexts' rows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,15 +22,15 @@ from model.served import Runtime
 
 Moments = NDArray[np.float64]
 
-# The shares of a row's largest weight that are tried as its bound. 1 comes first, so that it wins
-# where nothing is gained.
+# These shares of a row's largest weight are tried as its bound. 1 comes first, so that a row is not
+# cut where nothing is gained.
 REACHES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
 
 
 def clipped(checkpoint: Checkpoint, texts: Sequence[Ids]) -> Weights:
-    """The checkpoint's weights, with each row of each matrix cut where rounding then costs least.
+    """The checkpoint's weights, each row of each matrix cut at the bound that costs least.
 
-    `texts` are ids of training text, about ten thousand in all; each text is read from its start.
+    `texts` are ids of training text, about ten thousand in all. Each text is read from its start.
     """
     *moments, outputs = input_moments(Runtime(checkpoint), texts)
     weights = dict(checkpoint.weights)
@@ -43,7 +44,7 @@ def clipped(checkpoint: Checkpoint, texts: Sequence[Ids]) -> Weights:
 
 
 def clip_rows(matrix: Floats, moments: Moments) -> Floats:
-    """Each row of (rows, inputs), clipped where rounding it then changes its sums least.
+    """A matrix (rows, inputs), each row cut at the bound that changes its rounded sums least.
 
     `moments` is the mean of x xᵀ, (inputs, inputs).
     """
@@ -52,7 +53,7 @@ def clip_rows(matrix: Floats, moments: Moments) -> Floats:
     for reach in REACHES:
         cut = np.clip(matrix, -largest * np.float32(reach), largest * np.float32(reach))
         rounded = quantize_weights(cut)
-        # A product's scale contains the 1/127 of the state, too.
+        # The scale of a product also contains the state's factor 1/127, which is taken out here.
         worth = rounded.scale.astype(np.float64)[:, None] * 127
         change = matrix - rounded.weights * worth
         cost = ((change @ moments) * change).sum(axis=1)
@@ -63,9 +64,9 @@ def clip_rows(matrix: Floats, moments: Moments) -> Floats:
 
 
 def input_moments(runtime: Runtime, texts: Iterable[Ids]) -> list[Moments]:
-    """For each layer the mean of h hᵀ along the texts, (hidden, hidden).
+    """The mean of h hᵀ along the texts for each layer, (hidden, hidden).
 
-    The last entry is the mean of x xᵀ over what the output layer reads, (output_inputs,
+    A further, last entry is the mean of x xᵀ over the inputs of the output layer, (output_inputs,
     output_inputs).
     """
     config = runtime.network.config
@@ -97,7 +98,10 @@ def _hidden(network: QuantizedNetwork, states: Sequence[bytes], layer: int) -> M
 
 
 def _contexts(network: QuantizedNetwork, states: Sequence[bytes]) -> list[Moments]:
-    """The rows of the table that states lead to, (states, contexts · width), if there are any."""
+    """The contexts' rows in each state, (states, contexts · width), as a list of one array.
+
+    The list is empty where the network has no contexts.
+    """
     if not network.contexts:
         return []
     known = np.frombuffer(b"".join(states), np.uint8).reshape(len(states), -1)

@@ -1,4 +1,4 @@
-"""What the scorer learns from: places of texts, and the candidates that a page has at each."""
+"""The scorer's training examples: places in texts, and the candidates of a page at each place."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from model.served import Runtime
 
 Floats = NDArray[np.float32]
 
-# Documents that are read side by side. More gain little, and the network's output for all places of
-# all of them is in memory at once.
+# The number of documents that are read side by side. More would gain little, and the network's
+# output at all their places is in memory at once.
 BATCH_DOCUMENTS = 16
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Places of documents, one after another, and the candidates that a page has at each.
+    """Places of documents, one after another, and the candidates of a page at each place.
 
-    `begins` (places + 1): where the candidates of each place begin. `hidden` (places, units) is the
-    network's hidden state, `shared` (places, SHARED) and `own` (candidates, OWN) are the features,
-    `probabilities` (candidates) the network's, `right` (candidates) tells which candidate came.
-    `given` (places) is the network's probability of what came.
+    `begins` (places + 1) tells where the candidates of each place begin. `hidden` (places, units)
+    is the network's hidden state. `shared` (places, SHARED) and `own` (candidates, OWN) are the
+    features. `probabilities` (candidates) are the network's, and `right` (candidates) tells whether
+    the candidate is the id that came. `given` (places) is the network's probability of the id that
+    came.
     """
 
     begins: NDArray[np.int64]
@@ -45,7 +46,7 @@ class Examples:
         return len(self.given)
 
     def candidates(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The candidates of some places, one after another, and how many each place has."""
+        """The indices of the candidates of some places, and the number that each place has."""
         counts = self.begins[places + 1] - self.begins[places]
         first = np.repeat(self.begins[places] - np.cumsum(counts) + counts, counts)
         return first + np.arange(counts.sum()), counts
@@ -61,12 +62,12 @@ class Examples:
         return np.flatnonzero(np.diff(self.begins))
 
     def spread(self, count: int) -> NDArray[np.int64]:
-        """About `count` places, spread over all of them."""
+        """About `count` places, spread evenly over all of them."""
         return np.arange(0, len(self), max(1, len(self) // count))
 
 
 def read_examples(runtime: Runtime, texts: Sequence[str]) -> Examples:
-    """Reads texts, each on a page of its own and as far as a page reaches."""
+    """Reads texts, each on its own page and at most as far as a page reaches."""
     vocabulary, units = runtime.vocabulary, runtime.network.config.hidden
     engine = adaptation.engine_for(Parameters.neutral(units), vocabulary, runtime.backend)
     parts: list[Examples] = []
@@ -79,13 +80,13 @@ def read_examples(runtime: Runtime, texts: Sequence[str]) -> Examples:
     begins = np.concatenate([[0], *(np.diff(part.begins) for part in parts)]).cumsum()
     names = ("hidden", "shared", "own", "probabilities", "right", "given")
     columns = {name: [getattr(part, name) for part in parts] for name in names}
-    # The arrays are large: the parts of each are freed as soon as they are joined.
+    # The arrays are large. The parts of each one are freed as soon as they are joined.
     parts.clear()
     return Examples(begins, **{name: np.concatenate(columns.pop(name)) for name in names})
 
 
 def _network_outputs(runtime: Runtime, documents: Sequence[Ids]) -> list[NetworkOutput]:
-    """What the network gives before each id of some documents, which are read side by side."""
+    """The network's output before each id of some documents, which are read side by side."""
     pool = runtime.pool(len(documents))
     slots = np.array([pool.acquire() for _ in documents])
     for slot in slots.tolist():
@@ -107,7 +108,7 @@ def _network_outputs(runtime: Runtime, documents: Sequence[Ids]) -> list[Network
 
 
 def _examples_of(ids: Ids, output: NetworkOutput, collected: Collected) -> Examples:
-    """The places of one document."""
+    """The examples of one document."""
     p, places = output.probabilities, np.repeat(np.arange(len(ids)), collected.counts)
     return Examples(
         begins=np.concatenate([[0], np.cumsum(collected.counts)]),

@@ -1,9 +1,9 @@
-"""Priming: trains the small network that scores what a page finds, for one checkpoint.
+"""Priming: trains the scorer of adaptation, the small network that scores a page's candidates.
 
-It reads documents, never validation text, each on a page of its own. From them it learns how much
-more probable a candidate is than the network alone says. A training primes at its end, on the text
-that it has read. Text that is new to the network is better: there the network is as unsure as it
-will be of a user's text.
+Priming reads documents, never validation text, each on its own page. The scorer learns how much
+more probable a candidate is than the network alone says. A training primes at its end, on its own
+text. Text that is new to the network is better, because the network is as unsure of it as of a
+user's text.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from training.finishing.scorer import Scorer
 from training.finishing.scorer_quantization import quantized
 from training.reporting.card import model_card
 
-# What is read where nothing else is asked for: a training primes within a minute or two on it. The
-# documents are spread over all that there are.
+# By default priming reads the beginnings of this many documents, spread over all of them. This
+# takes a minute or two at the end of a training.
 MOST_DOCUMENTS = 120
 DOCUMENT_CHARACTERS = 8192
 
 
 @dataclass(frozen=True)
 class Primed:
-    """The parameters, and bits an id on what they were trained on: without and with them."""
+    """The parameters, and the bits an id on their training text without and with adaptation."""
 
     parameters: Parameters
     places: int
@@ -41,12 +41,12 @@ class Primed:
     adapted_bits: float
 
     def added_to(self, weights: Weights) -> Weights:
-        """A checkpoint's arrays with these parameters in the place of earlier ones."""
+        """A checkpoint's arrays, with these parameters in place of earlier ones."""
         others = {name: w for name, w in weights.items() if not name.startswith(PREFIX)}
         return others | self.parameters.to_arrays()
 
     def summary(self) -> dict[str, float]:
-        """What config.json tells of it."""
+        """The figures that config.json keeps."""
         return {
             "ids": self.places,
             "network_bits": self.network_bits,
@@ -55,7 +55,10 @@ class Primed:
 
 
 def choose_beginnings(documents: Sequence[Document], most: int = MOST_DOCUMENTS) -> list[str]:
-    """Beginnings of `most` documents, spread over all; half of them late ones, where some are."""
+    """The beginnings of at most `most` documents, spread over all of them.
+
+    Where there are late and other documents, each kind gives at most half.
+    """
     late = [d.text for d in documents if d.late]
     others = [d.text for d in documents if not d.late]
     share = most // 2 if late and others else most
@@ -68,7 +71,8 @@ def choose_beginnings(documents: Sequence[Document], most: int = MOST_DOCUMENTS)
 def prime(trained: Checkpoint, texts: Sequence[str], seed: int = 1) -> Primed:
     """Trains the parameters for a checkpoint on texts that it is not validated on.
 
-    Raises ValueError where the texts are empty.
+    Where no place has a candidate, the parameters are neutral: they change no probability. Raises
+    ValueError where all texts are empty.
     """
     examples = read_examples(Runtime(trained, adapt=False), texts)
     if not len(examples):
@@ -86,8 +90,8 @@ def prime(trained: Checkpoint, texts: Sequence[str], seed: int = 1) -> Primed:
 def save(folder: Path, trained: Checkpoint, primed: Primed, data: str = "") -> None:
     """Writes the checkpoint with these parameters, whole or not at all.
 
-    Its card is written, too, where a training is described. `data` says what was read, for the
-    card.
+    The card is written as well where the training is described. `data` says for the card what text
+    was read.
     """
     described = {"data": data} if data else {}
     summary = {**trained.training, "adaptation": primed.summary() | described}

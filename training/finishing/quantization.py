@@ -1,4 +1,4 @@
-"""From the float checkpoint to the one that is served: clipped, primed, and its cost measured."""
+"""Turns a float checkpoint into one to serve: clips it, primes it, and measures what that costs."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ from training.finishing.clipping import clipped
 from training.finishing.priming import choose_beginnings, prime
 from training.reporting.card import model_card
 
-# Bits a character that serving in integers may cost. Packing takes up to 0.006 of them where a
-# small network has few rows of contexts, each of which is read often.
+# Serving in integers may cost at most this many bits a character. Packing costs up to 0.006 of them
+# in a small network with few rows of contexts, each of which is read often.
 LARGEST_COST_BITS = 0.01
-# Weights are clipped by the activations on passages of training text: this many, this long.
+# Weights are clipped by the activations on passages of training text: their number, and the most
+# characters of each.
 CLIPPING_PASSAGES = 32
 CLIPPING_PASSAGE_CHARACTERS = 500
-# Characters of held-out text on which bits are measured, at most: a run measures up to 20 times.
+# Bits are measured on at most about this many characters of held-out text, because a run measures
+# up to 20 times.
 VALIDATION_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
 class QuantizationCost:
-    """Bits a character on held-out text: of the float network, and as served.
+    """Bits a character on held-out text: of the float network, and of the served one.
 
-    `packed_bits` are those of the float network with the contexts' rows packed.
+    `packed_bits` are those of the float network with its contexts' rows packed.
     """
 
     float_bits: float
@@ -43,16 +45,16 @@ class QuantizationCost:
 
     @property
     def bits(self) -> float:
-        """What serving in integers costs."""
+        """The bits a character that serving in integers costs."""
         return self.served_bits - self.float_bits
 
 
 def clip_and_measure(
     trained: Checkpoint, texts: Sequence[str], validation: Validation
 ) -> tuple[Weights, QuantizationCost]:
-    """Clips the weights by training text, and measures what serving them costs on held-out text.
+    """Clips the weights by training text, and measures on held-out text what serving them costs.
 
-    Raises QuantizationError where that is more than `LARGEST_COST_BITS`.
+    Raises QuantizationError where this is more than `LARGEST_COST_BITS`.
     """
     network = Network(trained.config)
     network.load_weights(trained.weights)
@@ -60,10 +62,10 @@ def clip_and_measure(
     served = Runtime(replace(trained, weights=weights), adapt=False)
     served_bits = mean_bits(read(served, validation.texts))
     packed_bits = validation.bits_per_character(network)
-    # A checkpoint's rows are packed. Training measured the network before they were.
+    # The rows of a checkpoint are packed already. The training measured the network before that.
     known = trained.training.get("validation_bits_per_character") if network.contexts else None
     cost = QuantizationCost(packed_bits if known is None else known, packed_bits, served_bits)
-    # Not a number is refused, too.
+    # A cost that is not a number is refused, too.
     if not cost.bits <= LARGEST_COST_BITS:
         raise QuantizationError(
             f"{trained.name}: served in integers it would cost {cost.bits:.4f} bits a character "
@@ -75,10 +77,10 @@ def clip_and_measure(
 
 
 def finish_checkpoint(folder: Path, corpus: Corpus) -> QuantizationCost:
-    """Makes the float checkpoint in a folder the one that is served, and records the cost in it.
+    """Makes the float checkpoint in a folder ready to be served, and records the cost in it.
 
-    Its weights are clipped, and its adaptation is primed on the training text. Raises
-    QuantizationError, and leaves the folder as it was, where serving costs too much.
+    Its weights are clipped, and its adaptation is primed on the training text. Where serving costs
+    too much, raises QuantizationError and leaves the folder as it was.
     """
     trained = checkpoint.load(folder)
     validation = Validation(corpus.validation, trained.vocabulary, VALIDATION_CHARACTERS)
@@ -96,6 +98,6 @@ def finish_checkpoint(folder: Path, corpus: Corpus) -> QuantizationCost:
 
 
 def _clipping_passages(trained: Checkpoint, texts: Sequence[str]) -> list[Ids]:
-    """Beginnings of documents as ids, spread over all documents."""
+    """The beginnings of some documents as ids, spread over all documents."""
     chosen = texts[:: max(1, len(texts) // CLIPPING_PASSAGES)][:CLIPPING_PASSAGES]
     return [trained.vocabulary.encode(text[:CLIPPING_PASSAGE_CHARACTERS]) for text in chosen]

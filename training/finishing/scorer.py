@@ -1,6 +1,6 @@
 """The network that scores candidates, and its training: floating point, gradients by hand, Adam.
 
-It sees the recurrent network's hidden state through a linear view, which is learnt with the rest.
+It reads a linear view of the recurrent network's hidden state, which is learnt with the rest.
 Let p be the network's probabilities and g the scores. The mixed distribution is then
 q(s) = p(s) e^g(s) / Z for the candidates s, and q(s) = p(s) / Z for all other ids. The loss
 is -ln q of the id that came, so that d loss / d g(s) = q(s) - [s came]. The rest is the chain
@@ -22,15 +22,15 @@ from model.adaptation.parameters import OWN, SHARED, VIEW
 from training.finishing.examples import Examples, Floats
 
 FEATURES = SHARED + OWN
-# Units of the two hidden layers. training/experiments.md says what other sizes were worth.
+# Units of the two hidden layers. training/experiments.md compares other sizes.
 FIRST_UNITS, SECOND_UNITS = 64, 48
 
-# The examples are gone over this often at least, and more often where they are too few for so many
-# steps.
+# Training makes at least LEAST_PASSES passes over the examples. It makes more, up to MOST_PASSES,
+# where it would otherwise take fewer than LEAST_STEPS steps.
 LEAST_PASSES, MOST_PASSES, LEAST_STEPS = 4, 24, 1000
 # Places in one step of the optimiser.
 BATCH_PLACES = 128
-# Neighbouring places that stay together when the order is drawn.
+# This many neighbouring places stay together when the order is drawn.
 BLOCK_PLACES = 16
 LEARNING_RATE = 2e-3
 # Steps over which the rate rises, while Adam's moments are still rough.
@@ -39,25 +39,27 @@ LARGEST_GRADIENT_NORM = 1.0
 WEIGHT_DECAY = 1e-4
 ADAM_BETAS: Final = (0.9, 0.999)
 
-# Hidden states are integers of -127 to 127; divided by this, about their deviation, they are of the
-# size of the standardised features.
+# Hidden states are integers from -127 to 127. Divided by this, about their standard deviation, they
+# have the size of the standardised features.
 HIDDEN_DEVIATION = 40
-# Smaller probabilities are taken for this one, as ADAPTATION.md says.
+# Smaller probabilities of candidates are raised to this one (model/adaptation/ADAPTATION.md).
 LEAST_PROBABILITY = np.float32(2.0**-20)
 LEAST_SCORE, MOST_SCORE = (
     np.float32(s / tables.SCORE_UNITS) for s in (tables.LOWEST, tables.HIGHEST)
 )
 # Rounding can make the sum of a distribution 0 or less where scores are very low.
 LEAST_SUM = np.float32(1e-9)
-# Places from which the features' scale and the hidden units' range are taken.
+# About this many places are the sample for the features' scale and the hidden units' range, and for
+# the size of a batch without gradients.
 SAMPLE_PLACES = 20_000
 
 
 class Scorer:
     """The network: g = v · relu(U h + V h̄ + d) + c, with h = relu(W x + Q P r + b).
 
-    For a candidate, x are the standardised features. For its place, r is the recurrent network's
-    hidden state, and h̄ the mean of h over the candidates. All weights lie in one vector, `values`.
+    x are the candidate's standardised features. r is the recurrent network's hidden state at its
+    place, and h̄ the mean of h over all candidates of the place. All weights are views into one
+    vector, `values`.
     """
 
     def __init__(self, examples: Examples, seed: int) -> None:
@@ -84,12 +86,12 @@ class Scorer:
         self.P, self.Q, self.W, self.b, self.U, self.V, self.d, self.v = (
             part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)
         )
-        # The output layer stays 0, so that at first every score is 0: the network alone.
+        # The output layer begins at 0, so that at first every score is 0 and q = p.
         for matrix in (self.P, self.Q, self.W, self.U, self.V):
             matrix[:] = self._random.normal(0, len(matrix) ** -0.5, matrix.shape)
 
     def fit(self, examples: Examples) -> None:
-        """Goes over the examples several times, at a rate that falls to zero."""
+        """Trains on the examples in several passes, at a learning rate that falls to zero."""
         places_to_learn = examples.with_candidates()
         steps = -(-len(places_to_learn) // BATCH_PLACES)
         passes = max(LEAST_PASSES, min(MOST_PASSES, -(-LEAST_STEPS // steps)))
@@ -106,7 +108,7 @@ class Scorer:
             self.values -= np.float32(rate) * (towards + np.float32(WEIGHT_DECAY) * self.values)
 
     def bits(self, examples: Examples) -> float:
-        """The mean surprise of what came, over all places, in bits."""
+        """The mean surprise of the ids that came, over all places, in bits."""
         given = examples.given.astype(np.float64)
         scored = examples.with_candidates()
         for places in np.array_split(scored, 1 + len(scored) // SAMPLE_PLACES):
@@ -120,8 +122,8 @@ class Scorer:
         """The gradient of the mean loss over some places, each with candidates, in one vector."""
         now = self.forward(examples, places)
         dg = now.raised / now.sums[now.rows] - examples.right[now.at]
-        # A score at its limit does not change any more, so nothing may push it further that way.
-        # With such gradients let through, weights grow without bound.
+        # A score at its limit is cut off, so no gradient may push it further out. Otherwise
+        # weights would grow without bound and without effect.
         dg[((now.scores <= LEAST_SCORE) & (dg > 0)) | ((now.scores >= MOST_SCORE) & (dg < 0))] = 0
         dg /= np.float32(len(places))
         dsecond = dg[:, None] * self.v
@@ -187,12 +189,13 @@ class Scorer:
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """What is computed for some places with candidates.
+    """The results of a forward pass over some places, each of which has candidates.
 
-    `at` are the candidates of all of them, and `rows` tells for each candidate which of the places
-    it belongs to. `begins` and `counts` tell for each place where its candidates begin, and how
-    many there are. `features`, `hidden`, `view`, `first`, `mean` and `second` are x, r, P r, h, h̄
-    and the second hidden layer. `raised` (candidates) is p e^g, and `sums` (places) is Z.
+    `at` (candidates) are the indices of all their candidates, and `rows` (candidates) the place of
+    each. `begins` and `counts` (places) tell where the candidates of each place begin, and how many
+    there are. `features`, `hidden`, `view`, `first`, `mean` and `second` are x, r, P r, h, h̄ and
+    the second hidden layer. `scores` (candidates) is g, `raised` (candidates) is p e^g, and `sums`
+    (places) is Z.
     """
 
     at: NDArray[np.int64]

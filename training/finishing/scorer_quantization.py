@@ -1,4 +1,4 @@
-"""The trained scorer in integers, as adaptation computes with it."""
+"""Rounds the trained scorer to the integers that adaptation computes with."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from training.finishing.scorer import (
 def quantized(scorer: Scorer, examples: Examples) -> Parameters:
     """The scorer's weights as integers, for features that are not standardised.
 
-    What the layers reach on the examples decides the scale of each.
+    The scale of each layer follows from its largest activation on the examples.
     """
     sample = examples.with_candidates()[:: max(1, len(examples) // SAMPLE_PLACES)]
     now = scorer.forward(examples, sample)
@@ -39,7 +39,7 @@ def quantized(scorer: Scorer, examples: Examples) -> Parameters:
     shift0, P, _ = _integers(LARGEST_HIDDEN, view, np.zeros(VIEW, np.float32))
     Q = scorer.Q * np.float32(1 / seen)
     scaled = np.concatenate([scorer.W / scorer.scale[:, None], Q])
-    # The shift of the view rounds down, by a half on average.
+    # Shifting the view right rounds it down, by a half on average. The bias makes up for it.
     bias = scorer.b - scorer.mean @ scaled[:FEATURES] + 0.5 * Q.sum(axis=0)
     scaled, bias = scaled * np.float32(first), bias * np.float32(first)
     shift1, W, b = _integers(LARGEST_FEATURE, scaled, bias)
@@ -65,18 +65,18 @@ def quantized(scorer: Scorer, examples: Examples) -> Parameters:
 
 
 def _largest_scale(activations: Floats, largest: int) -> float:
-    """The largest power of two that keeps all activations at `largest` or below."""
+    """The largest power of two that keeps all scaled activations at `largest` or below."""
     return float(2.0 ** np.floor(np.log2(largest / max(1.0, activations.max(initial=0)))))
 
 
 def _integers(largest: int, weights: Floats, bias: Floats) -> tuple[int, Floats, Floats]:
     """A shift, and weights (inputs, units) and bias times 2^shift, rounded.
 
-    It is the largest shift with which weights fit in 16 bits, and their sums over inputs of up to
-    `largest` in 32.
+    The shift is the largest one with which the weights fit in 16 bits, and their sums over inputs
+    of up to `largest` fit in 32 bits.
     """
     sums = np.abs(weights).sum(axis=0) * largest + np.abs(bias)
-    # Rounding a weight changes its product by half of the largest input at most.
+    # Rounding changes a weight's product by at most half of the largest input.
     room = INT32 - largest * len(weights)
     most = min(INT16 / max(float(np.abs(weights).max()), 1e-9), room / max(float(sums.max()), 1e-9))
     shift = int(np.clip(np.floor(np.log2(most)), 0, LARGEST_SHIFT))

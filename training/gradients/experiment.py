@@ -26,21 +26,23 @@ from training.evaluation.validation import Validation
 from training.gradients.measure import Flow, measure, set_spectral_radius
 from training.loop.streams import IGNORED, EncodedDocuments, StreamLayout, Window, windows
 
-# The share of the text, at its end, on which gradients are measured and nothing is learnt.
+# This share of the text, at its end, is not trained on. Gradients are measured there.
 HELD_OUT = 0.1
-# The kinds of cell that are compared, each with the learning rate that suits it.
+# The kinds of cell that are compared, each with a learning rate that suits it.
 LEARNING_RATES = {"elman": 2e-3, "gru": 5e-3, "lstm": 5e-3}
-# The loss at the end of a training is the mean over this many steps.
+# The final loss of a training is the mean over this many steps at its end.
 LAST_STEPS = 50
 
 
 @dataclass(frozen=True)
 class ExperimentSettings:
-    """How large the experiments are.
+    """The sizes and settings of the experiments.
 
-    `radii` are the spectral radii that W is set to. `quiet` is the standard deviation of U there,
-    small enough that the inputs alone do not saturate the units. `distance` is the longest distance
-    in time, `passages` the number of places in the held-out text that are measured.
+    `radii` are the spectral radii that W is set to. `quiet` is the standard deviation of U in these
+    networks, so small that the inputs alone do not saturate the units. `distance` is the longest
+    distance in time that is measured. `passages` is the number of measured passages of held-out
+    text. The settings that begin with `clipping` are those of the trainings by plain gradient
+    descent.
     """
 
     hidden: int = 64
@@ -60,7 +62,7 @@ class ExperimentSettings:
 
 @dataclass(frozen=True)
 class AtRadius:
-    """An Elman cell that has learnt nothing, its W set to a spectral radius."""
+    """An untrained Elman cell, whose W is scaled to a spectral radius."""
 
     radius: float
     flow: Flow
@@ -68,7 +70,7 @@ class AtRadius:
 
 @dataclass(frozen=True)
 class Trained:
-    """One kind of cell before and after training; bits are those of the held-out text."""
+    """One kind of cell before and after training; the bits are those on held-out text."""
 
     cell: str
     parameters: int
@@ -78,7 +80,7 @@ class Trained:
 
     @property
     def title(self) -> str:
-        """The kind's name as people write it."""
+        """The kind's name in running text."""
         return for_cell(CELL_KINDS, self.cell).title
 
 
@@ -88,7 +90,7 @@ class Training:
 
     `clip` is the norm that gradients were clipped to, or None. `bits` and `norms` have an entry for
     each step; `norms` are those before clipping. A training has `diverged` if it ended at a
-    gradient beyond the range of its numbers.
+    gradient whose norm is infinite or not a number.
     """
 
     clip: float | None
@@ -104,7 +106,7 @@ class Training:
 
 @dataclass(frozen=True)
 class GradientFigures:
-    """All figures that the report is made of."""
+    """All figures of the report."""
 
     text: str
     characters: int
@@ -115,18 +117,18 @@ class GradientFigures:
     clipping: tuple[Training, ...]
 
     def to_json(self) -> Any:
-        """Plain objects and lists."""
+        """The figures as JSON objects and lists."""
         return FIGURES.dump_python(self, mode="json")
 
 
-# Reads figures that were written before; raises ValueError for anything else.
+# Reads figures that were written as JSON; raises ValueError for other content.
 FIGURES: TypeAdapter[GradientFigures] = TypeAdapter(GradientFigures)
 
 Progress = Callable[[int], None]
 
 
 class Experiment:
-    """One text, its vocabulary and the places in it that every network is measured on."""
+    """One text, its vocabulary, and the passages of it that every network is measured on."""
 
     def __init__(self, text: str, settings: ExperimentSettings | None = None) -> None:
         """Raises ValueError for a text that is too short to measure on."""
@@ -149,11 +151,11 @@ class Experiment:
 
     @property
     def work(self) -> int:
-        """How many training steps `run` takes in all, which is what its progress adds up to."""
+        """The number of training steps that `run` takes and reports as progress."""
         return self.settings.steps * len(LEARNING_RATES) + self.settings.clipping_steps * 2
 
     def run(self, name: str, progress: Progress = lambda steps: None) -> GradientFigures:
-        """All experiments; `name` says what the text is."""
+        """Runs all experiments; `name` says what the text is."""
         settings = self.settings
         return GradientFigures(
             text=name,
@@ -166,11 +168,11 @@ class Experiment:
         )
 
     def at_radius(self, radius: float) -> AtRadius:
-        """An untrained Elman network with the given radius of W, and with quieter inputs."""
+        """Measures an untrained Elman network of this spectral radius, with inputs scaled down."""
         return AtRadius(radius, measure(self._at_radius(radius), self.passages))
 
     def trained(self, cell: str, progress: Progress = lambda steps: None) -> Trained:
-        """One kind of cell, trained on the text as the training loop does, with clipping."""
+        """Trains and measures one kind of cell: AdamW at a constant rate, gradients clipped."""
         network = self._network(cell)
         before = measure(network, self.passages)
         optimizer = torch.optim.AdamW(network.parameters(), for_cell(LEARNING_RATES, cell))
@@ -185,7 +187,7 @@ class Experiment:
         )
 
     def clipped(self, clip: float | None, progress: Progress = lambda steps: None) -> Training:
-        """Plain gradient descent, where an exploding gradient means an exploding step."""
+        """Trains by plain gradient descent, in which an exploding gradient is an exploding step."""
         network = self._at_radius(self.settings.clipping_radius)
         optimizer = torch.optim.SGD(network.parameters(), self.settings.clipping_rate)
         return self._descend(network, optimizer, clip, self.settings.clipping_steps, progress)
@@ -237,7 +239,7 @@ class Experiment:
         return Training(clip, diverged, tuple(bits), tuple(norms))
 
     def _windows(self) -> Iterator[Window]:
-        """Windows for epoch after epoch, the same for every network."""
+        """The windows of epoch after epoch, without end; the same ones for every network."""
         random = np.random.default_rng(self.settings.seed)
         settings, documents = self.settings, EncodedDocuments([self.learnt])
         layout = StreamLayout(

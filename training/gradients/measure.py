@@ -1,4 +1,4 @@
-"""Gradients, saturated units and states along a text, measured in one network."""
+"""Measures one network along a text: its gradients, its saturated units and its states."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from torch.overrides import TorchFunctionMode
 from model.network.cells import Elman
 from model.network.network import Network
 
-# A tanh or σ beyond this share of its range lets less than a tenth of the gradient through.
+# A tanh above this magnitude is saturated: it lets less than a tenth of the gradient through. A σ
+# as near to its ends is, too.
 SATURATED = 0.95
-# The gradient reaches as far as it keeps this share of its norm at the loss.
+# The gradient reaches as far as its norm is at least this share of the norm at the loss.
 REACHED = 0.01
 
 
 @dataclass(frozen=True)
 class Flow:
-    """One network on some passages of text.
+    """The measurements of one network on some passages of text.
 
     `gradient` is the norm of the gradient of the last step's loss by the whole state of the first
-    layer, by distance in time: entry k is k steps before the loss. It is a geometric mean over the
-    passages. `saturated` is the share of saturated values (tanh above 0.95 in magnitude, gates as
-    near to their ends) over all units and steps. `state` is the norm of the hidden state, a root
-    mean square over the units, by position in the text.
+    layer: entry k is k steps before the loss. It is a geometric mean over the passages. `saturated`
+    is the share of saturated values (tanh above 0.95 in magnitude, gates as near to their ends)
+    over all units and steps. `state` is the norm of the hidden state after each character: the root
+    mean square over the units, averaged over the passages.
     """
 
     gradient: tuple[float, ...]
@@ -38,12 +39,12 @@ class Flow:
 
     @property
     def relative(self) -> tuple[float, ...]:
-        """The gradient's norm over its norm at distance 0."""
+        """The gradient's norm at each distance, divided by its norm at distance 0."""
         return tuple(norm / self.gradient[0] for norm in self.gradient)
 
     @property
     def reach(self) -> int:
-        """The longest distance up to which the gradient keeps a hundredth of its norm."""
+        """The longest distance up to which the gradient keeps the share `REACHED` of its norm."""
         for distance, share in enumerate(self.relative):
             if share < REACHED:
                 return distance - 1
@@ -51,14 +52,14 @@ class Flow:
 
     @property
     def rate(self) -> float:
-        """The factor by which a step changes the norm, on average over all distances."""
+        """The factor by which a step changes the norm: the geometric mean over all distances."""
         return float(self.relative[-1] ** (1 / (len(self.gradient) - 1)))
 
 
 class _Squashed(TorchFunctionMode):
-    """Counts how many results of tanh and σ are saturated, wherever these are called.
+    """Counts the results of all calls of tanh and σ, and how many of them are saturated.
 
-    σ(x) = (1 + tanh(x/2)) / 2, so 2σ − 1 is judged as a tanh is.
+    σ(x) = (1 + tanh(x/2)) / 2, so that 2σ − 1 is compared in place of a tanh.
     """
 
     def __init__(self) -> None:
@@ -82,9 +83,10 @@ class _Squashed(TorchFunctionMode):
 
 
 def measure(network: Network, passages: Tensor) -> Flow:
-    """Reads passages of ids (passages, time + 1) from the empty state; the last id is predicted.
+    """Measures a network that reads passages of ids (passages, time + 1) from the empty state.
 
-    All of it is in float64, whose range still holds a gradient that vanished over a hundred steps.
+    The loss is that of the last id. All of it is computed in float64, whose range still holds a
+    gradient that has vanished over a hundred steps.
     """
     network = copy.deepcopy(network).double()
     state = network.initial(len(passages))
@@ -107,17 +109,17 @@ def measure(network: Network, passages: Tensor) -> Flow:
 
 def _norm(parts: Sequence[Tensor]) -> float:
     """The norm of the gradient by all parts of the state, as a geometric mean over passages."""
-    # In a cell without an output gate, the memory of the last step may have no gradient.
+    # A part of the state that the loss does not depend on has no gradient.
     squares = torch.stack([p.grad.square().sum(dim=1) for p in parts if p.grad is not None])
     return float(squares.sum(dim=0).sqrt().log().mean().exp())
 
 
 def spectral_radius(cell: Elman) -> float:
-    """The largest magnitude of an eigenvalue of W."""
+    """The largest magnitude among the eigenvalues of W."""
     return float(torch.linalg.eigvals(cell.W.detach()).abs().max())
 
 
 def set_spectral_radius(cell: Elman, radius: float) -> None:
-    """Scales W, so that it has the given spectral radius."""
+    """Scales W to the given spectral radius."""
     with torch.no_grad():
         cell.W.mul_(radius / spectral_radius(cell))

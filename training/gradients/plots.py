@@ -16,7 +16,7 @@ COLOURS = {"elman": "tab:red", "gru": "tab:blue", "lstm": "tab:green"}
 
 
 def write(figures: GradientFigures, folder: Path) -> None:
-    """Puts the pictures into a folder, which may be new."""
+    """Writes the pictures into a folder, which may be new."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures = {"radius": _radius, "cells": _cells, "state": _state, "clipping": _clipping}
     for name, drawn in pictures.items():
@@ -95,7 +95,7 @@ def _by_distance(axes: Axes, title: str) -> None:
 
 
 def _smooth(values: Sequence[float], width: int = 10) -> list[float]:
-    """The mean of each value and the values just before it, `width` of them at most."""
+    """The running mean of each value and the values before it, at most `width` values in all."""
     return [
         sum(values[max(0, end - width) : end]) / min(width, end)
         for end in range(1, len(values) + 1)

@@ -1,4 +1,4 @@
-"""The report in Markdown, which is a function of the figures alone."""
+"""Writes the report in Markdown. It follows from the figures alone."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from training.gradients.measure import REACHED, SATURATED, Flow
 
 FIGURES_FILE = "figures.json"
 COMMAND = ".venv/bin/nextchar gradients"
-# The significant digits of the figures that are kept.
+# The figures are kept with this many significant digits.
 DIGITS = 4
 
 
 def write(figures: GradientFigures, file: Path) -> GradientFigures:
-    """Writes the report to `file`, and figures and pictures into the folder of the same stem.
+    """Writes the report to `file`, and figures and pictures into a folder named like it.
 
-    Returns the figures as they were kept, rounded to DIGITS. Raises OSError.
+    The folder's name is the file's without its suffix. Returns the figures as they are kept,
+    rounded to DIGITS significant digits. Raises OSError.
     """
     folder = file.with_suffix("")
     kept = FIGURES.validate_python(_rounded(figures.to_json()))
@@ -34,33 +35,36 @@ def write(figures: GradientFigures, file: Path) -> GradientFigures:
 
 
 def read(file: Path) -> GradientFigures:
-    """The figures that a report was made of. Raises OSError, or ValueError for other content."""
+    """The figures of a report that was written before.
+
+    Raises OSError, and ValueError for other content.
+    """
     content = (file.with_suffix("") / FIGURES_FILE).read_bytes()
     return FIGURES.validate_json(content)
 
 
 def render(figures: GradientFigures, folder: str) -> str:
-    """The page; `folder` names the folder beside it that holds its pictures."""
+    """The page in Markdown; `folder` names the folder beside it with the pictures."""
     settings = figures.settings
     parts = [
         f"<!-- Written by `{COMMAND}`; run it again instead of editing. -->",
         "# Gradients through time",
-        "What if the state is transformed too much from step to step? The gradient of a late loss "
-        "by an early state is a product of Jacobians, one a step: ∂h_t/∂h_{t-1} = diag(1 − h_t²) W "
-        "in an Elman cell. Where they shrink what passes, it vanishes with the distance; where "
-        "they stretch it, it explodes (Deep Learning, Goodfellow et al., 2016, sections 8.2.5 and "
-        "10.7). This page measures both, and what helps.",
+        "What happens if the state is transformed too much from step to step? The gradient of a "
+        "late loss by an early state is a product of Jacobians, one for each step: ∂h_t/∂h_{t-1} = "
+        "diag(1 − h_t²) W in an Elman cell. Where the Jacobians shrink the gradient, it vanishes "
+        "with the distance; where they stretch it, it explodes (Deep Learning, Goodfellow et al., "
+        "2016, sections 8.2.5 and 10.7). This page measures both, and what helps.",
         f"```sh\n{COMMAND}\n```",
-        f"writes this page, its pictures and [the figures behind them]({folder}/{FIGURES_FILE}) "
-        "anew, in a minute or two on one core. "
-        f"Text: {figures.text}, {figures.characters:,} characters of {figures.vocabulary} kinds; "
-        "the last tenth is held out, and all measuring is done there, on "
-        f"{settings.passages} passages. All networks have one layer of {settings.hidden} units and "
-        "begin from one seed.",
+        "writes this page, its pictures and "
+        f"[the figures behind them]({folder}/{FIGURES_FILE}) again, in a minute or two on one "
+        f"core. The text is {figures.text}: {figures.characters:,} characters, of which "
+        f"{figures.vocabulary} are different ones. The last tenth is held out, and everything is "
+        f"measured there, on {settings.passages} passages. All networks have one layer of "
+        f"{settings.hidden} units and begin from the same seed.",
         "## Below, at and above a spectral radius of 1",
-        "An Elman network that has learnt nothing, its W scaled to a spectral radius (the largest "
-        f"magnitude of an eigenvalue), its U to a standard deviation of {settings.quiet:g}, so "
-        "that the units are not saturated by the inputs alone.",
+        "These are untrained Elman networks. W is scaled to a spectral radius (the largest "
+        f"magnitude of an eigenvalue), and U to a standard deviation of {settings.quiet:g}, so "
+        "that the inputs alone do not saturate the units.",
         f"![The gradient by distance for each radius]({folder}/radius.png)",
         _table(
             (
@@ -85,17 +89,17 @@ def render(figures: GradientFigures, folder: str) -> str:
                 for at in figures.radii
             ),
         ),
-        f"Saturated is a value of tanh above {SATURATED:g} in magnitude: it lets less than a tenth "
+        f"A value of tanh is saturated above {SATURATED:g} in magnitude: it lets less than a tenth "
         "of the gradient through. The norm of the state is the root mean square of its units at "
-        "the end of a passage. Where W stretches, the state grows until tanh bends it back; what "
-        "the saturated units hold back is why an explosion is slower than the power of the radius, "
-        "and why a radius a little above 1 need not explode at all.",
+        "the end of a passage. Where W stretches, the state grows until tanh bends it back. "
+        "Saturated units hold the gradient back. Therefore an explosion is slower than the power "
+        "of the radius, and a radius a little above 1 need not explode at all.",
         "## Three kinds of cell",
-        f"Elman, GRU and LSTM of equal size, on the same text and budget: {settings.steps:,} steps "
-        f"of {settings.streams} × {settings.window} characters, AdamW, gradients clipped to a norm "
-        f"of {settings.clip:g}. The gradient is by the whole state of the layer: h, and in an LSTM "
-        f"the memory c with it. Its reach is the distance up to which it keeps {_percent(REACHED)} "
-        "of its norm.",
+        "Elman, GRU and LSTM cells of equal size are trained on the same text and budget: "
+        f"{settings.steps:,} steps of {settings.streams} × {settings.window} characters, AdamW, "
+        f"gradients clipped to a norm of {settings.clip:g}. The gradient is by the whole state of "
+        "the layer: h, and in an LSTM also the memory c. Its reach is the distance up to which it "
+        f"keeps {_percent(REACHED)} of its norm.",
         f"![The gradient by distance for each kind of cell]({folder}/cells.png)",
         _table(
             (
@@ -122,19 +126,19 @@ def render(figures: GradientFigures, folder: str) -> str:
                 for trained in figures.cells
             ),
         ),
-        "An Elman cell rewrites all of its state at every step, so the gradient passes W and tanh "
-        "each time. A GRU carries z ⊙ h, an LSTM f ⊙ c over from step to step: where such a gate "
-        "is open, the gradient passes by a factor near 1. Gates are saturated by choice: an open "
-        "or a shut gate is what remembering and forgetting are.",
+        "An Elman cell rewrites its whole state at every step, so the gradient passes through W "
+        "and tanh each time. A GRU carries z ⊙ h over from step to step, an LSTM f ⊙ c. Where such "
+        "a gate is open, the gradient is multiplied by a factor near 1. A saturated gate is no "
+        "fault: a cell remembers by an open gate, and forgets by a shut one.",
         "## The norm of the state along a text",
-        "From the empty state on. It must neither die away nor fill up: a unit at ±1 has nothing "
-        "left to say.",
+        "The text is read from the empty state on. The norm must neither fall to 0 nor rise to 1, "
+        "because a unit that stays at ±1 carries no information.",
         f"![The norm of the state by position]({folder}/state.png)",
         "## Clipping",
-        f"An Elman network that begins at a spectral radius of {settings.clipping_radius:g}, "
+        f"An Elman network begins at a spectral radius of {settings.clipping_radius:g}. It is "
         f"trained for {settings.clipping_steps:,} steps by plain gradient descent at a learning "
-        f"rate of {settings.clipping_rate:g}, so that a gradient that explodes is a step that "
-        "explodes; with the gradient left as it is, and scaled down to a norm of "
+        f"rate of {settings.clipping_rate:g}, so that an exploding gradient is an exploding step. "
+        "One training leaves the gradient as it is; the other scales it down to a norm of "
         f"{settings.clip:g} where it is longer.",
         f"![The norm of the gradient and the loss, by step]({folder}/clipping.png)",
         _table(
@@ -151,9 +155,8 @@ def render(figures: GradientFigures, folder: str) -> str:
                 for each in figures.clipping
             ),
         ),
-        "Clipping keeps the direction of the step and bounds its length: one explosion no longer "
-        "undoes what was learnt. It does nothing for a gradient that has vanished; that is what "
-        "gates are for.",
+        "Clipping keeps the direction of the step and bounds its length, so that one explosion no "
+        "longer undoes what was learnt. It does not help a gradient that has vanished; gates do.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -1,1 +1,1 @@
-"""What a lecture on recurrent networks draws on the board, made by the network of this project."""
+"""The examples of a lecture on recurrent networks, computed by this project's own network."""

@@ -1,7 +1,7 @@
-"""The unrolled graph: one cell drawn once for each step, with what goes in and what comes out.
+"""The unrolled graph: the cell is drawn once for each step, with its input and its output.
 
-Deep Learning (Goodfellow et al., 2016), section 10.1: the same function with the same parameters
-at every step, so a graph of any length has one U, one W and one V.
+Every step is the same function with the same parameters, so a graph of any length has one U, one W
+and one V (Deep Learning, Goodfellow et al., 2016, section 10.1).
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
+# The columns of a terminal that one step takes.
 WIDTH = 8
-"""Columns of a terminal that one step takes."""
 
 
 @dataclass(frozen=True)
 class GraphStep:
     """One step of an unrolled graph.
 
-    `read` is the character that goes in; it is `fed_back` where it came out of the step before.
-    `predicted` is the character that comes out, None where nobody asks, with its probability.
+    `read` is the input character; it is `fed_back` where it is the output of the step before.
+    `predicted` is the output character, with its probability, or None where the output is not used.
     """
 
     read: str
@@ -29,7 +29,7 @@ class GraphStep:
 
 @dataclass(frozen=True)
 class Graph:
-    """Steps in order; `before` is how many steps came before the first that is drawn."""
+    """Steps in order; `before` is the number of steps before the first one that is drawn."""
 
     steps: tuple[GraphStep, ...]
     before: int = 0
@@ -37,7 +37,7 @@ class Graph:
 
 @dataclass(frozen=True)
 class Vectors:
-    """What one step held: x one-hot (inputs,), h (hidden,), y the distribution (outputs,)."""
+    """The vectors of one step: one-hot x (inputs,), h (hidden,), and distribution y (outputs,)."""
 
     x: tuple[float, ...]
     h: tuple[float, ...]
@@ -45,7 +45,10 @@ class Vectors:
 
 
 def visible(character: str) -> str:
-    """A character as it is shown in one cell: blanks and controls by a sign, longer names whole."""
+    """A character as it is shown in a graph: blanks and control characters become a sign.
+
+    A longer string, such as "start", is returned as it is.
+    """
     signs = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍"}
     if character in signs:
         return signs[character]
@@ -93,7 +96,7 @@ def _state(number: int) -> str:
 
 
 def _centred(text: str, width: int) -> str:
-    """Centred by the columns it takes: East Asian characters take two, marks none."""
+    """Text centred by its columns: an East Asian character takes two, a combining mark none."""
     marks = sum(unicodedata.combining(c) > 0 for c in text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     return text.center(width + marks - wide)

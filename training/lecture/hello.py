@@ -1,8 +1,8 @@
 """An Elman network that learns one word, "hello", over the vocabulary [h, e, l, o].
 
-The example that is drawn for every newcomer (Karpathy, The Unreasonable Effectiveness of Recurrent
-Neural Networks, 2015): "l" must be followed by "l" once and by "o" once, so the character alone
-does not tell what comes next; the state does.
+This is the usual first example (Karpathy, The Unreasonable Effectiveness of Recurrent Neural
+Networks, 2015). "l" is followed by "l" once and by "o" once, so that the character alone does not
+tell what comes next; the state does.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ PICTURE = "unrolled.png"
 
 @dataclass(frozen=True)
 class Lesson:
-    """A network that has learnt the word, and its loss in bits a character at every step."""
+    """A network that has learnt the word, and the loss of every step in bits a character."""
 
     network: Network
     bits: tuple[float, ...]
 
 
+# Called with a step's number, its loss in bits a character, and what the network predicts then.
 Progress = Callable[[int, float, str], None]
-"""Called with a step's number, its loss in bits a character, and what the network says then."""
 
 
 def teach(
     steps: int = STEPS, seed: int = 1, progress: Progress = lambda step, bits, said: None
 ) -> Lesson:
-    """Trains by backpropagation through the whole word, the start symbol read before it."""
+    """Trains by backpropagation through the whole word, before which the start symbol is read."""
     torch.manual_seed(seed)
     network = Network(CONFIG)
     vocabulary = CONFIG.vocabulary()
@@ -62,7 +62,10 @@ def teach(
 
 @torch.no_grad()
 def unroll(network: Network) -> tuple[Graph, tuple[Vectors, ...]]:
-    """The network reading the word: each step's likeliest next character, and its vectors."""
+    """The graph of the network as it reads the word, and the vectors of each step.
+
+    Each step of the graph has the likeliest next character.
+    """
     vocabulary = network.config.vocabulary()
     steps, vectors = [], []
     state = network.initial(1)
@@ -84,8 +87,8 @@ def unroll(network: Network) -> tuple[Graph, tuple[Vectors, ...]]:
 
 
 def save(lesson: Lesson, folder: Path) -> None:
-    """Leaves a checkpoint, which every verb reads, and the picture of the unrolled graph in it."""
-    # Drawing takes longer to import than the lesson takes.
+    """Writes a checkpoint that every verb can read, with a picture of the unrolled graph."""
+    # Importing the drawing takes longer than the lesson, so it is done only here.
     from training.lecture.picture import draw
 
     summary = {"data": WORD, "steps": len(lesson.bits), "train_bits_per_character": lesson.bits[-1]}

@@ -1,4 +1,4 @@
-"""The unrolled graph as a picture, the values of every vector in it."""
+"""The unrolled graph as a picture, with the values of every vector."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from matplotlib.patches import Rectangle
 from training.lecture.graph import Graph, Vectors, visible
 from training.reporting.plots import save_png
 
+# In units of the axes: the distance between two steps, the heights of the vectors' middles, and
+# twice the width of a vector's column.
 SPACING = 2.2
 HEIGHTS = {"x": 0.0, "h": 2.4, "y": 4.8}
 BOX = 1.1
@@ -22,7 +24,7 @@ BOX = 1.1
 def draw(
     graph: Graph, vectors: Sequence[Vectors], names: Sequence[str], title: str, file: Path
 ) -> None:
-    """Draws the graph into a PNG file; `names` are those of the outputs, from the top down."""
+    """Draws the graph into a PNG file; `names` are the outputs' names, from the top down."""
     steps = graph.steps
     width = SPACING * len(steps) + 2.6
     figure = Figure(figsize=(width * 0.75, 5.4), layout="constrained")
@@ -63,7 +65,7 @@ def _column(
     limits: tuple[float, float],
     names: Sequence[str] = (),
 ) -> None:
-    """A vector as a column of coloured boxes, its first value on top."""
+    """Draws a vector as a column of coloured boxes, with its first value on top."""
     height = 1.6 / len(values)
     scale = Normalize(*limits)
     for number, value in enumerate(values):

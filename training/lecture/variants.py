@@ -1,6 +1,6 @@
-"""The five shapes of sequence learning, each by the functions that the service's answers come from.
+"""The five shapes of sequence learning, computed by the functions that the service uses.
 
-Vinyals' and Karpathy's sorting by what goes in and what comes out: one or many, before or in step.
+Vinyals and Karpathy sort them by input and output: one or many, and all inputs first or in step.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from training.lecture.graph import Graph, GraphStep
 # Characters that may come next, the most probable first, with their probabilities.
 Following = tuple[tuple[str, float], ...]
 
-# The most steps that a graph has; of a longer text it shows the last ones.
+# A graph has at most this many steps. It shows the last ones of a longer text.
 COLUMNS = 9
 
 
 @dataclass(frozen=True)
 class OneToOne:
-    """One character in, the distribution of the next one out."""
+    """One character is read; the answer is the distribution of the next one."""
 
     read: str
     next: Following
@@ -37,7 +37,7 @@ class OneToOne:
 
 @dataclass(frozen=True)
 class OneToMany:
-    """One character in, a text out: each character drawn is fed back."""
+    """One character is read, and a text is written: each character drawn is fed back."""
 
     read: str
     temperature: float
@@ -51,7 +51,7 @@ class OneToMany:
 
 @dataclass(frozen=True)
 class ManyToOne:
-    """A text in, one answer out: what comes next, or the score of the text."""
+    """A text is read; the answer is what comes next, or the score of the text."""
 
     read: str
     next: Following
@@ -66,7 +66,7 @@ class ManyToOne:
 
 @dataclass(frozen=True)
 class ReadThenWrite:
-    """A prefix in, then a completion out."""
+    """A prefix is read, and then a completion is written."""
 
     read: str
     completion: Completion
@@ -78,9 +78,9 @@ class ReadThenWrite:
 
 @dataclass(frozen=True)
 class InStep:
-    """An answer at every character: its surprise, and what was expected after it.
+    """An answer at every character: its surprise, and the likeliest character after it.
 
-    `bits` has an entry for each character, `expected` one for each of the last ones.
+    `bits` has an entry for each character, `expected` only for the last ones, at most `COLUMNS`.
     """
 
     read: str
@@ -95,7 +95,7 @@ class InStep:
 
 
 def one_to_one(runtime: Runtime, text: str, top: int = 5) -> OneToOne:
-    """What comes after the text's first character."""
+    """The distribution after the text's first character."""
     return OneToOne(text[0], complete(runtime, text[0], top=top).next)
 
 
@@ -108,25 +108,29 @@ def one_to_many(
 
 
 def many_to_one(runtime: Runtime, text: str, top: int = 5) -> ManyToOne:
-    """What comes after the whole text, and its log-probability."""
+    """The distribution after the whole text, and the text's score."""
     following = complete(runtime, text, top=top).next
     return ManyToOne(text, following, read(runtime, [text])[0].score())
 
 
 def read_then_write(runtime: Runtime, text: str) -> ReadThenWrite:
-    """The completion of the text, shown however unsure it is."""
+    """The completion of the text, shown whatever its confidence."""
     return ReadThenWrite(text, complete(runtime, text, Options(min_confidence=0)).completion)
 
 
 def in_step(runtime: Runtime, text: str) -> InStep:
-    """Every character's surprise, and what was expected after each of the last ones."""
+    """Every character's surprise, and the likeliest character after each of the last ones."""
     ends = range(max(1, len(text) - COLUMNS + 1), len(text) + 1)
     expected = tuple(complete(runtime, text[:end], top=1).next[0] for end in ends)
     return InStep(text, tuple(read(runtime, [text])[0].bits.tolist()), expected)
 
 
 def _fed_back(text: str, written: str) -> Graph:
-    """A text is read, then each character that comes out goes in; the last one only comes out."""
+    """The graph of a text that is read, and of a text that is then written and fed back.
+
+    Each written character is the next step's input, apart from the last one that is drawn. At most
+    COLUMNS // 2 + 1 written characters are drawn, to leave steps for the text that is read.
+    """
     written = written[: COLUMNS // 2 + 1]
     read = [*text] or ["start"]
     drawn = read[max(0, len(read) + max(0, len(written) - 1) - COLUMNS) :]

@@ -1,4 +1,4 @@
-"""What was measured along a run: the training loss, the validation figures, the best of them."""
+"""The measurements of a run: training loss, validation figures, and the best of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ MEAN_WEIGHT = 0.02
 class Measurement:
     """One measurement on the held-out documents.
 
-    Bits are bits a character; `train_bits` and `gradient_norm` are means over recent steps.
+    Bits are bits a character. `train_bits` and `gradient_norm` are exponential means over recent
+    steps.
     """
 
     step: int
@@ -41,7 +42,7 @@ class History:
     interrupted: bool = False
 
     def observe(self, bits: float, norm: float) -> None:
-        """Takes one step's loss in bits, and its gradient norm before clipping, into the means."""
+        """Adds one step to the means: its loss in bits, and its gradient norm before clipping."""
         if math.isnan(self.recent_bits):
             self.recent_bits, self.recent_norm = bits, norm
         self.recent_bits += MEAN_WEIGHT * (bits - self.recent_bits)
@@ -52,7 +53,7 @@ class History:
 
     @property
     def best(self) -> Measurement:
-        """The measurement with the fewest bits on the held-out documents, the first of equals."""
+        """The measurement with the fewest bits on the held-out documents; the first of equals."""
         return min(self.measurements, key=lambda m: m.validation_bits)
 
     @property
@@ -66,7 +67,7 @@ class History:
         return len(self.measurements) - 1 - self.measurements.index(self.best)
 
     def summary(self) -> dict[str, Any]:
-        """The figures that a checkpoint keeps of its training."""
+        """The figures of the training that a checkpoint stores: those of the best measurement."""
         best = self.best
         return {
             "steps": best.step,

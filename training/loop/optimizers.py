@@ -1,4 +1,4 @@
-"""What moves the weights: AdamW for the network's parameters, Adagrad for the contexts' rows."""
+"""The optimisers: AdamW for the network's parameters, Adagrad for the contexts' rows."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from training.presets import Preset
 
 
 class Optimizers:
-    """The optimisers of one network, which is on its device already.
+    """The optimisers of one network, which must be on its device already.
 
-    Parameters that need no gradient when this is made stay as they are.
+    Parameters with `requires_grad` False at this moment are left as they are.
     """
 
     def __init__(self, network: Network, preset: Preset) -> None:
@@ -32,7 +32,10 @@ class Optimizers:
         self.tables: RowAdagrad | None = None
 
     def keep_rows(self, kept: NDArray[np.uint8]) -> None:
-        """Gives the network's contexts the rows of a bitmap (2^bits / 8), all of them zeros."""
+        """Gives the network's contexts the rows that a bitmap (2^bits / 8 bytes) names, as zeros.
+
+        Their Adagrad starts again, too.
+        """
         contexts = self.network.contexts
         assert contexts is not None
         device = self.network.output.weight.device
@@ -43,9 +46,9 @@ class Optimizers:
         self.tables = RowAdagrad(contexts)
 
     def update(self, rate: float | Tensor, table_rate: float | Tensor | None) -> Tensor:
-        """One step along the gradients; returns the norm that they had before clipping.
+        """Takes one step against the gradients; returns their norm before clipping.
 
-        The contexts' rows stay as they are where `table_rate` is None.
+        The contexts' rows are left as they are where `table_rate` is None.
         """
         for group in self.adam.param_groups:
             group["lr"] = rate
@@ -56,7 +59,10 @@ class Optimizers:
         return norm
 
     def make_moments(self) -> None:
-        """Makes AdamW's moments, which it has only after a step. The weights change meanwhile."""
+        """Makes AdamW create its moments, which exist only after a step, by taking a step.
+
+        The step changes the weights (weight decay), so the caller must load them afterwards.
+        """
         for parameter in self.learning:
             parameter.grad = torch.zeros_like(parameter)
         self.adam.step()

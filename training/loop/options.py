@@ -1,4 +1,4 @@
-"""What is chosen for one training beside its text, its preset and its budget."""
+"""The options of one training run, apart from its text, its preset and its budget."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ DEVICES = ("cpu", "cuda")
 class RunOptions:
     """The options of one training.
 
-    `preset_name` and `data`, which says what the text is, are for the card. Characters that occur
-    fewer than `minimum_count` times are spelt in bytes. With `threads` None torch decides. A run
-    goes on from the file `resume` where it exists, and is saved there. With a `base`, training
-    begins with its network and vocabulary.
+    `preset_name` and `data` are for the card; `data` says what the text is. Characters that occur
+    fewer than `minimum_count` times are spelt in bytes. Where `threads` is None, torch chooses the
+    number. The run is saved in the file `resume`, and goes on from it where it exists. With a
+    `base`, training begins with that checkpoint's network and vocabulary.
 
-    Raises ValueError for a device that is unknown or not here.
+    Raises ValueError for a device that is unknown or not present.
     """
 
     preset_name: str = "default"
@@ -43,7 +43,10 @@ class RunOptions:
 
 
 def _finds_gpu() -> bool:
-    """Whether torch finds a GPU; true without torch, which is missed where it is imported."""
+    """Whether torch finds a GPU.
+
+    True without torch: the import before the training reports that it is missing.
+    """
     with suppress(ModuleNotFoundError):
         import torch
 

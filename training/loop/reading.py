@@ -1,4 +1,4 @@
-"""The order in which a run reads its text: epoch after epoch, and how far it has come."""
+"""The order in which a run reads its text, epoch after epoch, and the place it has reached."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from model.vocabulary import Vocabulary
 from training.loop.streams import EncodedDocuments, StreamLayout, Window, windows
 from training.presets import Preset
 
-# A first epoch that would be shorter than this share of a whole one is not worth beginning.
+# The first epoch may be a partial one. It is left out where it would be shorter than this share of
+# a whole epoch.
 LEAST_PARTIAL_EPOCH = 0.05
 
 
 class ReadingOrder:
-    """Epochs of windows, drawn from a seed, and the place that has been reached in them.
+    """Epochs of windows in an order drawn from a seed, and the place that has been reached.
 
-    Every epoch has an order of its own. The state of the generator from which it was drawn is
-    kept, so that a saved run can draw the same order again and skip what it has read.
+    Every epoch has its own order. The random generator's state at the start of the epoch is kept,
+    so that a saved run can draw the same order again and skip the windows that it has read.
     """
 
     def __init__(
@@ -29,9 +30,10 @@ class ReadingOrder:
     ) -> None:
         total = documents.total
         self.streams = max(1, min(preset.streams, total // (2 * preset.window)))
-        # About: each piece that a document is cut into has a start symbol more.
+        # An estimate: each piece that a document is cut into adds a start symbol.
         self.steps_per_epoch = (total + total / preset.restart) / (self.streams * preset.window)
-        # Epochs that have begun, and those that will have begun at the end: unknown until `plan`.
+        # The number of epochs that have begun, and of those in the whole run. The latter is
+        # unknown until `plan` is called.
         self.epochs = 0
         self.planned_epochs: int | None = None
         self._documents = documents
@@ -50,24 +52,27 @@ class ReadingOrder:
 
     @property
     def within_epoch(self) -> bool:
-        """Whether an epoch has begun and has windows left."""
+        """Whether an epoch has begun and is not over."""
         return self._rng_at_epoch is not None
 
     @property
     def completed(self) -> int:
-        """How many epochs are over."""
+        """The number of epochs that are over."""
         return self.epochs - self.within_epoch
 
     @property
     def ids_in_epoch(self) -> int:
-        """How many ids of the epoch have been read when the next window is."""
+        """The number of ids in the epoch up to the end of the next window.
+
+        A window counts as read from the moment that `windows` yields it.
+        """
         return (self._windows_read + 1) * self.streams * self._layout.window
 
     def plan(self, epochs: float) -> None:
-        """Plans for as many epochs as there is time for, such as 2.4.
+        """Plans the number of epochs that there is time for, such as 2.4.
 
-        The tables of contexts are emptied where an epoch begins, so the last epoch must be whole.
-        A part of an epoch, here 0.4 of one, is therefore read first.
+        The tables of contexts are emptied at the start of each epoch, so the last epoch must be a
+        whole one. The partial epoch, here 0.4 of one, is therefore the first.
         """
         whole = max(1, math.floor(epochs))
         part = (epochs - whole) * self.steps_per_epoch
@@ -77,7 +82,7 @@ class ReadingOrder:
         self.planned_epochs = whole + (self._windows_in_first_epoch is not None)
 
     def windows(self) -> Iterator[Window]:
-        """The windows that are left of the epoch; those of a new one where none has begun."""
+        """The windows that are left in this epoch; a new epoch's windows where none has begun."""
         if self._rng_at_epoch is None:
             self._rng_at_epoch = dict(self._rng.bit_generator.state)
             self.epochs += 1
@@ -91,7 +96,7 @@ class ReadingOrder:
         self._rng_at_epoch, self._windows_read = None, 0
 
     def to_json(self) -> dict[str, Any]:
-        """The place that has been reached, without `epochs`."""
+        """The place that has been reached; the caller stores `epochs` itself."""
         return {
             "rng": self._rng_at_epoch or self._rng.bit_generator.state,
             "windows": self._windows_read,

@@ -1,4 +1,4 @@
-"""A run of training: the network, its optimisers, and how far through the text they are."""
+"""A training run: the network, its optimisers, its reading order and its history."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from training.presets import Preset
 
 CPU = torch.device("cpu")
 
-# The rate of the tables rises over the first ids of an epoch. The tables are empty then, and a
-# large window would move the rows that it reads most often too far.
+# The rate of the tables rises over this many ids at the start of an epoch. The tables are empty
+# then, and a large window would move the rows that it reads most often too far.
 TABLE_WARM_UP_IDS = 2 * 64 * 64
 
 
 class Run:
-    """All that one training consists of.
+    """Everything that belongs to one training run.
 
-    `state` is where the recurrent layers are in each stream, `seconds` the time spent so far.
+    `state` is the network's state in each stream. `step`, `characters` and `seconds`
+    count what has been done so far.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Run:
         device: torch.device = CPU,
         base: Checkpoint | None = None,
     ) -> None:
-        """Begins with the network of `base` where there is one, which must have this shape.
+        """With a `base` of the same shape, the run begins with its network.
 
         Its tables are not taken over: they are empty at first, as for a new network.
         """
@@ -65,10 +66,10 @@ class Run:
         self.state = self.network.initial(self.reading.streams)
 
     def windows(self) -> Iterator[Window]:
-        """The windows that are left of the epoch; those of a new one where none has begun.
+        """The windows that are left in this epoch; a new epoch's windows where none has begun.
 
-        A new epoch begins with an empty state and with empty tables. A row must not hold the very
-        text that is being read: the network would learn to trust it more than it may later.
+        A new epoch begins with an empty state and empty tables. If rows already held the text that
+        is being read, the network would learn to trust them more than it can on new text.
         """
         if not self.reading.within_epoch:
             self.carry(self.network.initial(self.reading.streams))
@@ -77,19 +78,22 @@ class Run:
         yield from self.reading.windows()
 
     def carry(self, state: list[State]) -> None:
-        """Goes on from a state without the graph that made it: the gradient ends at a window."""
+        """Copies a state without its graph, so that the gradient ends at the window's edge."""
         for layer, after in zip(self.state, state, strict=True):
             for part, new in zip(layer, after, strict=True):
                 part.copy_(new.detach())
 
     @property
     def tables_learn(self) -> bool:
-        """Whether the tables take part: in the preset's last epochs, or in all where that is 0."""
+        """Whether the tables take part and learn in this epoch.
+
+        They do in the last `table_readings` epochs of the preset, or in all where that is 0.
+        """
         last, planned = self.preset.table_readings, self.reading.planned_epochs
         in_last = planned is not None and self.reading.epochs > planned - last
         return self.optimizers.tables is not None and (last == 0 or in_last)
 
     @property
     def table_rate(self) -> float:
-        """The rate at which the tables learn from the next window."""
+        """The rate at which the tables learn from the current window."""
         return self.preset.table_rate * min(1.0, self.reading.ids_in_epoch / TABLE_WARM_UP_IDS)

@@ -1,7 +1,7 @@
-"""The file of a saved run: safetensors for all that it computes with, and JSON for the rest.
+"""The file of a saved run: safetensors for its tensors, and JSON metadata for the rest.
 
-Only what belongs to the run is in it. Whether an attempt at it was interrupted or stopped early is
-not: the next attempt may end in another way.
+It does not say whether an attempt at the run was interrupted or stopped early, because the next
+attempt may end in another way.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from training.presets import Preset
 
 
 def check_place(file: Path) -> None:
-    """Raises ResumeError where no run can be saved: before minutes of training, not after them."""
+    """Raises ResumeError where no run can be saved; called before the training, not after it."""
     if file.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK):
         raise ResumeError(
             f"{file}: a run cannot be saved there; name a file in a folder that can be written"
@@ -34,7 +34,7 @@ def check_place(file: Path) -> None:
 
 
 def save(run: Run, file: Path) -> None:
-    """Writes the run whole; a reader finds the earlier one or this one."""
+    """Writes the run. The file is replaced at once: a reader finds the earlier run or this one."""
     arrays = {
         name: np.asarray(tensor.detach().cpu().numpy(), order="C")
         for name, tensor in _tensors(run).items()
@@ -45,14 +45,17 @@ def save(run: Run, file: Path) -> None:
 
 
 def load(run: Run, file: Path) -> None:
-    """Lets a new run go on from a saved one; raises ResumeError where that was another run."""
+    """Puts a saved run's place into a new run, which then goes on from it.
+
+    Raises ResumeError where the file holds no run, or a run with other texts or settings.
+    """
     try:
         with safe_open(file, framework="pt") as stored:
             described = json.loads((stored.metadata() or {})["run"])
             arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise ResumeError(f"{file}: no saved run: {error}") from None
-    # A setting that the preset did not have yet when the run was saved has its default.
+    # A setting that did not exist when the run was saved gets its default.
     described["preset"] = Preset(**described["preset"]).to_json()
     for name, value in _identity(run).items():
         if described.get(name) != value:
@@ -99,7 +102,7 @@ def _tensors(run: Run) -> dict[str, Tensor]:
 
 
 def _identity(run: Run) -> dict[str, Any]:
-    """What a run must have in common with the one that it goes on from."""
+    """What must be the same in a saved run and in the run that goes on from it."""
     return {
         "network": run.network.config.to_json(),
         "preset": run.preset.to_json(),
@@ -109,7 +112,7 @@ def _identity(run: Run) -> dict[str, Any]:
 
 
 def _progress(run: Run) -> dict[str, Any]:
-    """How far the run has come."""
+    """The place that the run has reached, and its history."""
     tables, history = run.optimizers.tables, run.history
     return {
         "step": run.step,

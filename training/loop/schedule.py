@@ -1,4 +1,4 @@
-"""The budget of a run in minutes, steps or epochs, and the learning rate along it."""
+"""The budget of a run in minutes, steps or epochs, and the learning rate as it is spent."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# The budget of a person who names none: long enough for a first useful network.
+# The budget where the user names none: long enough for a first useful network.
 DEFAULT_MINUTES = 10.0
-# The share of its peak at which the learning rate begins; a first step of 0 would be lost.
+# The learning rate begins at this share of its peak. At a rate of 0 the first step would be wasted.
 FIRST_RATE_SHARE = 0.01
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a run may take: minutes, steps or epochs, whichever ends first.
+    """How long a run may take: minutes, steps or epochs, whichever is used up first.
 
-    Raises ValueError where none is given, and for one that is not above 0.
+    Raises ValueError where all are None, and for a number that is not above 0.
     """
 
     minutes: float | None = None
@@ -44,7 +44,7 @@ class Budget:
 class Clock:
     """How much of a budget is spent, as a share from 0 to 1.
 
-    `already` are the seconds that the run took before it was resumed.
+    `already` is the number of seconds that the run took before it was resumed.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Clock:
         return self._now() - self._begin
 
     def spent(self, step: int) -> float:
-        """The share that is spent when `step` steps have been taken."""
+        """The share of the budget that is spent after `step` steps."""
         shares = [0.0]
         if self._budget.minutes is not None:
             shares.append(self.seconds / (60 * self._budget.minutes))
@@ -78,10 +78,10 @@ class Clock:
 
 
 def learning_rate(spent: float, peak: float, warm_up: float, decay: str = "cosine") -> float:
-    """The rate when a share of the budget is spent: it rises linearly to `peak`, then falls to 0.
+    """The learning rate when the share `spent` of the budget is spent.
 
-    It rises over the share `warm_up`, and falls as half a cosine or, where `decay` is "linear", in
-    a straight line.
+    It rises linearly to `peak` over the share `warm_up`. Then it falls to 0 as half a cosine, or
+    in a straight line where `decay` is "linear".
     """
     if spent < warm_up:
         return peak * max(spent / warm_up, FIRST_RATE_SHARE)

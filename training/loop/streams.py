@@ -1,4 +1,4 @@
-"""Batches: documents cut into texts, dealt to parallel streams, and read a window at a time."""
+"""Batches: documents are cut into pieces, dealt to parallel streams, and read in windows."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from torch import Tensor
 
 from training.presets import LATE_SHARES
 
-# The target at a step whose next character belongs to another text; cross entropy leaves it out.
+# The target where the next id begins another text. Cross entropy leaves such steps out.
 IGNORED = -100
 
 
 @dataclass(frozen=True)
 class EncodedDocuments:
-    """Documents as ids, and for each whether it is read late in every epoch (None: none is)."""
+    """Documents as ids; `late` tells for each whether it is read late in an epoch (None: none)."""
 
     ids: Sequence[NDArray[np.int32]]
     late: NDArray[np.bool_] | None = None
 
     @property
     def total(self) -> int:
-        """The ids of all documents together."""
+        """The number of ids in all documents together."""
         return sum(len(document) for document in self.ids)
 
 
@@ -35,9 +35,10 @@ class StreamLayout:
     """How documents are laid out for one epoch.
 
     `streams` texts are read side by side, `window` ids at a time. Documents are cut at random, on
-    average every `restart` ids, and the id `start` stands before each piece. Where `line_end` is
-    given, cuts fall behind that id: a text that a user wants completed begins with a line, too.
-    Late documents are read between the shares `late_shares` of the epoch.
+    average every `restart` ids, and the id `start` is put before each piece. Where `line_end` is
+    given, each cut moves on to the next such id and falls after it: a text that a user wants
+    completed begins with a line, too. Late documents are read between the shares `late_shares` of
+    the epoch.
     """
 
     start: int
@@ -50,7 +51,10 @@ class StreamLayout:
 
 @dataclass(frozen=True)
 class Window:
-    """Ids read and ids to predict, both (time, streams), and how many characters they hold."""
+    """Ids to read and ids to predict, both (time, streams).
+
+    `characters` is the number of ids to predict, without those that are ignored.
+    """
 
     ids: Tensor
     targets: Tensor
@@ -62,9 +66,10 @@ def windows(
 ) -> Iterator[Window]:
     """One epoch: every document once, in a random order, cut at random places.
 
-    The end of the text is left out where it does not fill all streams. The order differs between
-    epochs, so that it is seldom the same text.
+    The ids at the end that do not fill all streams are left out. The order differs between epochs,
+    so that other ids are left out each time.
     """
+    # Each document is drawn a moment in the epoch, from 0 to 1, and is read in that order.
     moments = rng.random(len(documents.ids))
     if documents.late is not None:
         begin, end = layout.late_shares
@@ -88,7 +93,7 @@ def windows(
 def _cut(
     documents: Sequence[NDArray[np.int32]], layout: StreamLayout, rng: np.random.Generator
 ) -> list[NDArray[np.int32]]:
-    """The documents in pieces, each with the start symbol before it."""
+    """The documents cut into pieces, each with the start symbol before it."""
     pieces: list[NDArray[np.int32]] = []
     for document in documents:
         cuts = np.flatnonzero(rng.random(len(document)) < 1 / layout.restart)
@@ -101,10 +106,10 @@ def _cut(
 
 
 def _deal(pieces: Sequence[NDArray[np.int32]], streams: int) -> list[NDArray[np.int32]]:
-    """The pieces, stream after stream.
+    """The pieces in a new order: all of the first stream, then all of the second, and so on.
 
-    Each piece goes to the stream that is shortest so far. The first pieces are therefore read
-    first, whichever stream they are in.
+    Each piece goes to the stream that is shortest so far. All streams are read side by side, so
+    that pieces are read about in the order in which they are given.
     """
     dealt: list[list[NDArray[np.int32]]] = [[] for _ in range(streams)]
     lengths = [(0, stream) for stream in range(streams)]

@@ -31,16 +31,17 @@ from training.reporting.plots import plot_loss
 from training.reporting.progress import Progress
 from training.reporting.samples import sample
 
-# A run is measured on the held-out documents at most this many times.
+# A run is measured on the held-out documents about this many times at most.
 MOST_MEASUREMENTS = 20
-# Measuring takes at most this share of the time, so that a short run is measured less often.
+# Measuring takes at most about this share of the time: a short run is measured less often.
 MEASURING_SHARE = 0.1
-# Training stops after this many measurements in a row that are no better than the best. With tables
-# it goes on: they are emptied where an epoch begins, and measurements are worse until they fill.
+# Training stops after this many measurements in a row without a new best one. A network with tables
+# goes on: the tables are emptied at the start of each epoch, and measurements are worse until they
+# are filled again.
 PATIENCE_MEASUREMENTS = 10
-# After this share of the budget the speed is known well enough to plan how often the text is read.
+# After this share of the budget the speed is known well enough to plan the number of epochs.
 PLANNING_SHARE = 0.02
-# A quarter of an hour is what a run that is cut off loses at most.
+# A run that is killed loses at most this much work.
 SECONDS_BETWEEN_SAVES = 15 * 60
 
 
@@ -52,10 +53,11 @@ def train(
     options: RunOptions | None = None,
     progress: Progress | None = None,
 ) -> History:
-    """Trains a network on a corpus and leaves the best by validation in `out`, fit to be served.
+    """Trains a network on a corpus, and leaves the one with the best validation in `out`.
 
     A checkpoint is written at every measurement that is better than all before, so that a run that
-    is cut off leaves the best so far. Ctrl-C ends the run early in the same way.
+    is killed leaves the best so far. Ctrl-C ends the run early. At the end the checkpoint is made
+    ready to be served (`finish_checkpoint`).
 
     Raises ResumeError for a base that does not fit the preset, and for a file of a saved run that
     does not fit or cannot be written; QuantizationError where serving in integers would cost too
@@ -138,7 +140,7 @@ def train(
 
 
 def _check_base(preset: Preset, options: RunOptions) -> None:
-    """Raises ResumeError for a base of another shape, or for none where the preset needs one."""
+    """Raises ResumeError for a base of another shape, and where the preset needs a base."""
     base = options.base
     names = ("cell", "layers", "hidden", "contexts", "context_width", "context_bits")
     if base is None:
@@ -155,7 +157,7 @@ def _check_base(preset: Preset, options: RunOptions) -> None:
 
 
 def _new_run(corpus: Corpus, preset: Preset, options: RunOptions) -> Run:
-    """A run that has not begun; its vocabulary is that of the base, or learnt from the corpus.
+    """A run that has not begun. Its vocabulary is the base's, or is learnt from the corpus.
 
     The base's `opening` is not taken over.
     """

@@ -1,1 +1,1 @@
-"""What a person sees of a training: progress, samples, plots and the card."""
+"""What the user sees of a training: progress, samples, plots and the model card."""

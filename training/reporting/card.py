@@ -1,4 +1,4 @@
-"""The model card: what a checkpoint was trained on, what it cost, how well it does, its limits."""
+"""The model card: a checkpoint's training text, its training, its figures and its limits."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def model_card(name: str, config: NetworkConfig, summary: Mapping[str, Any]) -> 
 
 
 def _validation(summary: Mapping[str, Any]) -> str:
-    """What the float network gave on held-out text."""
+    """The float network's bits a character on held-out text."""
     network = (
         "network that is the mean (loss.png shows the curve of the training before)."
         if "average" in summary
@@ -81,7 +81,7 @@ def _quantization(config: NetworkConfig, found: Mapping[str, Any]) -> str:
 
 
 def _adaptation(found: Mapping[str, Any]) -> str:
-    """What adaptation was primed on, and what it is worth."""
+    """The text that adaptation was primed on, and the bits a character with it."""
     primed = (
         f"Adaptation to the text at hand was primed on {found['ids']:,} ids of "
         f"{found.get('data', 'training text')}: {found['network_bits']:.3f} bits an id by the "
@@ -93,7 +93,7 @@ def _adaptation(found: Mapping[str, Any]) -> str:
 
 
 def _training(summary: Mapping[str, Any]) -> str:
-    """What one training took, in one sentence."""
+    """The preset, time, steps and learning rate of one training, in one sentence."""
     settings = summary["settings"]
     return (
         f"Preset `{summary['preset']}`: {summary['minutes']} minutes"
@@ -106,7 +106,7 @@ def _training(summary: Mapping[str, Any]) -> str:
 
 
 def _trainings(summary: Mapping[str, Any]) -> list[str]:
-    """What each training took, in their order, and what was averaged."""
+    """All trainings in their order, and the averaging after them."""
     before = summary.get("before")
     lines = _trainings(before) if before else []
     lines += [f"{'Then, with empty tables: ' if before else ''}{_training(summary)}", ""]
@@ -141,7 +141,7 @@ def _contexts(config: NetworkConfig, summary: Mapping[str, Any]) -> list[str]:
 
 
 def record(folder: Path, evaluation: Evaluation) -> None:
-    """Writes the figures of an evaluation into a checkpoint's config.json and card.
+    """Writes an evaluation's figures into the config.json and the card of a checkpoint.
 
     Raises CheckpointError for a checkpoint whose training is not described, and OSError where the
     folder cannot be written.
@@ -165,7 +165,7 @@ def record(folder: Path, evaluation: Evaluation) -> None:
 
 
 def _figures(metrics: Mapping[str, Any]) -> list[str]:
-    """What `nextchar evaluate --record` found, as a table."""
+    """The figures of `nextchar evaluate --record`, as a table."""
     rows = [
         ("bits a character", f"{metrics['bits_per_character']:.3f}"),
         ("keystrokes saved", _percent(metrics["keystrokes_saved"])),
@@ -186,7 +186,7 @@ def _figures(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _calibration(found: Mapping[str, Any]) -> list[str]:
-    """What `nextchar calibrate` found."""
+    """The figures of `nextchar calibrate`, and its diagram."""
     return [
         f"By `nextchar calibrate` on {found['documents']} held-out documents and "
         f"{found['suggestions']:,} suggestions: the network's own probability that a suggestion is "
@@ -199,7 +199,7 @@ def _calibration(found: Mapping[str, Any]) -> list[str]:
 
 
 def _change(bits: float, before: float) -> str:
-    """The difference with its sign; +0.0000, not -0.0000, where it rounds to zero."""
+    """The difference with its sign. Where it rounds to zero this is +0.0000, not -0.0000."""
     return f"{round(bits - before, 4) + 0.0:+.4f}"
 
 

@@ -1,4 +1,4 @@
-"""Pictures as PNG files, and the plot of a training run."""
+"""Writes pictures as PNG files, and plots the loss of a training run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.loop.history import History
 def save_png(figure: Figure, file: Path, dpi: int = 110, tight: bool = False) -> None:
     """Writes a figure whole or not at all; `tight` cuts off the empty margins.
 
-    Without matplotlib's name and version in it, a file is the same wherever it was drawn.
+    Matplotlib's name and version are left out, so that another version need not change the file.
     """
     content = io.BytesIO()
     box = "tight" if tight else None

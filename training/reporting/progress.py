@@ -1,4 +1,4 @@
-"""What a person sees while a network is trained: a live line, and a report at each measurement."""
+"""What the user sees during a training: a live line, and a report at each measurement."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from training.finishing.quantization import QuantizationCost
 from training.loop.history import History
 from training.loop.schedule import Budget
 
-# The live line shows an exponential mean of the loss, in which a step has this weight: it follows
-# about the last twenty steps.
+# The live line shows an exponential mean of the loss. A step has this weight in it, so that the
+# mean follows about the last twenty steps.
 MEAN_WEIGHT = 0.05
-# The time that is left is shown once this share of the budget is spent; before, it is a guess.
+# The remaining time is shown once this share of the budget is spent. Before that it would be a
+# guess.
 LEAST_SPENT = 0.005
-# Of the files that were passed over, this many are named.
+# At most this many of the files that were passed over are named.
 MOST_NAMED_FILES = 10
 
 
 class Progress:
     """A progress bar with loss, gradient norm, speed and time left, and reports with a sample.
 
-    Where standard error is no terminal only the reports are printed, a line or two each.
+    Where standard error is not a terminal, only the reports are printed.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -47,7 +48,7 @@ class Progress:
     def begin(
         self, corpus: Corpus, config: NetworkConfig, parameters: int, budget: Budget, out: Path
     ) -> None:
-        """Says which files were passed over, and what is trained on what, for how long."""
+        """Prints which files were passed over, the network, the corpus and the budget."""
         for line in corpus.passed_over[:MOST_NAMED_FILES]:
             self.console.print(f"passed over {escape(line)}", highlight=False)
         unnamed = len(corpus.passed_over) - MOST_NAMED_FILES
@@ -67,7 +68,7 @@ class Progress:
     def step(
         self, step: int, characters: int, bits: float, norm: float, spent: float, seconds: float
     ) -> None:
-        """Shows a step: loss in bits, norm of the gradient, share of the budget that is spent."""
+        """Shows a step: its loss in bits, its gradient norm, and the spent share of the budget."""
         if math.isnan(self._bits):
             self._bits = bits
         self._bits += MEAN_WEIGHT * (bits - self._bits)
@@ -82,7 +83,7 @@ class Progress:
         )
 
     def measured(self, history: History, sample: str) -> None:
-        """Reports the last measurement, and what the network writes by then."""
+        """Reports the last measurement, and a sample of what the network writes."""
         m = history.measurements[-1]
         mark = (
             " (best so far)" if history.improved else f" (best {history.best.validation_bits:.3f})"
@@ -96,7 +97,7 @@ class Progress:
         self.console.print(escape(sample), style="dim", highlight=False)
 
     def finishing(self) -> None:
-        """Says that the rest takes minutes, too, so that it does not look like a hang."""
+        """Says that the rest takes a minute or two, so that it does not look like a hang."""
         self._bar.stop()
         self.console.print(
             "making it fit to be served, and priming adaptation: a minute or two more",
@@ -104,7 +105,7 @@ class Progress:
         )
 
     def end(self, history: History, cost: QuantizationCost, out: Path) -> None:
-        """Says why the run ended, and what came of it."""
+        """Says why the run ended, and gives its best figures."""
         why = "interrupted" if history.interrupted else "done"
         if history.stopped_early:
             why = "stopped early, since the held-out text got no better"

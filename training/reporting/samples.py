@@ -1,6 +1,6 @@
-"""Samples of what a network writes while it is trained (Karpathy, 2015).
+"""Samples of what a network writes during its training (Karpathy, 2015).
 
-Each character that is drawn is the next input: the shape one to many.
+Each character that is drawn becomes the next input: the shape one to many.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The recipe of the texts that the shipped checkpoints learn from; `nextchar texts` runs it."""
+"""Makes the texts that the shipped checkpoints are trained on; `nextchar texts` runs it."""

@@ -1,4 +1,4 @@
-"""Pinned archives: fetched from a package index where they are missing, checked, read."""
+"""Fetches pinned archives from a package index, checks their SHA-256, and reads their files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INDEX_URL = "https://pypi.org/simple"
 _JSON = "application/vnd.pypi.simple.v1+json"
 _TIMEOUT_SECONDS = 60.0
 _BLOCK_BYTES = 1 << 20
-# Larger files are data, or written by a program.
+# Larger files are data, or were written by a program.
 _LARGEST_FILE_BYTES = 1 << 20
 
 
@@ -32,16 +32,16 @@ class _File(BaseModel):
 
 
 class _Page(BaseModel):
-    """What a package index lists of a package; the fields that are needed here."""
+    """A package index's page on a package; only the fields that are needed here."""
 
     files: tuple[_File, ...]
 
 
 def fetch(source: Source, folder: Path, index: str, advance: Callable[[int, int], None]) -> Path:
-    """The archive of a source in a folder: fetched where it is missing, its SHA-256 checked.
+    """The archive of a source in a folder. It is fetched where it is missing, and always checked.
 
-    A download that was cut off goes on where it ended. `advance` is given the bytes that have come
-    and those in all. Raises CorpusError.
+    A download that was cut off goes on where it ended. `advance` is called with the number of bytes
+    that have arrived and the total. Raises CorpusError.
     """
     file = folder / source.file
     if file.is_file():
@@ -66,7 +66,7 @@ def fetch(source: Source, folder: Path, index: str, advance: Callable[[int, int]
 
 
 def _check(source: Source, file: Path) -> None:
-    """Raises CorpusError where a file is not the archive of the source."""
+    """Raises CorpusError where a file's SHA-256 is not that of the source."""
     with file.open("rb") as opened:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if found != source.sha256:
@@ -89,18 +89,18 @@ def _address(source: Source, index: str) -> str:
 
 
 def _download(address: str, part: Path, advance: Callable[[int, int], None]) -> None:
-    """Fetches what is missing of a file."""
+    """Fetches the part of a file that is missing. Raises OSError and ValueError."""
     done = part.stat().st_size if part.exists() else 0
     try:
         answer = _open(address, {"Range": f"bytes={done}-"} if done else {})
     except urllib.error.HTTPError as error:
         if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
-        # Nothing is missing: the range would begin behind the end.
+        # The file is complete: the range would begin after its end.
         return
     with answer:
         if answer.status != HTTPStatus.PARTIAL_CONTENT:
-            # The server sends the whole file.
+            # The server ignores the range and sends the whole file.
             done = 0
         total = done + int(answer.headers.get("Content-Length", 0))
         with part.open("ab" if done else "wb") as file:
@@ -113,7 +113,7 @@ def _download(address: str, part: Path, advance: Callable[[int, int], None]) -> 
 
 
 def _open(address: str, headers: dict[str, str]) -> Any:
-    """Opens an address; raises ValueError for one that is no web server's, such as file:."""
+    """Opens an address; raises ValueError for one that is not HTTP, such as file:."""
     if not address.startswith(("https://", "http://")):
         raise ValueError(f"{address} is no address of a web server")
     return urllib.request.urlopen(
@@ -122,15 +122,16 @@ def _open(address: str, headers: dict[str, str]) -> Any:
 
 
 def members(source: Source, archive: Path) -> Iterator[tuple[str, bytes]]:
-    """The files of an archive, each with its path below the archive's one folder.
+    """The files of an archive, each with its path below the archive's top folder.
 
-    Links, devices and files of more than a megabyte are passed over. Nothing is unpacked to disk.
-    Raises CorpusError for an archive that is damaged, or that names a place outside itself.
+    Links, devices and files of more than 1 MiB are passed over. Nothing is unpacked to disk. Raises
+    CorpusError for an archive that is damaged, or that contains a path outside its folder.
     """
     try:
         with tarfile.open(archive) as opened:
             for member in opened:
-                # Raises TarError for a path that leads out of the folder, whatever its name.
+                # This raises TarError for a path that leads out of the folder; the name of the
+                # folder does not matter.
                 tarfile.data_filter(member, "/archive")
                 parts = PurePosixPath(member.name).parts
                 if member.isfile() and len(parts) > 1 and member.size <= _LARGEST_FILE_BYTES:

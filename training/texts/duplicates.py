@@ -1,22 +1,22 @@
-"""Near-duplicates: documents of which most lines were read before."""
+"""Near-duplicates: documents most of whose lines are in other documents."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
-# Lines of fewer characters do not count: they are alike everywhere.
+# Shorter lines do not count, because the same ones occur everywhere.
 LEAST_LINE_CHARACTERS = 20
 
-# A document is a near-duplicate where this share of its lines was read before.
+# A document is a near-duplicate where this share of its lines is in documents that are kept.
 KNOWN_SHARE = 0.6
 
-# A document is too near to the held-out texts where this share of its lines is in them. The share
-# is lower than the other one because what is held out must be new to the network.
+# A document is too close to the held-out texts where this share of its lines is in them. The share
+# is lower than KNOWN_SHARE, because held-out text must be new to the network.
 HELD_OUT_SHARE = 0.15
 
 
 class Duplicates:
-    """Knows the lines of the documents that were kept, and of those that are held out."""
+    """Remembers the lines of the documents that are kept, and of those that are held out."""
 
     def __init__(self) -> None:
         self._known: set[bytes] = set()
@@ -25,17 +25,17 @@ class Duplicates:
         self._headers: set[bytes] = set()
 
     def hold_out(self, text: str) -> None:
-        """Holds a document out: no other one that resembles it is admitted."""
+        """Holds a document out: no document that resembles it is admitted later."""
         self._held_out |= _lines(text)
         self._texts.add(_digest(text))
 
     def keep(self, text: str) -> None:
-        """Remembers a document that is kept in any case."""
+        """Remembers a document that is kept without a check."""
         self._known |= _lines(text)
         self._texts.add(_digest(text))
 
     def admits(self, text: str) -> bool:
-        """Whether a document is new; if so it is remembered."""
+        """Whether a document is new. A new document is remembered as kept."""
         digest = _digest(text)
         if digest in self._texts:
             return False
@@ -49,7 +49,10 @@ class Duplicates:
         return True
 
     def without_header(self, text: str) -> str:
-        """The text without its first comment, a licence mostly, where that was read before."""
+        """The text without its first comment, where another text began with the same comment.
+
+        Such a comment is mostly a licence.
+        """
         lines = text.split("\n")
         end = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
         digest = _digest("\n".join(lines[:end]))

@@ -1,4 +1,4 @@
-"""The standard library of the Python in use, as a corpus."""
+"""The standard library of the Python that runs this, as a corpus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.texts.selection import LEAST_CHARACTERS, MOST_CHARACTERS
 
 FOLDER = Path(sysconfig.get_path("stdlib"))
 
-# Tests, and what is mostly tables or the code of an old tool, are left out.
+# Tests, tables and the code of old tools are left out.
 _SELECTION = Selection(
     include=("*.py",),
     skip=(
@@ -24,7 +24,7 @@ _SELECTION = Selection(
 
 
 def read_library(folder: Path = FOLDER) -> Corpus:
-    """The library's code; one file in twenty is held out, chosen by its path.
+    """The library's code. One file in twenty is held out, chosen by its path.
 
     Raises CorpusError.
     """

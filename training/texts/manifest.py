@@ -1,4 +1,4 @@
-"""The manifest of the texts: what each source gave to each corpus, and the card's line on it."""
+"""The manifest of the texts: the files of each source in each corpus, and a sentence on them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from training.errors import CorpusError
 
 @dataclass(frozen=True)
 class Share:
-    """What one source gave to one corpus.
+    """The files of one source in one corpus.
 
-    `corpus` is the corpus's folder below OUT, such as `python/train`. `part` is how much of the
-    files that the source has for it was taken, at random.
+    `corpus` is the corpus's folder below OUT, such as `python/train`. `part` is the share of the
+    source's files for it that was taken, at random.
     """
 
     corpus: str
@@ -29,7 +29,7 @@ class Share:
 
 
 def write(out: Path, shares: Iterable[Share]) -> None:
-    """Writes OUT/manifest.json, in which the shares of other corpora than these are kept."""
+    """Writes these shares to OUT/manifest.json, where the shares of other corpora are kept."""
     new = list(shares)
     corpora = {s.corpus for s in new}
     old = [s for s in read(out) if s.corpus not in corpora] if _file(out).exists() else []
@@ -50,7 +50,7 @@ def read(out: Path) -> list[Share]:
 
 
 def describe(out: Path, corpus: str) -> str:
-    """A sentence for the card about a corpus's training text: sources, licences, characters.
+    """A sentence for the card on a corpus's training text: its sources, licences and characters.
 
     `corpus` is `python` or `prose`. Raises CorpusError.
     """

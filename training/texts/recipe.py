@@ -1,10 +1,10 @@
-"""The recipe: texts of the sources are chosen, rid of repetitions, and written as documents.
+"""The recipe: chooses the texts of the sources, removes repetitions, and writes documents.
 
 OUT/python/{train,validation}     the standard library's two sides; the sources' code
 OUT/python/priming                code of packages that the network does not read
 OUT/packages/validation           code of packages that are held out whole
 OUT/prose/{train,validation}      the prose corpora; the sources' documentation
-OUT/manifest.json                 what lies there, under which licence
+OUT/manifest.json                 what the folders hold, under which licences
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PROSE_LICENCES = {
     "peps": "public domain OR CC0-1.0",
 }
 
-# The part of the sources that --share takes is drawn from this seed, so that it is always the same.
+# The files that --share takes are drawn with this seed, so that they are always the same.
 SHARE_SEED = 2026
 
 # A document: its path in its source, and its text.
@@ -48,7 +48,7 @@ Text = tuple[str, str]
 
 @dataclass(frozen=True)
 class SourceTexts:
-    """What one source has for one corpus."""
+    """The texts of one source for one corpus."""
 
     source: str
     version: str
@@ -58,11 +58,12 @@ class SourceTexts:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Where the inputs lie, what is made of them, and what a person is told meanwhile.
+    """The places of inputs and outputs, the share of the sources, and functions that report.
 
-    `share` is the part of the sources' files that is taken, at random, for a training without the
-    time for all; the standard library and the prose corpora are always taken whole. `say` is given
-    lines for a person, `advance` a download's name, the bytes that have come and those in all.
+    `share` is the random part of the sources' files that is taken, for a training without the time
+    for all of them. The standard library and the prose corpora are always taken whole. `say` is
+    called with lines for the user. `advance` is called with a download's name, the bytes that have
+    arrived and their total.
 
     Raises ValueError for a share that is not above 0 and at most 1.
     """
@@ -82,7 +83,7 @@ class Recipe:
             raise ValueError(f"share: {self.share} is not above 0 and at most 1")
 
     def make_python(self) -> None:
-        """Makes OUT/python and OUT/packages; raises CorpusError, and then leaves the old ones."""
+        """Makes OUT/python and OUT/packages. Raises CorpusError; then the old folders stay."""
         duplicates = Duplicates()
         shares = self._write_held_out_packages(duplicates)
         library = read_library(self.library)
@@ -99,7 +100,7 @@ class Recipe:
         self._publish(shares, "python", "packages")
 
     def make_prose(self) -> None:
-        """Makes OUT/prose; raises CorpusError, and then leaves the old one."""
+        """Makes OUT/prose. Raises CorpusError; then the old folder stays."""
         duplicates = Duplicates()
         shares = []
         for side, remember in (("validation", duplicates.hold_out), ("train", duplicates.keep)):
@@ -116,11 +117,11 @@ class Recipe:
         self._publish(shares, "prose")
 
     def clear(self) -> None:
-        """Removes what an interrupted run had written."""
+        """Removes the unfinished files of an interrupted run."""
         shutil.rmtree(self._unfinished, ignore_errors=True)
 
     def _code_of(self, role: str, duplicates: Duplicates) -> list[SourceTexts]:
-        """The code of the sources of a role, without what repeats other code."""
+        """The code of all sources with a role, without near-duplicates."""
         parts = []
         for source in self.sources:
             if source.role == role and source.code:
@@ -167,7 +168,7 @@ class Recipe:
         return [t for t in self._texts(source, source.code) if is_code(*t)]
 
     def _texts(self, source: Source, folders: Iterable[str]) -> list[Text]:
-        """The text files below some folders of a source that are its own, in the order of paths."""
+        """The source's own text files below some of its folders, in the order of their paths."""
         texts = []
         for path, content in self._files(source):
             if any(path.startswith(f"{f}/") for f in folders) and own(path, source.skip):
@@ -180,7 +181,10 @@ class Recipe:
         return sorted(texts)
 
     def _files(self, source: Source) -> Iterator[tuple[str, bytes]]:
-        """The files of a source; raises CorpusError, after the last one, for another licence."""
+        """The files of a source.
+
+        Raises CorpusError after the last file where the licence is missing or is another one.
+        """
         if source.installed:
             files = _installed(source)
         else:
@@ -202,7 +206,7 @@ class Recipe:
             raise CorpusError(f"{source.name}: {source.licence_file} is not {source.licence}")
 
     def _write_share(self, corpus_name: str, parts: list[SourceTexts]) -> list[Share]:
-        """Writes what sources give to a corpus: all of it, or the random part that is asked for."""
+        """Writes the sources' texts for a corpus: a random part of their files, by `share`."""
         paths = [PurePosixPath(part.source, path) for part in parts for path, _ in part.texts]
         chance = Random(SHARE_SEED)
         taken = {path for path in sorted(paths) if chance.random() < self.share}
@@ -213,7 +217,7 @@ class Recipe:
         return shares
 
     def _write(self, corpus_name: str, part: SourceTexts, share: float = 1.0) -> Share:
-        """Writes what a source gives to a corpus, beside the corpora that are there."""
+        """Writes a source's texts for a corpus into the folder of unfinished corpora."""
         for path, text in part.texts:
             file = self._unfinished / corpus_name / part.source / path
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -223,7 +227,7 @@ class Recipe:
         return Share(corpus_name, part.source, part.version, part.licence, files, characters, share)
 
     def _publish(self, shares: list[Share], *corpora: str) -> None:
-        """Replaces corpora by those that have just been written, and adds them to the manifest."""
+        """Replaces corpora with those that were just written, and adds them to the manifest."""
         for name in corpora:
             shutil.rmtree(self.out / name, ignore_errors=True)
             if (self._unfinished / name).exists():
@@ -236,7 +240,7 @@ class Recipe:
 
 
 def _cpython(texts: list[Text]) -> SourceTexts:
-    """Texts of the Python that runs this."""
+    """Texts as those of the Python that runs this."""
     return SourceTexts("cpython", platform.python_version(), "PSF-2.0", texts)
 
 
@@ -267,7 +271,7 @@ def _installed(source: Source) -> Iterator[tuple[str, bytes]]:
 
 
 def _at_most(texts: list[Text], most: int) -> Iterator[Text]:
-    """Texts in the order of their paths' MD5, until they have more than `most` characters."""
+    """Texts in the order of their paths' MD5, as long as they have at most `most` characters."""
     for path, text in sorted(texts, key=lambda t: _digest(t[0])):
         most -= len(text)
         if most < 0:

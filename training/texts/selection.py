@@ -1,4 +1,7 @@
-"""Which files of a source are worth reading: its own code or prose, no tests, nothing generated."""
+"""Chooses the files of a source that are worth reading: its own code or prose, written by people.
+
+Tests, vendored copies, generated files and tables are left out.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-# Packages that are kept for a comparison. Neither they nor vendored copies of them are trained or
-# tuned on.
+# Packages that are reserved for a comparison. Nothing is trained or tuned on them, nor on vendored
+# copies of them.
 NEVER = frozenset(
     {
         *("flask", "click", "jinja2", "networkx", "hypothesis"),
@@ -26,18 +29,18 @@ VENDORED = frozenset(
 _TESTS = ("test", "tests", "testing", "test-data", "conftest", "testdata", "_test*", "*_tests")
 _TEST_FILES = ("test_*.py", "*_test.py", "conftest.py", "tests.py")
 
-# A shorter document says little by itself; a longer one is seldom what a person wrote.
+# A shorter document says little by itself. A longer one is seldom written by a person.
 LEAST_CHARACTERS, MOST_CHARACTERS = 200, 200_000
 
-# Where a file says that a program wrote it, it does so in its first lines.
+# A generated file says so in its first lines, so that only these characters are searched.
 _NOTICE_CHARACTERS = 1000
-# Longer lines are data.
+# A file with a longer line is data.
 _LONGEST_LINE = 1000
-# A table of numbers or of literals: the share of digits in what is not white space, and of lines
-# that begin with a literal.
+# A file is a table where digits are more than this share of its characters without white space, or
+# where more than this share of its lines begin with a literal.
 _MOST_DIGITS = 0.15
 _MOST_ENTRIES = 0.6
-# The share of the characters that stand in sentences.
+# A file is prose where at least this share of its characters is in sentences.
 _LEAST_PROSE = 0.5
 
 PROSE_SUFFIXES = (".rst", ".md", ".txt")
@@ -51,9 +54,9 @@ _MARKUP_LINE = re.compile(r"^(\.\. |\s*:[\w\- ]+:|[=\-~^\"'#*+`]{3,}$|\|.*\||[-=
 
 
 def own(path: str, skip: Iterable[str] = ()) -> bool:
-    """Whether a path names a source's own text: no copy of another's, no test, no hidden folder.
+    """Whether a path is a source's own text: not a vendored copy, a test or in a hidden folder.
 
-    `skip` are patterns of whole paths, or of one part of a path, that are passed over, too.
+    A path that matches a pattern of `skip`, as a whole or in one of its parts, is not either.
     """
     parts = PurePosixPath(path).parts
     folders = [p.lower() for p in parts[:-1]]
@@ -67,7 +70,7 @@ def own(path: str, skip: Iterable[str] = ()) -> bool:
 
 
 def is_code(path: str, text: str) -> bool:
-    """Whether a file is Python that a person wrote, neither short nor very long, and no table."""
+    """Whether a file is Python code that a person wrote, of a usual length, and not a table."""
     if not path.endswith(".py") or not LEAST_CHARACTERS <= len(text) <= MOST_CHARACTERS:
         return False
     if _GENERATED.search(text[:_NOTICE_CHARACTERS]):
@@ -82,7 +85,7 @@ def is_code(path: str, text: str) -> bool:
 
 
 def is_prose(path: str, text: str) -> bool:
-    """Whether a file is mostly sentences: no table, no list of an API, no list of changes."""
+    """Whether a file is mostly sentences, and not a table, a list of an API or of changes."""
     name = PurePosixPath(path).name.lower()
     if not name.endswith(PROSE_SUFFIXES) or not LEAST_CHARACTERS <= len(text) <= MOST_CHARACTERS:
         return False
@@ -94,7 +97,7 @@ def is_prose(path: str, text: str) -> bool:
 
 
 def prose_share(text: str) -> float:
-    """The share of the characters that stand in lines that read like a sentence."""
+    """The share of the characters that are in lines which read like a sentence."""
     lines = [line for line in text.split("\n") if line.strip()]
     total = sum(map(len, lines))
     sentences = sum(

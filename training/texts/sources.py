@@ -1,4 +1,4 @@
-"""The list of sources, `sources.toml`: what is pinned, its licence, and what is taken of it."""
+"""Reads the list of sources, `sources.toml`: versions, licences, and what is taken of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.texts.selection import NEVER
 
 LIST = Path(__file__).with_name("sources.toml")
 
-# The permissive licences that a source may have, and what the text of each must say.
+# The permissive licences that a source may have, and a pattern that the licence's text must match.
 LICENCES = {
     "Apache-2.0": "Apache License,? Version 2\\.0",
     "BSD-2-Clause": "Redistributions? in binary form",
@@ -27,13 +27,14 @@ LICENCES = {
 class Source(BaseModel):
     """One distribution: an archive from the package index, or a package that is installed.
 
-    `holders` have the copyright, for NOTICE. By its `role` a source is trained on, held out whole
-    for validation, or read for priming alone, so that adaptation is primed on what is new to the
-    network. `file` is the archive's name in the package index, empty for an installed package.
+    `holders` have the copyright, and are named in NOTICE. The `role` tells whether a source is
+    trained on, held out whole for validation, or read only for priming, so that adaptation is
+    primed on text that is new to the network. `file` is the archive's name in the package index; it
+    is empty for an installed package.
 
     `code` and `prose` are the folders whose Python and whose documentation is taken, relative to
-    the archive's root or to `site-packages`. `skip` are patterns of paths that are passed over. Of
-    code at most `most` characters are taken; which files, the MD5 of their paths decides.
+    the archive's root or to `site-packages`. `skip` are patterns of paths that are left out. At
+    most `most` characters of code are taken; the MD5 of their paths decides which files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,7 +54,7 @@ class Source(BaseModel):
 
     @property
     def installed(self) -> bool:
-        """Whether it is read as it is installed, and not from an archive."""
+        """Whether the source is read from the installed package, not from an archive."""
         return not self.file
 
     @field_validator("name")
@@ -91,7 +92,7 @@ class _List(BaseModel):
 
 
 def read_sources(path: Path = LIST) -> tuple[Source, ...]:
-    """The sources in a list; raises CorpusError naming the source and the field."""
+    """The sources in a list. Raises CorpusError; the message names the source and the field."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
         return _List.model_validate(document).source

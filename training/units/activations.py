@@ -1,4 +1,4 @@
-"""The activations of every unit along texts, read by the float network."""
+"""The activations of every unit of the float network along texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from model.network.network import Network
 
 @dataclass(frozen=True, order=True)
 class Unit:
-    """One unit: its layer and its number, counted from 0, and the part of the state: h or c."""
+    """One unit: its layer, its part of the state (h or c), and its number; numbers begin at 0."""
 
     layer: int
     part: str
@@ -27,7 +27,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Activations:
-    """Activations after each character, shape (characters, units), and which unit is which.
+    """Activations after each character, shape (characters, units), and the unit of each column.
 
     The memory of an LSTM is given as tanh c, so that it lies between −1 and 1 as h does.
     """
@@ -43,7 +43,11 @@ Progress = Callable[[int], None]
 def read(
     checkpoint: Checkpoint, texts: Sequence[str], progress: Progress = lambda characters: None
 ) -> list[Activations]:
-    """Reads texts side by side, each from its start. Raises TextError."""
+    """Reads texts side by side, each from its start.
+
+    `progress` is called with the number of ids that were read. Raises TextError for a text that
+    UTF-8 cannot hold.
+    """
     network = Network(checkpoint.config)
     network.load_weights(checkpoint.weights)
     vocabulary = checkpoint.vocabulary
@@ -66,7 +70,7 @@ def read(
     values = np.empty((longest, len(texts), len(units)), np.float32)
     for time, row in enumerate(torch.from_numpy(padded)):
         _, state = network.step(row, state)
-        # After the layers comes the state of the contexts, which have no units.
+        # The state ends with that of the contexts, which have no units.
         parts = [
             part if name == "h" else torch.tanh(part)
             for layer in state[: config.layers]
@@ -74,6 +78,6 @@ def read(
         ]
         values[time] = torch.cat(parts, dim=1).numpy()
         progress(int(sum(time < len(each) for each in ids)))
-    # A character that is spelt in bytes counts as read with its last byte.
+    # The activation after a character that is spelt in bytes is that after its last byte.
     ends = [np.cumsum([len(s) for s in spelling]) - 1 for spelling in spelled]
     return [Activations(units, values[end, column]) for column, end in enumerate(ends)]

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 OPENING, CLOSING = "([{", ")]}"
-# The prefix letters of a string may touch its quote. After any other word character, a quote is an
-# apostrophe.
+# A string's prefix letters may stand directly before its quote. A quote after any other word
+# character is an apostrophe.
 PREFIX = re.compile(r"(?<!\w)(?:[rbfu]|rb|br|rf|fr)$", re.IGNORECASE)
-# Enough characters before a quote to see such a prefix and the character before it.
+# The characters before a quote in which a prefix is looked for: enough for the longest prefix, two
+# letters, and the character before it.
 LONGEST_PREFIX = 4
 
 
 @dataclass(frozen=True)
 class Feature:
-    """A feature's name, what it says, and how it is computed, shape (characters,)."""
+    """A feature's name, its meaning, and the function of its values, shape (characters,)."""
 
     name: str
     meaning: str
@@ -44,7 +45,7 @@ def _indentation(text: str) -> Values:
 
 
 def _lines(text: str) -> Iterator[tuple[int, int]]:
-    """After each character: the characters of its line so far, and the line's leading blanks."""
+    """After each character: the length of its line so far, and the number of leading blanks."""
     column = blanks = 0
     for character in text:
         if character == "\n":
@@ -64,10 +65,11 @@ def _comment(text: str) -> Values:
 
 
 def _scan(text: str) -> Iterator[_Within]:
-    """Where each character stands, by quotes, triple quotes, escapes, and # up to the line's end.
+    """Whether a reader is in code, in a comment or in quotes after each character.
 
-    The opening quote counts as inside and the closing one as outside, for this is where a reader is
-    after reading them.
+    Quotes, triple quotes, escapes, and comments from # to the line's end are recognised. The
+    opening quote counts as inside and the closing one as outside, because the reader is there
+    after reading it.
     """
     quote, position = "", 0
     comment = False

@@ -1,13 +1,13 @@
-"""A text in rows of one width, in which each character has its position in the text."""
+"""Lays a text out in rows of one width; each character keeps its position in the text."""
 
 from __future__ import annotations
 
-# The columns that a tab is shown in.
+# A tab is shown as this many columns.
 TAB_COLUMNS = 4
 
 
 def rows(text: str, width: int) -> list[list[tuple[int, str]]]:
-    """Rows of (position, character to show); a line end ends a row and is shown in it as "↵"."""
+    """Rows of (position, character to show). A line end is shown as "↵" and ends its row."""
     lines: list[list[tuple[int, str]]] = [[]]
     for position, character in enumerate(text):
         shown = "↵" if character == "\n" else " " * TAB_COLUMNS if character == "\t" else character

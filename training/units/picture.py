@@ -1,4 +1,4 @@
-"""A picture of a unit's activations along a text: the ground of each character shows its own."""
+"""A picture of a unit's activations along a text, as the background colour of each character."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from training.reporting.plots import save_png
 from training.units.layout import rows
 
-# The characters in a row of the picture.
+# The number of characters in a row of the picture.
 COLUMNS = 88
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One unit along one text: a title, the text, and the activations (characters,) in −1 … 1."""
+    """One unit along one text: a title, the text, and activations (characters,) from −1 to 1."""
 
     title: str
     text: str
@@ -50,7 +50,7 @@ def _panel(axes: Axes, panel: Panel, lines: Sequence[Sequence[tuple[int, str]]])
     colours = colormaps["RdBu_r"]
     for row, line in enumerate(lines):
         for column, (position, character) in enumerate(line):
-            # The dark ends of the map are left out, so that black text stays readable.
+            # The dark ends of the colour map are left out, so that black text stays readable.
             ground = colours(0.5 + 0.36 * float(panel.activations[position]))
             axes.add_patch(Rectangle((column, row), 1, 1, facecolor=ground, lw=0))
             if not character.isspace():

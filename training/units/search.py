@@ -1,4 +1,4 @@
-"""Which unit follows which feature: chosen by correlation on one part, judged on another."""
+"""Finds the unit that follows a feature: chosen on one half of the text, judged on the other."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from training.units.features import Feature, Values
 class FoundUnit:
     """The unit that follows a feature best.
 
-    `chosen` is the correlation (Pearson's r) on the characters by which the unit was chosen among
-    all units, `held_out` the one on other characters. Its sign tells whether the unit rises or
-    falls with the feature.
+    `chosen` is the correlation (Pearson's r) on the characters on which the unit was chosen among
+    all units. `held_out` is the correlation on other characters. The sign tells whether the unit
+    rises or falls with the feature.
     """
 
     feature: str
@@ -42,8 +42,8 @@ class FoundUnit:
 def correlations(activations: NDArray[np.float32], features: Values) -> Values:
     """Pearson's r of every feature with every unit, shape (features, units).
 
-    `activations` are (characters, units), `features` (features, characters). 0 where a unit or a
-    feature does not vary.
+    `activations` have the shape (characters, units), `features` (features, characters). The result
+    is 0 where a unit or a feature does not vary.
     """
     centred = activations - activations.mean(axis=0, dtype=np.float64).astype(np.float32)
     deviations = features - features.mean(axis=1, keepdims=True)
@@ -59,10 +59,10 @@ def correlations(activations: NDArray[np.float32], features: Values) -> Values:
 def find(
     readings: Sequence[Activations], texts: Sequence[str], features: Sequence[Feature]
 ) -> list[FoundUnit]:
-    """For each feature that varies in the texts, the unit that follows it best.
+    """The unit that follows each feature best.
 
-    The first half of each text chooses the unit, the second half judges it. A feature that does not
-    vary in one of the halves is left out.
+    The unit is chosen on the first halves of the texts and judged on the second halves. A feature
+    that is constant in one of the halves is left out.
     """
     halves = [len(text) // 2 for text in texts]
     values = [np.array([feature.values(text) for feature in features]) for text in texts]

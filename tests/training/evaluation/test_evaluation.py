@@ -1,4 +1,4 @@
-"""evaluation against the direct way: model.completing at every position it asks for."""
+"""The evaluation equals the direct way: model.completing at every position."""
 
 import math
 from dataclasses import replace
@@ -33,7 +33,7 @@ def runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="module")
 def texts(runtime: Runtime) -> list[str]:
-    """Texts that the network half knows: its own samples; one has characters spelt in bytes."""
+    """The network's own samples as texts; one of them has characters that are spelt in bytes."""
     written = [sample(runtime, length, seed) for seed, length in enumerate((80, 1, 40, 20))]
     return [*written, "a€b\N{GRINNING FACE}\r\n" + sample(runtime, 25, 9) + "ü"]
 
@@ -120,7 +120,7 @@ def test_adapted_suggestions_are_those_of_a_fresh_page_at_every_position(
 
 
 class Position:
-    """A place after a text, computed from nothing."""
+    """A place after a text, computed from an empty state."""
 
     def __init__(self, runtime: Runtime, text: str) -> None:
         assert runtime.adaptation is not None

@@ -1,4 +1,4 @@
-"""The simulated typist's figures, and how far confidence is off."""
+"""The simulated typist's figures, and the calibration error."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The mean of two networks: what it is made of, and that its checkpoint is a finished one."""
+"""The mean of two networks: its weights and rows, and its finished checkpoint."""
 
 import math
 from dataclasses import replace

@@ -25,7 +25,7 @@ from training.finishing.calibration import (
 
 
 def judged(seed: int, count: int = 3000, power: float = 2.0) -> ShownSuggestions:
-    """Suggestions that are right less often than the network says: with p to a power."""
+    """Suggestions that are right less often than the network says: with a power of p."""
     random = np.random.default_rng(seed)
     raw = random.random(count)
     return ShownSuggestions(raw, random.random(count) < raw**power)

@@ -1,4 +1,4 @@
-"""Rows are cut where a weight that hardly counts spoils the rounding of others, and only there."""
+"""Rows are cut only where a weight of little effect makes the rounding of others coarse."""
 
 import numpy as np
 import pytest

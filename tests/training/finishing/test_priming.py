@@ -18,7 +18,7 @@ from training.finishing.priming import choose_beginnings, prime, save
 
 
 def repetitive(seed: int, lines: int = 60) -> str:
-    """Text in which a few names come again and again, other ones in each text."""
+    """Text in which a few names are repeated; each text has its own names."""
     random = np.random.default_rng(seed)
     names = ["".join(random.choice(list("abcdefgh"), 7)) for _ in range(6)]
     return "".join(f"{random.choice(names)}({random.choice(names)})\n" for _ in range(lines))

@@ -1,4 +1,4 @@
-"""What is trained in floating point is served in integers only where that costs next to nothing."""
+"""A network is served in integers only where this costs almost no bits."""
 
 import shutil
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The scorer's gradient, what it learns, and what its integers lose."""
+"""The scorer's gradient, its training, and the bits that its integers cost."""
 
 import math
 from dataclasses import replace
@@ -17,7 +17,7 @@ from training.finishing.scorer_quantization import quantized
 
 
 def examples(places: int, seed: int = 0) -> Examples:
-    """Random features; a candidate is right the likelier, the larger its first feature is."""
+    """Random features. The larger a candidate's first feature, the more often it is right."""
     random = np.random.default_rng(seed)
     counts = random.integers(0, 5, places)
     begins = np.concatenate([[0], np.cumsum(counts)])

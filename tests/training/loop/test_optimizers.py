@@ -1,4 +1,4 @@
-"""What moves the weights: the parameters, the contexts' rows, or the former alone."""
+"""The optimisers change parameters and the contexts' rows, or the parameters alone."""
 
 import numpy as np
 import torch

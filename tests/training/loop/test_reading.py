@@ -1,4 +1,4 @@
-"""The order in which a run reads: new in each epoch, the same again from a saved place."""
+"""The reading order: it differs in each epoch, and is the same again from a saved place."""
 
 import json
 from dataclasses import replace
@@ -22,7 +22,7 @@ def new_order(seed: int = 1) -> ReadingOrder:
 
 
 def epoch(order: ReadingOrder) -> torch.Tensor:
-    """The ids of an epoch's windows, or of what is left of it."""
+    """The ids of the windows that are left in an epoch."""
     return torch.cat([window.ids for window in order.windows()])
 
 

@@ -60,7 +60,7 @@ def encoded(vocabulary: Vocabulary) -> EncodedDocuments:
 
 
 def stored_run(file: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """What a saved run's file holds."""
+    """The metadata and the arrays in a saved run's file."""
     with safe_open(file, framework="np") as stored:
         described = json.loads(stored.metadata()["run"])
         return described, {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
@@ -131,7 +131,7 @@ def test_the_same_command_goes_on_and_then_only_finishes(tmp_path: Path) -> None
 
 
 class InterruptedAtOnce(StringIO):
-    """Standard error of a person who presses Ctrl-C when the first attempt begins."""
+    """A standard error that acts as if the user pressed Ctrl-C when the first attempt begins."""
 
     def write(self, text: str, /) -> int:
         if not self.getvalue():

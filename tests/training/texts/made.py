@@ -1,4 +1,4 @@
-"""Texts for the recipe's tests: code and prose that are unlike for each seed."""
+"""Texts for the recipe's tests: code and prose that differ for each seed."""
 
 import random
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Archive = Callable[..., Source]
 
 
 def code(seed: int, functions: int = 6) -> str:
-    """Python unlike that of any other seed."""
+    """Python code that shares no line with that of another seed."""
     chance = random.Random(seed)
     name = "".join(chr(97 + int(digit)) for digit in str(seed))
     parts = [f'"""The module {name} of the {chance.choice(WORDS)}."""\n']
@@ -29,7 +29,7 @@ def code(seed: int, functions: int = 6) -> str:
 
 
 def prose(seed: int, paragraphs: int = 5) -> str:
-    """Sentences unlike those of any other seed."""
+    """Sentences that differ from those of any other seed."""
     chance = random.Random(seed)
     lines = [
         f"In every part the {chance.choice(WORDS)} gives the {chance.choice(WORDS)} "

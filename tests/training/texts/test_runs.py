@@ -1,4 +1,4 @@
-"""The shell commands that train the shipped checkpoints, as they are run."""
+"""The shell scripts that train the shipped checkpoints."""
 
 import os
 import subprocess
