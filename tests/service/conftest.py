@@ -1,6 +1,7 @@
 """Fixtures: the service in this process, and what it needs, with tiny checkpoints."""
 
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,19 @@ from model.checkpoint import load
 from model.served import Runtime
 from tests.service.running import PATIENT, Service, running
 from tests.tiny import save_tiny_checkpoint
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_collections() -> Iterator[None]:
+    """Keeps garbage collections short, because some of these tests measure delays.
+
+    Half a million objects of modules and of earlier tests would stop the process for over half a
+    second at each full collection. Frozen ones are not looked at.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
