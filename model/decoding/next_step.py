@@ -88,8 +88,14 @@ def adapted(
     A next step holds the cursor itself. A caller that keeps next steps must give copies of its
     cursors, because a branch cannot start again at a cursor that has moved on.
     """
-    ids, given = adaptation.best(cursors, network)
-    whole = adaptation.distribution(cursors, network) if distributions else [None] * len(cursors)
+    whole: Floats | list[None]
+    if distributions:
+        # The ids and the values that `best` gives, without mixing a second time.
+        whole = adaptation.distribution(cursors, network)
+        ids, given = whole.argmax(axis=1), whole.max(axis=1)
+    else:
+        whole = [None] * len(cursors)
+        ids, given = adaptation.best(cursors, network)
     alone = map(network.at, range(len(cursors)))
     return list(map(NextStep, ids.tolist(), given.tolist(), whole, states, cursors, alone))
 
