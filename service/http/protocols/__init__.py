@@ -1,5 +1,7 @@
 """Other protocols as thin adapters over the same core."""
 
+from service.errors import Problem
+
 # The codes with which a completion request in another protocol may be refused.
 COMPLETION_ERRORS = (
     "invalid_json",
@@ -10,3 +12,8 @@ COMPLETION_ERRORS = (
     "not_supported",
     "overloaded",
 )
+
+
+def status_of(problem: Problem) -> int:
+    """The HTTP status of a problem, for protocols with one status for all errors in a body."""
+    return 400 if problem.status in (413, 415, 422) else problem.status

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.errors import Problem
 from service.http.error_format import ErrorFormat
+from service.http.protocols import status_of
 
 
 class LlamaCppError(BaseModel):
@@ -46,8 +47,7 @@ _TYPES = {
 
 
 def _render(problem: Problem) -> tuple[int, dict[str, Any]]:
-    # llama.cpp uses one status for all errors in a body.
-    status = 400 if problem.status in (413, 415, 422) else problem.status
+    status = status_of(problem)
     kind = _TYPES.get(status, "invalid_request_error")
     if problem.code == "too_large":
         kind = "exceed_context_size_error"

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.errors import Problem
 from service.http.error_format import ErrorFormat
+from service.http.protocols import status_of
 
 
 class OpenAIError(BaseModel):
@@ -51,8 +52,7 @@ _CODES = {
 
 
 def _render(problem: Problem) -> tuple[int, dict[str, Any]]:
-    # OpenAI uses one status for all errors in a body.
-    status = 400 if problem.status in (413, 415, 422) else problem.status
+    status = status_of(problem)
     return status, {
         "error": {
             "message": problem.message,
