@@ -1,6 +1,7 @@
 """A tiny checkpoint, and the command started in a process of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,12 @@ from tests.tiny import save_tiny_checkpoint
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+
+
+@pytest.fixture
+def own(checkpoint: Path, tmp_path: Path) -> Path:
+    """A copy of the checkpoint, which the test may change."""
+    return Path(shutil.copytree(checkpoint, tmp_path / "own"))
 
 
 @pytest.fixture

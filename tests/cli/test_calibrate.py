@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,6 @@ import pytest
 from model.checkpoint import load
 from model.served import Runtime
 from tests.cli.command import Command
-
-
-@pytest.fixture
-def own(checkpoint: Path, tmp_path: Path) -> Path:
-    """A copy of the checkpoint, which the test may change."""
-    return Path(shutil.copytree(checkpoint, tmp_path / "own"))
 
 
 @pytest.fixture

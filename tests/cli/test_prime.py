@@ -2,19 +2,12 @@
 
 import json
 import random
-import shutil
 from pathlib import Path
 
 import pytest
 
 from model.checkpoint import load
 from tests.cli.command import Command
-
-
-@pytest.fixture
-def own(checkpoint: Path, tmp_path: Path) -> Path:
-    """A copy of the checkpoint, which the test may change."""
-    return Path(shutil.copytree(checkpoint, tmp_path / "own"))
 
 
 @pytest.fixture
