@@ -47,7 +47,7 @@ def texts(
             metavar="URL",
             envvar="PIP_INDEX_URL",
             show_envvar=False,
-            help="The package index; by default PIP_INDEX_URL, or else pypi.org.",
+            help="The package index; by default PIP_INDEX_URL, or else PyPI.",
         ),
     ] = None,
     share: Annotated[
