@@ -1,10 +1,10 @@
 """Builds the compiled backends; everything else of the package stands in pyproject.toml.
 
-`model/runtime/step.c` and `model/adaptation/adapt.c` become plain shared libraries, which ctypes
-loads: they know nothing of Python, so that one wheel serves every version. Where the machine has no
-C compiler, PyPI's `ziglang` is one, and its libraries run on every Linux since glibc 2.17;
-NEXTCHAR_BUILD=zig takes it in any case, for a wheel that is given to others. Where nothing
-compiles, numpy computes.
+`model/runtime/step.c`, `model/adaptation/adapt.c` and `model/driving/drive.c` become plain shared
+libraries, which ctypes loads: they know nothing of Python, so that one wheel serves every version.
+Where the machine has no C compiler, PyPI's `ziglang` is one, and its libraries run on every Linux
+since glibc 2.17; NEXTCHAR_BUILD=zig takes it in any case, for a wheel that is given to others.
+Where nothing compiles, numpy computes.
 """
 
 import os
@@ -98,6 +98,7 @@ setup(
             ["model/adaptation/adapt.c"],
             depends=["model/runtime/float_mode.h", "model/runtime/hashing.h"],
         ),
+        Extension("model.driving._drive", ["model/driving/drive.c"]),
     ],
     cmdclass={"build_ext": BuildLibrary, "bdist_wheel": TagWheel},
     setup_requires=[] if system_compiler() else ["ziglang>=0.13"],

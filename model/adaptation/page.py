@@ -1,10 +1,10 @@
 """A session's page: the window of its text, indexed, and cursors that go on from its end."""
 
 from sys import getsizeof
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from model.adaptation.engine import Cursor, Engine
-from model.adaptation.index import LIMIT, Index
+from model.adaptation.index import LIMIT, Ids, Index
 from model.vocabulary import Vocabulary
 
 # Windows begin at multiples of this many characters. So while a text is typed, its window moves
@@ -34,6 +34,17 @@ def page_text(window: str, length: int, suffix: str) -> str:
         return window
     left_out = window_start(length + len(lines) + 1) - window_start(length)
     return f"{lines}\n{window[left_out:]}"
+
+
+class PageChange(NamedTuple):
+    """What brings an index to another text: it keeps its first `length` ids, or all, and reads `ids`.
+
+    `characters` is how many characters these ids spell.
+    """
+
+    length: int | None
+    ids: Ids
+    characters: int
 
 
 class Page:
@@ -68,26 +79,37 @@ class Page:
     def follow(self, text: str) -> int:
         """Brings the page to a window's text, and returns how many characters it had to read.
 
-        Where the text has a beginning in common with the one before, the rest of the earlier text
-        is taken back and only the rest of the new one is read. Raises TextError for a text that the
-        vocabulary cannot spell; the page then stays as it is.
+        Raises TextError for a text that the vocabulary cannot spell; the page then stays as it is.
+        """
+        change = self.change(text)
+        if change.length is not None:
+            self._index.truncate(change.length)
+        self._index.absorb(change.ids)
+        return change.characters
+
+    def change(self, text: str) -> PageChange:
+        """What brings the page's index to a window's text; the index has room for it.
+
+        The page counts as being at that text at once. So the caller must make the change before the
+        page is used again, or drop the page. Where the text has a beginning in common with the one
+        before, the rest of the earlier text is taken back and only the rest of the new one is read.
+        Raises TextError for a text that the vocabulary cannot spell; the page then stays as it is.
         """
         kept = common_length(self._text, text)
         remaining = self._count - self._ids_after(kept)
         new = self._vocabulary.encode(text[kept:])
         count = remaining + len(new)
         begin = window_start(count)
+        length = remaining - begin if remaining < self._count else None
         # Taking ids back costs about as much as reading them. So when more than half of them would
         # go, reading the text into a new index is faster.
         if begin != self._begin or remaining - begin < self._index.length // 2:
-            kept, remaining = 0, begin
+            kept, remaining, length = 0, begin, None
             new = self._vocabulary.encode(text)[begin:]
             self._index = self._engine.index()
-        elif remaining < self._count:
-            self._index.truncate(remaining - begin)
-        self._index.absorb(new)
+        self._index.make_room(remaining - begin + len(new))
         self._text, self._count, self._begin = text, count, begin
-        return len(text) - kept
+        return PageChange(length, new, len(text) - kept)
 
     def cursor(self) -> Cursor:
         """A cursor at the text's end. It raises Stale once the page has changed."""

@@ -175,7 +175,8 @@ class NativePool(Pool):
             self._best.ctypes.data,
             self._probability.ctypes.data,
         )
-        self._pointer = ctypes.addressof(self._structure)
+        self.address = ctypes.addressof(self._structure)
+        self.padded_size = native_network.padded_size
 
     def step(self, slots: Slots, ids: Sequence[int] | NDArray[np.integer]) -> None:
         self._move(self._functions.step, slots, ids)
@@ -191,7 +192,7 @@ class NativePool(Pool):
     def absorb(self, slots: Slots, texts: Sequence[Ids]) -> None:
         order, begins, ids = longest_first(slots, texts)
         count = self._slots.place(np.asarray(slots)[order], "slots")
-        fault = self._functions.absorb(self._pointer, count, begins.ctypes.data, ids.ctypes.data)
+        fault = self._functions.absorb(self.address, count, begins.ctypes.data, ids.ctypes.data)
         if fault:
             self._refuse(fault, ids)
 
@@ -231,7 +232,7 @@ class NativePool(Pool):
     def write(self, slot: int, state: bytes) -> None:
         border.check_length(state, self.network.state_size)
         slot = border.check_slot(slot, self.capacity)
-        if fault := self._functions.put(self._pointer, slot, state):
+        if fault := self._functions.put(self.address, slot, state):
             self._refuse(fault, self._ids.array)
 
     def _move(
@@ -239,14 +240,14 @@ class NativePool(Pool):
     ) -> int:
         count = self._slots.place(slots, "slots")
         border.same_count(count, self._ids.place(ids, "ids"), "ids")
-        fault = function(self._pointer, count, *wanted)
+        fault = function(self.address, count, *wanted)
         if fault:
             self._refuse(fault, self._ids.array)
         return count
 
     def _predict(self, slots: Slots, wanted: int) -> int:
         count = self._slots.place(slots, "slots")
-        fault = self._functions.predict(self._pointer, count, wanted)
+        fault = self._functions.predict(self.address, count, wanted)
         if fault:
             self._refuse(fault, self._ids.array)
         return count

@@ -24,7 +24,7 @@
 
 /* The version of the structures below, which native_library.py states too. Python refuses a library
    that has another number. */
-enum { LAYOUT = 7 };
+enum { LAYOUT = 8 };
 
 enum { VECTORS_MAX = 4, PANEL = 16, ROW_PADDING = 64 };
 enum fault {
@@ -250,4 +250,25 @@ EXPORT int32_t put(struct pool *pool, int64_t slot, const uint8_t *state) {
     }
     memcpy(pool->states + slot * pool->stride, state, (size_t)(from - state));
     return NONE;
+}
+
+/* The last layer's hidden state in a slot, as int8 in units of 1/127: where the state has it in this
+   form, the place itself, else `room`, into which it is written. */
+EXPORT const int8_t *hidden_of(const struct pool *pool, int64_t slot, int8_t *room) {
+    const struct network *network = pool->network;
+    const uint8_t *state = state_of(pool, slot, network->layers - 1);
+    if (KINDS[network->cell].integers)
+        return (const int8_t *)state;
+    float_mode before = enter();
+    for (int64_t i = 0; i < network->hidden; i++) {
+        float h;
+        memcpy(&h, state + 4 * i, 4);
+        /* To the nearest integer, ties to even: floats of this size have no fraction. */
+        volatile float n = h * 127.0f;
+        n = n + 12582912.0f;
+        n = n - 12582912.0f;
+        room[i] = (int8_t)(n < -127.0f ? -127.0f : n > 127.0f ? 127.0f : n);
+    }
+    leave(before);
+    return room;
 }
