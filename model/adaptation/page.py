@@ -37,7 +37,7 @@ def page_text(window: str, length: int, suffix: str) -> str:
 
 
 class PageChange(NamedTuple):
-    """What brings an index to another text: it keeps its first `length` ids, or all, and reads `ids`.
+    """What brings an index to another text: keep its first `length` ids, or all, and read `ids`.
 
     `characters` is how many characters these ids spell.
     """

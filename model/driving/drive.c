@@ -6,11 +6,14 @@
 
    One thread runs `drive_run`, without the interpreter's lock. Other threads submit and collect. */
 
+#define _POSIX_C_SOURCE 200809L
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -93,6 +96,7 @@ struct job {
     uint8_t *kept;       /* (kept_most, kept_stride) */
     uint8_t *last_state; /* before the last id that was chosen */
     int64_t kept_most, chosen_count, kept_count, steps_computed, steps_reused;
+    int64_t joined, decoding_since, ended; /* nanoseconds of the monotonic clock; 0 if it never did */
     int64_t page_done; /* whether the page holds the whole text */
     int64_t fault;
     _Atomic int64_t abandoned; /* nobody waits for it any more */
@@ -126,6 +130,12 @@ struct drive {
        when there is something to collect. */
     int64_t work_fd, wake_fd, done_fd;
 };
+
+static int64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
 
 static void push_all(_Atomic(struct job *) *stack, struct job *first, struct job *last) {
     last->next = atomic_load(stack);
@@ -174,7 +184,8 @@ static int follow_kept(const struct batch *batch, struct job *job, int64_t id) {
 static void begin(const struct batch *batch, struct job *job) {
     job->absorbed = job->cuts_done = job->page_read = job->page_begun = job->replayed = 0;
     job->chosen_count = job->kept_count = job->steps_computed = job->steps_reused = 0;
-    job->characters = job->page_done = job->fault = 0;
+    job->characters = job->page_done = job->fault = job->decoding_since = 0;
+    job->joined = now();
     job->state = job->start;
     job->replays = job->replay_count > 0;
     while (job->absorbed < job->count && follow_kept(batch, job, job->ids[job->absorbed]))
@@ -228,6 +239,8 @@ static int ended(const struct job *job, int64_t id) {
 static int64_t choose(const struct batch *batch, struct job *job, const float *p,
                       const int8_t *hidden, int32_t id) {
     float probability;
+    if (!job->decoding_since)
+        job->decoding_since = now();
     if (job->cursor) {
         void *cursors[] = {job->cursor};
         job->fault = batch->functions->cursors_best(cursors, 1, p, hidden, batch->room, &id,
@@ -378,6 +391,7 @@ static void advance(struct batch *batch, struct job **done, struct job **last_do
             continue;
         }
         batch->free[batch->capacity - batch->count--] = job->slot;
+        job->ended = now();
         job->next = *done;
         if (!*done)
             *last_done = job;

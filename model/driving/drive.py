@@ -1,8 +1,9 @@
-"""A drive: it takes texts, absorbs and decodes them in C, and gives them back when they are done."""
+"""A drive: it takes texts, absorbs and decodes them in C, and gives them back."""
 
 import ctypes
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,11 +107,16 @@ class Drive:
         self._batches = (c.CBatch * len(self.lanes))(
             *(lane.structure for lane in self.lanes.values())
         )
-        self._work, self._wake = os.pipe()
-        self.done_fd, self._done = os.pipe()
+        work, wake = os.pipe()
+        self.done_fd, done = os.pipe()
+        self._fds = [work, wake, self.done_fd, done]
         os.set_blocking(self.done_fd, False)
         self._structure = c.CDrive(
-            self._batches, len(self.lanes), work_fd=self._work, wake_fd=self._wake, done_fd=self._done
+            self._batches,
+            len(self.lanes),
+            work_fd=work,
+            wake_fd=wake,
+            done_fd=done,
         )
         self._address = ctypes.addressof(self._structure)
         self._library.drive_start(self._address)
@@ -123,10 +129,8 @@ class Drive:
 
     def collect(self) -> list[DriveJob]:
         """The jobs that are done, in the order in which they ended."""
-        try:
+        with suppress(BlockingIOError):
             os.read(self.done_fd, 4096)
-        except BlockingIOError:
-            pass
         done = []
         address = self._library.drive_collect(self._address)
         while address:
@@ -142,11 +146,11 @@ class Drive:
 
     def run(self) -> None:
         """Computes until `stop`."""
-        c.run(self._address, once=False)
+        c.run()(self._address, False)
 
     def finish(self) -> None:
         """Computes on this thread until nothing is left to do."""
-        c.run(self._address, once=True)
+        c.run()(self._address, True)
 
     def stop(self) -> None:
         """Lets `run` return after its current step."""
@@ -154,8 +158,8 @@ class Drive:
 
     def close(self) -> None:
         """Closes the pipes; `run` must have returned."""
-        for fd in (self._work, self._wake, self.done_fd, self._done):
-            os.close(fd)
+        while self._fds:
+            os.close(self._fds.pop())
 
 
 def least_raw(runtime: Runtime, confidence: float) -> float:
@@ -188,7 +192,9 @@ def _functions(runtime: Runtime) -> c.CFunctions:
     assert shared is not None
     addresses = [_address(f) for f in (step.step, step.predict, step.put, shared.hidden_of)]
     if runtime.adaptation is not None:
-        adapt = runtime.adaptation.engine.library
+        engine = runtime.adaptation.engine
+        assert isinstance(engine, NativeEngine)
+        adapt = engine.library
         names = ("page_absorb", "page_truncate", "cursor_start", "cursors_push", "cursors_best")
         addresses += [_address(getattr(adapt, name)) for name in names]
     return c.CFunctions(*addresses)

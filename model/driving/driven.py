@@ -1,4 +1,4 @@
-"""A decoding that a drive computes: in Python only the text's ids, and where the suggestion ends."""
+"""A decoding that a drive computes; Python only spells the text, and ends the suggestion."""
 
 from collections.abc import Sequence
 
@@ -66,6 +66,8 @@ class DrivenDecoding:
         self.states: list[bytes] = []
         self.kept = NOTHING_KEPT
         self.steps_computed = self.steps_reused = self.steps_predicted = 0
+        # When it joined, chose its first id, and ended, in seconds of the monotonic clock.
+        self.joined = self.first_choice = self.ended = 0.0
         self._first = self._job(start or lane.start, ids, cuts, replay)
         self.job: DriveJob | None = self._first
 
@@ -80,13 +82,16 @@ class DrivenDecoding:
         assert job is not None
         self.job = None
         job.check()
+        structure = job.structure
+        self.ended = structure.ended * 1e-9
         if job is self._first:
             self.states = job.states
-        structure = job.structure
+            self.joined = structure.joined * 1e-9
+            self.first_choice = structure.decoding_since * 1e-9 or self.ended
         self.steps_computed += structure.steps_computed
         self.steps_reused += structure.steps_reused
-        records, count = job.kept
-        self.kept = KeptSteps(self.kept.records + records, self.kept.count + count)
+        records, number = job.kept
+        self.kept = KeptSteps(self.kept.records + records, self.kept.number + number)
         last = -1
         goes_on = self.candidate.finish_reason is None
         for last, probability in job.chosen:
@@ -119,6 +124,6 @@ class DrivenDecoding:
             self._place,
             limits,
             replay,
-            min(most, self._kept_steps - self.kept.count),
+            min(most, self._kept_steps - self.kept.number),
             self.candidate.probability,
         )

@@ -32,7 +32,7 @@ class KeptSteps(NamedTuple):
     """The records of some steps, which a later job of the same text may replay."""
 
     records: bytes
-    count: int
+    number: int
 
 
 NOTHING_KEPT = KeptSteps(b"", 0)

@@ -1,10 +1,11 @@
 """The compiled drive: where the library lies, and the structures that it shares with Python."""
 
 import ctypes
+from collections.abc import Callable
 from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 LIBRARY = Path(__file__).with_name("_drive.so")
 # The version of the structures below, which drive.c states too. A library with another number was
@@ -63,6 +64,9 @@ class CJob(ctypes.Structure):
         ("kept_count", c_int64),
         ("steps_computed", c_int64),
         ("steps_reused", c_int64),
+        ("joined", c_int64),
+        ("decoding_since", c_int64),
+        ("ended", c_int64),
         ("page_done", c_int64),
         ("fault", c_int64),
         ("abandoned", c_int64),
@@ -134,9 +138,10 @@ def library() -> ctypes.PyDLL | None:
     return found
 
 
-def run(drive: int, once: bool) -> None:
-    """Calls `drive_run` without the interpreter's lock."""
-    function = ctypes.CDLL(str(LIBRARY)).drive_run
-    function.argtypes = [c_void_p, c_int32]
-    function.restype = None
-    function(drive, once)
+@cache
+def run() -> Callable[[int, int], None]:
+    """The function `drive_run`, which releases the interpreter's lock while it computes."""
+    found: Any = ctypes.CDLL(str(LIBRARY)).drive_run
+    found.argtypes = [c_void_p, c_int32]
+    found.restype = None
+    return cast(Callable[[int, int], None], found)

@@ -1,5 +1,6 @@
 """Keeps the pages of sessions between requests; a page adapts suggestions to a session's text."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ class PageCache:
 
     The least recently used are dropped first. A page belongs to the sequence that takes it, until
     it is put back. Its key is the session and the fingerprint of its model. The text on it may be
-    any earlier text of the session.
+    any earlier text of the session. Any thread may use the cache.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class PageCache:
         self._pages: ExpiringMap[tuple[str, str], Page] = ExpiringMap(
             most_bytes, seconds, clock, size_of=lambda page: page.nbytes
         )
+        self._lock = threading.Lock()
 
     @property
     def nbytes(self) -> int:
@@ -32,19 +34,22 @@ class PageCache:
 
     def take(self, session: str, fingerprint: str) -> Page | None:
         """Removes the page from the cache and returns it, or None if there is none."""
-        return self._pages.pop((session, fingerprint))
+        with self._lock:
+            return self._pages.pop((session, fingerprint))
 
     def put(self, session: str, fingerprint: str, page: Page) -> None:
         """Keeps a page; it replaces the one under the same key."""
-        self._pages.put((session, fingerprint), page)
+        with self._lock:
+            self._pages.put((session, fingerprint), page)
 
     def forget(self, session: str) -> None:
         """Leaves nothing of the session."""
-        keys = self._pages.keys()
-        for key in keys:
-            if key[0] == session:
-                self._pages.pop(key)
+        with self._lock:
+            for key in self._pages.keys():  # noqa: SIM118
+                if key[0] == session:
+                    self._pages.pop(key)
 
     def expire(self) -> None:
         """Drops the pages that have expired."""
-        self._pages.expire()
+        with self._lock:
+            self._pages.expire()

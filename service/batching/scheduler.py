@@ -1,4 +1,4 @@
-"""One thread that computes for all requests of a process, so that the event loop never blocks."""
+"""The threads that compute for all requests of a process, so that the event loop never blocks."""
 
 import asyncio
 import logging
@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from model.decoding.continuation import Continuation
+from model.driving.drive import drives
 from model.served import Runtime
 from service.batching.batch import Batch, PendingJob
+from service.batching.driver import Driver
 from service.batching.page_cache import PageCache
 from service.batching.sequence import Computed, Job
 from service.errors import ComputationFailed, Overloaded, log_fault
@@ -19,10 +21,12 @@ log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Drives every model's batch step by step; requests join and leave between any two steps.
+    """Computes jobs: most of them by the drive, the others step by step from Python.
 
-    The event loop and the thread share only two things: a queue of calls that the thread makes, and
-    the flag `abandoned` of each request.
+    The drive takes single suggestions, whose rules are simple. Beams, draws and what runs without C
+    go to a thread that drives every model's batch; they join and leave between any two steps. The
+    event loop and that thread share only three things: a queue of calls that the thread makes, the
+    flag `abandoned` of each request, and the cache of pages.
     """
 
     def __init__(
@@ -40,7 +44,13 @@ class Scheduler:
         )
         self._page_cache = PageCache(kept_page_bytes, kept_seconds)
         kept = self._continuations, self._page_cache
+        runtimes = tuple(runtimes)
         self._batches = {runtime: Batch(runtime, batch_limit, *kept) for runtime in runtimes}
+        self._driver: Driver | None = None
+        if any(map(drives, runtimes)):
+            self._driver = Driver(
+                runtimes, batch_limit, kept_sessions, kept_seconds, self._page_cache
+            )
         self._queue_limit = queue_limit
         self._unfinished = 0
         self._calls: deque[Callable[[], None]] = deque()
@@ -50,15 +60,19 @@ class Scheduler:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+        """Whether the threads run."""
+        return self._thread.is_alive() and (self._driver is None or self._driver.alive)
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Starts the threads."""
         self._thread.start()
+        if self._driver is not None:
+            self._driver.start()
 
     async def stop(self) -> None:
-        """Ends the thread after its current step; requests that are not done are refused."""
+        """Ends the threads after their current step; requests that are not done are refused."""
+        if self._driver is not None:
+            await self._driver.stop()
         self._stopping = True
         self._wake.set()
         await asyncio.to_thread(self._thread.join)
@@ -71,15 +85,22 @@ class Scheduler:
         """
         if self._unfinished >= self._queue_limit:
             raise Overloaded(f"{self._queue_limit} requests are waiting already; try again later")
+        self._unfinished += 1
+        try:
+            if self._driver is not None and self._driver.drives(job):
+                return await self._driver.compute(job)
+            return await self._compute_in_batch(job)
+        finally:
+            self._unfinished -= 1
+
+    async def _compute_in_batch(self, job: Job) -> Computed:
         future: asyncio.Future[Computed] = asyncio.get_running_loop().create_future()
         request = PendingJob(job, _handing_to(future))
-        self._unfinished += 1
         self._call(lambda: self._batches[job.runtime].add(request))
         try:
             return await future
         finally:
             request.abandoned = True
-            self._unfinished -= 1
 
     async def forget(self, session: str) -> None:
         """Drops what is kept of a session; requests of it that still run will keep nothing."""
@@ -90,6 +111,8 @@ class Scheduler:
             self._continuations.pop(session)
             self._page_cache.forget(session)
 
+        if self._driver is not None:
+            self._driver.forget(session)
         await self._call_and_wait(forget)
 
     async def expire(self) -> None:
@@ -99,6 +122,8 @@ class Scheduler:
             self._continuations.expire()
             self._page_cache.expire()
 
+        if self._driver is not None:
+            self._driver.expire()
         await self._call_and_wait(expire)
 
     async def _call_and_wait(self, call: Callable[[], None]) -> None:

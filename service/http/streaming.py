@@ -34,6 +34,7 @@ class Stream(Generic[Result]):
         self._news = asyncio.Event()
         self._waking = False
         self._begun = threading.Event()
+        self._thread = threading.get_ident()
         self._task = asyncio.create_task(work(self._tell))
         self._task.add_done_callback(self._ended)
 
@@ -77,7 +78,7 @@ class Stream(Generic[Result]):
         if not self._waking:
             self._waking = True
             self._loop.call_soon_threadsafe(self._wake)
-        if not self._begun.is_set():
+        if not self._begun.is_set() and threading.get_ident() != self._thread:
             # This is the scheduler's thread, which holds the interpreter's lock while it computes.
             # Without this wait, the event loop would send the first characters only when the lock
             # is next released. Waiting releases it.
