@@ -4,7 +4,7 @@ import ctypes
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from model.adaptation.native import NativeEngine
 from model.decoding.candidate import LEAST_FOLLOWED_PROBABILITY
 from model.decoding.options import Options
 from model.driving import library as c
-from model.driving.job import DriveJob
+from model.driving.job import DriveJob, LatestEnd
 from model.errors import TextError
 from model.runtime import native_library
 from model.runtime.native_backend import NativePool
@@ -27,14 +27,6 @@ def drives(runtime: Runtime) -> bool:
     """Whether a drive can compute with this runtime: whether all of it runs in C."""
     adapts_in_c = runtime.adaptation is None or isinstance(runtime.adaptation.engine, NativeEngine)
     return runtime.backend != "numpy" and adapts_in_c and c.library() is not None
-
-
-class Bounds(NamedTuple):
-    """Where decoding with some options ends at the latest, besides its length."""
-
-    line_ends: tuple[int, int]
-    least_first: float
-    least: float
 
 
 class Lane:
@@ -57,7 +49,7 @@ class Lane:
         self.start = pool.read(slot)
         pool.release(slot)
         self._line_ends = _line_end(runtime, "\n"), _line_end(runtime, "\r")
-        self._bounds: dict[float, float] = {}
+        self._least_raw: dict[float, float] = {}
         self._room = (
             np.empty(self.units, np.int8),
             np.empty(self.size, np.float32),
@@ -78,15 +70,15 @@ class Lane:
             *(array.ctypes.data for array in self._room),
         )
 
-    def bounds(self, options: Options) -> Bounds:
-        """Where decoding with these options ends at the latest."""
+    def latest_end(self, options: Options, ids: int, characters: int) -> LatestEnd:
+        """Where decoding ends with these options after so many more ids or characters."""
         confidence = options.least_confidence
-        first = self._bounds.get(confidence)
+        first = self._least_raw.get(confidence)
         if first is None:
-            first = self._bounds[confidence] = least_raw(self.runtime, confidence)
+            first = self._least_raw[confidence] = least_raw(self.runtime, confidence)
         least = max(first, LEAST_FOLLOWED_PROBABILITY) if options.by_value else first
-        ends = self._line_ends if options.max_lines == 1 else (-1, -1)
-        return Bounds(ends, first * (1 - ROUNDING), least * (1 - ROUNDING))
+        line_ends = self._line_ends if options.max_lines == 1 else (-1, -1)
+        return LatestEnd(ids, characters, line_ends, first * (1 - ROUNDING), least * (1 - ROUNDING))
 
 
 class Drive:

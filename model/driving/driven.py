@@ -6,7 +6,7 @@ from model.adaptation.page import Page
 from model.decoding.candidate import Candidate, Rules
 from model.decoding.options import Options
 from model.driving.drive import Lane
-from model.driving.job import NOTHING_KEPT, DriveJob, KeptSteps, Limits, PagePlace
+from model.driving.job import NOTHING_KEPT, DriveJob, KeptSteps, PagePlace
 
 # C knows where a suggestion of one line ends at the latest. Other suggestions may end long before
 # their `max_chars`, and only Python knows where, so that it looks after so many ids.
@@ -60,7 +60,6 @@ class DrivenDecoding:
         self._lane = lane
         self._options = options
         self._place = PagePlace(page, page_text) if page is not None else None
-        self._bounds = lane.bounds(options)
         self._kept_steps = kept_steps
         self.candidate = Candidate(Rules(runtime.vocabulary, options, runtime.calibration, before))
         self.states: list[bytes] = []
@@ -110,19 +109,18 @@ class DrivenDecoding:
     def _job(
         self, start: bytes, ids: Sequence[int], cuts: Sequence[int], replay: KeptSteps
     ) -> DriveJob:
-        options, bounds = self._options, self._bounds
+        options = self._options
         characters = options.max_chars - len(self.candidate.text)
         most = MOST_IDS_PER_CHARACTER * characters
         if options.stop or options.suffix or options.max_lines > 1:
             most = min(most, IDS_AT_ONCE)
-        limits = Limits(most, characters, bounds.line_ends, bounds.least_first, bounds.least)
         return DriveJob(
             self._lane,
             start,
             ids,
             cuts,
             self._place,
-            limits,
+            self._lane.latest_end(options, most, characters),
             replay,
             min(most, self._kept_steps - self.kept.number),
             self.candidate.probability,

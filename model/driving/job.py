@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from model.driving.drive import Lane
 
 
-class Limits(NamedTuple):
+class LatestEnd(NamedTuple):
     """Where decoding ends at the latest; drive.c says what each of them means."""
 
     ids: int
@@ -57,7 +57,7 @@ class PagePlace:
 
 
 class DriveJob:
-    """Absorbs `ids` from the state `start`, and decodes up to some limits.
+    """Absorbs `ids` from the state `start`, and decodes up to some latest_end.
 
     The states after each number of ids in `cuts` are read. The first `kept_most` steps of decoding
     are kept. `right` is the probability of the ids that an earlier job has chosen for the same
@@ -71,7 +71,7 @@ class DriveJob:
         ids: Sequence[int],
         cuts: Sequence[int],
         place: PagePlace | None,
-        limits: Limits,
+        latest_end: LatestEnd,
         replay: KeptSteps = NOTHING_KEPT,
         kept_most: int = 0,
         right: float = 1.0,
@@ -82,8 +82,8 @@ class DriveJob:
         self._ids, self._cuts = array("q", ids), array("q", cuts)
         # Kept steps and chosen ids come first, because they must lie at multiples of 8.
         chosen = kept_most * lane.kept_stride
-        probability = chosen + 8 * limits.ids
-        states = probability + 4 * limits.ids
+        probability = chosen + 8 * latest_end.ids
+        states = probability + 4 * latest_end.ids
         last = states + len(cuts) * lane.state_size
         self._room = np.empty(last + lane.state_size, np.uint8)
         at = self._room.ctypes.data
@@ -110,11 +110,11 @@ class DriveJob:
             else:
                 structure.page_length = -1
         structure.replay, structure.replay_count = replay
-        structure.most_ids = limits.ids
-        structure.most_characters = limits.characters
-        structure.line_ends[:] = limits.line_ends
-        structure.least_first = limits.least_first
-        structure.least = limits.least
+        structure.most_ids = latest_end.ids
+        structure.most_characters = latest_end.characters
+        structure.line_ends[:] = latest_end.line_ends
+        structure.least_first = latest_end.least_first
+        structure.least = latest_end.least
         structure.right = right
         structure.chosen = at + chosen
         structure.probability = at + probability

@@ -117,6 +117,11 @@ class Driver:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def taken(self) -> int:
+        """How many jobs are with the drive."""
+        return len(self._running)
+
     def start(self) -> None:
         """Starts the thread."""
         self._thread.start()

@@ -63,6 +63,12 @@ class Scheduler:
         """Whether the threads run."""
         return self._thread.is_alive() and (self._driver is None or self._driver.alive)
 
+    @property
+    def taken(self) -> int:
+        """How many slots and places are taken by jobs that are being computed."""
+        driven = 0 if self._driver is None else self._driver.taken
+        return driven + sum(batch.taken for batch in self._batches.values())
+
     def start(self) -> None:
         """Starts the threads."""
         self._thread.start()

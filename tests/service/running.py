@@ -37,6 +37,11 @@ class Service:
     http: httpx.AsyncClient
     resources: Resources
 
+    @property
+    def taken(self) -> int:
+        """How many jobs are being computed."""
+        return self.resources.scheduler.taken
+
     async def complete(self, **body: Any) -> dict[str, Any]:
         """The answer to a request that must succeed."""
         response = await self.http.post("/complete", json=EAGER | body)

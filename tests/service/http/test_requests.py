@@ -33,20 +33,16 @@ def options(checkpoint: Path, wide_checkpoint: Path) -> dict[str, Any]:
     return {"checkpoint": (checkpoint, wide_checkpoint), "store_timeout_seconds": PATIENT}
 
 
-def taken(service: Service) -> int:
-    return sum(batch.taken for batch in service.resources.scheduler._batches.values())
-
-
 async def test_a_newer_request_of_the_session_supersedes_the_older_at_once(
     memory_service: Service, runtime: Runtime
 ) -> None:
     older = asyncio.create_task(memory_service.refused(session="s", **LONG))
-    await until(lambda: taken(memory_service) == 1)
+    await until(lambda: memory_service.taken == 1)
     newer = await memory_service.complete(session="s", prefix="abc")
     assert comparable(newer) == reference(runtime, "abc")
     status, error = await older
     assert (status, error["code"]) == (409, "superseded")
-    await until(lambda: taken(memory_service) == 0, AT_ONCE)
+    await until(lambda: memory_service.taken == 0, AT_ONCE)
 
 
 async def test_a_superseded_request_leaves_the_session_as_the_newer_one_made_it(
@@ -72,16 +68,16 @@ async def test_requests_of_other_sessions_do_not_supersede(memory_service: Servi
 
 async def test_deleting_a_session_ends_its_running_request(memory_service: Service) -> None:
     running_request = asyncio.create_task(memory_service.refused(session="s", **LONG))
-    await until(lambda: taken(memory_service) == 1)
+    await until(lambda: memory_service.taken == 1)
     assert (await memory_service.http.delete("/sessions/s")).status_code == 204
     assert (await running_request)[1]["code"] == "superseded"
-    await until(lambda: taken(memory_service) == 0, AT_ONCE)
+    await until(lambda: memory_service.taken == 0, AT_ONCE)
 
 
 async def test_a_full_queue_answers_503_with_retry_after(options: dict[str, Any]) -> None:
     async with running(**options, queue_limit=1) as service:
         waiting = asyncio.create_task(service.refused(session="s", **LONG))
-        await until(lambda: taken(service) == 1)
+        await until(lambda: service.taken == 1)
         response = await service.http.post("/complete", json={"prefix": "a"})
         assert response.status_code == 503
         assert response.json()["error"]["code"] == "overloaded"
@@ -216,9 +212,9 @@ async def test_a_request_whose_client_leaves_frees_its_slot(
         for _ in range(3):
             body = {text: LONG["prefix"], "model": LONG["model"]} | extra
             leaving = asyncio.create_task(service.http.post(path, json=body))
-            await until(lambda: taken(service) == 1)
+            await until(lambda: service.taken == 1)
             leaving.cancel()
-            await until(lambda: taken(service) == 0, AT_ONCE)
+            await until(lambda: service.taken == 0, AT_ONCE)
         assert (await service.complete(prefix="abc"))["length"] == 3
 
 

@@ -113,8 +113,7 @@ async def test_in_other_protocols_too_it_is_an_ordinary_error(
 async def test_a_newer_request_ends_a_stream_with_an_error(memory_service: Service) -> None:
     long = {"session": "s", "prefix": "abc def\n" * 20_000, "stream": True}
     older = asyncio.create_task(memory_service.http.post("/complete", json=long))
-    batches = memory_service.resources.scheduler._batches.values()
-    await until(lambda: sum(batch.taken for batch in batches) == 1)
+    await until(lambda: memory_service.taken == 1)
     await memory_service.complete(session="s", prefix="abc")
     response = await older
     assert (response.status_code, response.json()["error"]["code"]) == (409, "superseded")
@@ -160,9 +159,6 @@ async def test_of_100_streams_that_are_cut_each_frees_its_computing_within_a_ste
     monkeypatch.setattr(Batch, "_finish", watched_finish)
     url = wide_service.http.base_url
 
-    def taken() -> int:
-        return sum(batch.taken for batch in wide_service.resources.scheduler._batches.values())
-
     async def begin(i: int) -> asyncio.StreamWriter:
         reader, writer = await asyncio.open_connection(url.host, url.port)
         body = json.dumps({"prompt": f"text {i}", "max_tokens": 1000, "seed": i, "stream": True})
@@ -172,10 +168,10 @@ async def test_of_100_streams_that_are_cut_each_frees_its_computing_within_a_ste
         return writer
 
     writers = await asyncio.gather(*(begin(i) for i in range(100)))
-    running_then = taken()
+    running_then = wide_service.taken
     for writer in writers:
         writer.transport.abort()
-    await until(lambda: taken() == 0)
+    await until(lambda: wide_service.taken == 0)
     assert running_then == 100
     assert not finished
     assert sum(late) == 0
@@ -195,12 +191,11 @@ async def test_a_stream_that_nobody_reads_is_computed_and_delays_nobody(
             f"POST /v1/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
             f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
         )
-        batches = wide_service.resources.scheduler._batches.values()
-        await until(lambda: sum(batch.taken for batch in batches) == 1)
+        await until(lambda: wide_service.taken == 1)
         for i in range(10):
             answer = await wide_service.complete(session="typist", prefix="x" * i)
             assert answer["length"] == i
-        await until(lambda: sum(batch.taken for batch in batches) == 0)
+        await until(lambda: wide_service.taken == 0)
         narrow.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=narrow)
         text = (await reader.read()).decode()

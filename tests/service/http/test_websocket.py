@@ -51,10 +51,6 @@ def answer_of(message: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in message.items() if name not in ("id", "event")}
 
 
-def taken(service: Service) -> int:
-    return sum(batch.taken for batch in service.resources.scheduler._batches.values())
-
-
 async def test_a_typist_gets_what_http_answers(service: Service, runtime: Runtime) -> None:
     text = "import numpy"
     async with talking(service) as connection:
@@ -85,7 +81,7 @@ async def test_a_newer_request_of_the_session_ends_the_older(service: Service) -
     async with talking(service) as connection:
         await tell(connection, id=1, session="s", **LONG)
         await tell(connection, id=2, session="other", **LONG)
-        await until(lambda: taken(service) == 2)
+        await until(lambda: service.taken == 2)
         await tell(connection, id=3, session="s", prefix="abc")
         ended, answered = await hear(connection), await hear(connection)
         assert (ended["id"], ended["event"]) == (1, "error")
@@ -95,7 +91,7 @@ async def test_a_newer_request_of_the_session_ends_the_older(service: Service) -
         await service.complete(session="other", prefix="abc")
         ended = await hear(connection)
         assert (ended["id"], ended["error"]["code"]) == (2, "superseded")
-    await until(lambda: taken(service) == 0, AT_ONCE)
+    await until(lambda: service.taken == 0, AT_ONCE)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +158,9 @@ async def test_a_client_that_goes_away_frees_all_that_computes_for_it(service: S
     async with talking(service) as connection:
         for i in range(10):
             await tell(connection, id=i, session=f"s{i}", stream=i % 2 == 0, **LONG)
-        await until(lambda: taken(service) == 10)
+        await until(lambda: service.taken == 10)
         connection.transport.abort()
-        await until(lambda: taken(service) == 0, AT_ONCE)
+        await until(lambda: service.taken == 0, AT_ONCE)
 
 
 async def test_a_client_that_does_not_read_delays_no_other_client(
@@ -189,8 +185,8 @@ async def test_a_client_that_does_not_read_delays_no_other_client(
                 await tell(other, id=i, session="typist", prefix="x" * i)
                 answer = await hear(other)
                 assert comparable(answer_of(answer)) == reference(runtime, "x" * i)
+            await until(lambda: service.taken == 0)
             assert not asking.done()
-            assert taken(service) == 0
             asking.cancel()
             slow.transport.abort()
 
