@@ -181,3 +181,9 @@ def log_fault(log: logging.Logger, error: BaseException) -> None:
     """
     frames = "".join(traceback.format_tb(error.__traceback__))
     log.error("%s.%s\n%s", type(error).__module__, type(error).__name__, frames)
+
+
+def computation_failed(log: logging.Logger, error: Exception) -> ComputationFailed:
+    """Logs an error that ended a computation, and returns what its caller is told."""
+    log_fault(log, error)
+    return ComputationFailed("the computing of this request failed; the service's log says where")

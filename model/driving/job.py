@@ -61,7 +61,7 @@ class DriveJob:
 
     The states after each number of ids in `cuts` are read. The first `kept_most` steps of decoding
     are kept. `right` is the probability of the ids that an earlier job has chosen for the same
-    suggestion.
+    suggestion. Raises ModelError for a state that is not of this network's size.
     """
 
     def __init__(
@@ -76,6 +76,8 @@ class DriveJob:
         kept_most: int = 0,
         right: float = 1.0,
     ) -> None:
+        if len(start) != lane.state_size or len(replay.records) != replay.number * lane.kept_stride:
+            raise ModelError("a state is not one of this network's: its size differs")
         self._lane = lane
         self._place = place
         # What the structure points to must live as long as it.

@@ -13,7 +13,7 @@ from model.errors import TextError
 from model.served import Runtime
 from service.batching.page_cache import PageCache
 from service.batching.sequence import Computed, Job, Sequence
-from service.errors import ComputationFailed, log_fault
+from service.errors import computation_failed
 from service.expiring import ExpiringMap
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ class Batch:
         try:
             sequence = Sequence(job, self._continuations.get(job.session), self._page(job))
         except Exception as error:
-            request.done(error if isinstance(error, TextError) else _failed(error))
+            request.done(error if isinstance(error, TextError) else computation_failed(log, error))
             return
         if sequence.phase is Phase.FINISHED:
             self._finish(sequence, request)
@@ -185,9 +185,4 @@ class Batch:
             )
 
     def _fail(self, sequence: Sequence, error: Exception) -> None:
-        self._leave(sequence).done(_failed(error))
-
-
-def _failed(error: Exception) -> ComputationFailed:
-    log_fault(log, error)
-    return ComputationFailed("the computing of this request failed; the service's log says where")
+        self._leave(sequence).done(computation_failed(log, error))

@@ -16,10 +16,11 @@ from model.decoding.options import CHARACTERS_BEFORE
 from model.driving.drive import Drive, drives
 from model.driving.driven import DrivenDecoding, is_driven
 from model.driving.job import NOTHING_KEPT, DriveJob, KeptSteps
+from model.errors import TextError
 from model.served import Runtime
 from service.batching.page_cache import PageCache
 from service.batching.sequence import Computed, Job
-from service.errors import ComputationFailed, Overloaded, log_fault
+from service.errors import Overloaded, computation_failed
 from service.expiring import ExpiringMap
 
 log = logging.getLogger(__name__)
@@ -150,7 +151,12 @@ class Driver:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._loop.add_reader(self._drive.done_fd, self._collect)
-        running = self._begun(job, self._loop.create_future())
+        try:
+            running = self._begun(job, self._loop.create_future())
+        except TextError:
+            raise
+        except Exception as error:
+            raise computation_failed(log, error) from None
         self._submit(running)
         try:
             return await running.future
@@ -199,10 +205,7 @@ class Driver:
             try:
                 self._take(running)
             except Exception as error:
-                log_fault(log, error)
-                failed = ComputationFailed(
-                    "the computing of this request failed; the service's log says where"
-                )
+                failed = computation_failed(log, error)
                 if not running.future.done():
                     running.future.set_exception(failed)
 

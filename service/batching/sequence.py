@@ -29,8 +29,8 @@ class Job:
     of the next character are wanted, too. The whole text has `length` characters. `window` is the
     end of the text, from model.adaptation's `window_start(length)` on.
 
-    `on_chars` is called on the scheduler's thread, with further characters of the suggestion as
-    soon as they are certain. Once `predict_seconds` have passed since the first choice, decoding
+    `on_chars` is called with further characters of the suggestion as soon as they are certain, and
+    maybe on another thread. Once `predict_seconds` have passed since the first choice, decoding
     ends as soon as the suggestion has a line end.
     """
 
