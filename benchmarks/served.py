@@ -1,4 +1,4 @@
-"""A service of one process, for what is measured over HTTP."""
+"""Programs that answer over HTTP, for what is measured there: a service of one process, and others."""
 
 import os
 import subprocess
@@ -15,10 +15,17 @@ ROOT = Path(__file__).parents[1]
 @contextmanager
 def service(checkpoint: Path, store: str = "memory://") -> Iterator[tuple[str, int]]:
     """Starts a service of one worker; gives its address and its process id."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEXTCHAR_")}
     settings = {"CHECKPOINT": str(checkpoint), "STORE": store, "PORT": "0"}
+    with program("-m", "nextchar", "serve", **settings) as started:
+        yield started
+
+
+@contextmanager
+def program(*arguments: str, **settings: str) -> Iterator[tuple[str, int]]:
+    """Starts a program that says where it is ready; gives its address and its process id."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEXTCHAR_")}
     with subprocess.Popen(
-        [sys.executable, "-m", "nextchar", "serve"],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env=kept | {f"NEXTCHAR_{name}": value for name, value in settings.items()},
         stdout=subprocess.PIPE,
@@ -28,7 +35,7 @@ def service(checkpoint: Path, store: str = "memory://") -> Iterator[tuple[str, i
             assert process.stdout is not None
             ready = process.stdout.readline()
             if "ready on " not in ready:
-                raise typer.BadParameter(f"the service did not start with {checkpoint}")
+                raise typer.BadParameter(f"{' '.join(arguments)} did not start")
             yield ready.split("ready on ")[1].split()[0], process.pid
         finally:
             process.terminate()
