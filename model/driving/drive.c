@@ -19,7 +19,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* The version of the structures below, which library.py states too. */
-enum { LAYOUT = 1 };
+enum { LAYOUT = 2 };
 
 /* What a call of step.c is asked for, numbered as there. */
 enum { PROBABILITIES = 1 };
@@ -455,9 +455,9 @@ EXPORT void drive_start(struct drive *drive) {
     }
 }
 
-/* Hands a job over. */
-EXPORT void drive_submit(struct drive *drive, struct job *job) {
-    push_all(&drive->submitted, job, job);
+/* Hands jobs over, a chain from the newest to the oldest. */
+EXPORT void drive_submit(struct drive *drive, struct job *newest, struct job *oldest) {
+    push_all(&drive->submitted, newest, oldest);
     if (atomic_exchange(&drive->sleeping, 0))
         tell(drive->wake_fd);
 }

@@ -114,10 +114,14 @@ class Drive:
         self._library.drive_start(self._address)
         self._jobs: dict[int, DriveJob] = {}
 
-    def submit(self, job: DriveJob) -> None:
-        """Hands a job over; nobody may touch what it points to until it is collected."""
-        self._jobs[job.address] = job
-        self._library.drive_submit(self._address, job.address)
+    def submit(self, *jobs: DriveJob) -> None:
+        """Hands jobs over; nobody may touch what they point to until they are collected."""
+        newest = None
+        for job in jobs:
+            self._jobs[job.address] = job
+            job.structure.next = newest
+            newest = job.address
+        self._library.drive_submit(self._address, newest, jobs[0].address)
 
     def collect(self) -> list[DriveJob]:
         """The jobs that are done, in the order in which they ended."""

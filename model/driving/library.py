@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 LIBRARY = Path(__file__).with_name("_drive.so")
 # The version of the structures below, which drive.c states too. A library with another number was
 # built from another version's source.
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 
 
 class CFunctions(ctypes.Structure):
@@ -129,7 +129,7 @@ def library() -> ctypes.PyDLL | None:
         return None
     found.drive_start.argtypes = [c_void_p]
     found.drive_start.restype = None
-    found.drive_submit.argtypes = [c_void_p, c_void_p]
+    found.drive_submit.argtypes = [c_void_p, c_void_p, c_void_p]
     found.drive_submit.restype = None
     found.drive_collect.argtypes = [c_void_p]
     found.drive_collect.restype = c_void_p

@@ -110,6 +110,7 @@ class Driver:
         self._continuations = ExpiringMap[str, KeptContinuation](kept_sessions, kept_seconds)
         self._page_cache = page_cache
         self._running: dict[DriveJob, DrivenJob] = {}
+        self._unsent: list[DriveJob] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._drive.run, name="drive", daemon=True)
 
@@ -138,6 +139,7 @@ class Driver:
             if not running.future.done():
                 running.future.set_exception(Overloaded("the service is stopping; try again"))
         self._running.clear()
+        self._unsent.clear()
 
     def drives(self, job: Job) -> bool:
         """Whether the drive computes such a job."""
@@ -148,16 +150,17 @@ class Driver:
 
         Raises TextError for a character that the model cannot spell, and ComputationFailed.
         """
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._loop.add_reader(self._drive.done_fd, self._collect)
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+            loop.add_reader(self._drive.done_fd, self._collect)
         try:
-            running = self._begun(job, self._loop.create_future())
+            running = self._begun(job, loop.create_future())
         except TextError:
             raise
         except Exception as error:
             raise computation_failed(log, error) from None
-        self._submit(running)
+        self._submit(loop, running)
         try:
             return await running.future
         finally:
@@ -194,10 +197,19 @@ class Driver:
         )
         return DrivenJob(job, decoding, page, future)
 
-    def _submit(self, running: DrivenJob) -> None:
-        assert running.decoding.job is not None
-        self._running[running.decoding.job] = running
-        self._drive.submit(running.decoding.job)
+    def _submit(self, loop: asyncio.AbstractEventLoop, running: DrivenJob) -> None:
+        """Hands over the job with all others of this tick: to wake the thread is a system call."""
+        job = running.decoding.job
+        assert job is not None
+        self._running[job] = running
+        if not self._unsent:
+            loop.call_soon(self._send)
+        self._unsent.append(job)
+
+    def _send(self) -> None:
+        jobs, self._unsent = self._unsent, []
+        if jobs:
+            self._drive.submit(*jobs)
 
     def _collect(self) -> None:
         for job in self._drive.collect():
@@ -219,7 +231,7 @@ class Driver:
             return
         running.tell()
         if running.decoding.job is not None:
-            self._submit(running)
+            self._submit(running.future.get_loop(), running)
             return
         job = running.job
         if not running.forgotten:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from service.errors import Superseded
 
@@ -13,23 +13,25 @@ class Superseding:
     """The running request of each session; there is at most one."""
 
     def __init__(self) -> None:
-        self._running: dict[str, asyncio.Task[object]] = {}
+        self._running: dict[str, asyncio.Task[Any]] = {}
 
     async def run(self, session: str, work: Coroutine[None, None, Result]) -> Result:
-        """Runs the work as the session's newest request, and ends the previous one at once.
+        """Runs the work in this task as the session's newest request; the previous one ends.
 
         Raises Superseded if this request is ended by a newer one or by `end`.
         """
         self.end(session)
-        task = asyncio.create_task(work)
+        task = asyncio.current_task()
+        assert task is not None
         self._running[session] = task
         try:
-            return await task
+            return await work
         except asyncio.CancelledError:
             # `end` removes a request from `_running` before it cancels it. If this request is still
             # there, its own caller has cancelled it, because the client has gone.
             if self._running.get(session) is task:
                 raise
+            task.uncancel()
             raise Superseded("a newer request of this session took its place") from None
         finally:
             if self._running.get(session) is task:
