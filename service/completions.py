@@ -10,12 +10,12 @@ from model.errors import TextError
 from model.served import Runtime
 from service.batching.scheduler import Scheduler
 from service.batching.sequence import Computed, Job
-from service.errors import InvalidRequest, StoreUnavailable, TooLarge
+from service.errors import InvalidRequest, Resync, StoreUnavailable, TooLarge
 from service.models import Models
 from service.sessions.rules import Change, Plan, TextEdit, WholeText, plan, settle
-from service.sessions.storage import SessionStorage
+from service.sessions.storage import HeldSession, SessionStorage
 from service.sessions.superseding import Superseding
-from service.stores import session_key
+from service.stores import TimeBudget, session_key
 
 Chars = tuple[CharProbability, ...]
 # Takes the number of a completion and further characters of it; called on any thread.
@@ -104,19 +104,20 @@ class Completions:
     async def _answer(
         self, key: str, source_key: str, runtime: Runtime, question: Question
     ) -> Answer:
-        budget = self._storage.time_budget()
-        held = await self._storage.read(source_key, budget)
-        if not held.stored and isinstance(question.change, TextEdit):
-            raise StoreUnavailable(
-                "the sessions' store does not answer, and an edit needs the text in it; "
-                "send the whole text as prefix, or try again",
-                "edit",
-            )
+        change, budget = question.change, self._storage.time_budget()
+        held = await self._read(source_key, change, budget)
         if source_key != key:
             # The session is new, so the write must expect no value under its key.
             held = replace(held, token=b"")
         for _ in range(MOST_ATTEMPTS):
-            planned = plan(held.record, question.change, runtime.fingerprint, runtime.state_size)
+            try:
+                planned = plan(held.record, change, runtime.fingerprint, runtime.state_size)
+            except Resync:
+                if not held.assumed:
+                    raise
+                # The store may hold a text that the edit fits.
+                held = await self._read(key, change, budget, assume=False)
+                continue
             self._check_length(planned.length, question.text_field)
             computed = await self._compute(key, runtime, planned, question)
             record = settle(planned, computed[0].states)
@@ -124,6 +125,8 @@ class Completions:
             if outcome.conflict is None:
                 break
             held = outcome.conflict
+        if held.assumed and not outcome.stored:
+            _check_is_whole(change)
         return Answer(
             runtime=runtime,
             version=planned.version,
@@ -132,6 +135,15 @@ class Completions:
             computed=computed,
             stored=outcome.stored,
         )
+
+    async def _read(
+        self, key: str, change: Change, budget: TimeBudget, assume: bool = True
+    ) -> HeldSession:
+        """The session; raises StoreUnavailable where the store is away and the change needs it."""
+        held = await self._storage.read(key, budget, assume)
+        if not held.stored:
+            _check_is_whole(change)
+        return held
 
     async def _compute(
         self, key: str, runtime: Runtime, planned: Plan, question: Question
@@ -203,6 +215,15 @@ class Completions:
                 f"at most {self._max_prefix_characters} are taken",
                 field,
             )
+
+
+def _check_is_whole(change: Change) -> None:
+    if isinstance(change, TextEdit):
+        raise StoreUnavailable(
+            "the sessions' store does not answer, and an edit needs the text in it; "
+            "send the whole text as prefix, or try again",
+            "edit",
+        )
 
 
 def _listener(question: Question, number: int) -> Callable[[Chars], None] | None:

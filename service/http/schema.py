@@ -190,12 +190,6 @@ class Character(Strict):
     probability: float
 
 
-class Characters(Strict):
-    """Further characters of an answer that is still being made; none is taken back."""
-
-    chars: tuple[Character, ...]
-
-
 class NextCharacter(Strict):
     """A character that may come next."""
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from pydantic import BaseModel, PlainValidator, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, to_json
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service.completions import Completions
@@ -128,7 +128,7 @@ class Connection:
                 stream.close()
         else:
             answer = await work()
-        await self._send(message.id, "completion", answer.model_dump_json())
+        await self._send(message.id, "completion", to_json(answer).decode())
 
     async def _fail(self, id_: Id | None, problem: Problem) -> None:
         _, body = OWN_ERRORS.render(problem)

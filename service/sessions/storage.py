@@ -12,16 +12,25 @@ from service.stores import BatchedStore, Read, StoreError, TimeBudget, Write, to
 log = logging.getLogger(__name__)
 
 
+# A worker that was the only writer of a session so many times in a row takes it that it still is.
+TIMES_ALONE = 3
+
+
 @dataclass(frozen=True)
 class HeldSession:
-    """What was read of a session, and the token of the stored value that a write will replace.
+    """What is known of a session, and the token of the stored value that a write will replace.
 
     `stored` is false if the store did not answer. The record is then the one that this worker kept.
+    It also is if the store was not asked, which `assumed` says: then only the write will show
+    whether the record is current. `times_alone` is how many requests in a row have found here what
+    this worker wrote.
     """
 
     record: Record | None
     token: bytes
     stored: bool
+    assumed: bool = False
+    times_alone: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,20 +41,23 @@ class WriteOutcome:
     conflict: HeldSession | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class _KeptRecord:
     """A record as this worker wrote it; it is current while the store holds the same token."""
 
     token: bytes
     record: Record
+    times_alone: int
 
 
 class SessionStorage:
     """The sessions as one worker sees them.
 
     The worker keeps the records that it wrote last. While the store holds the token of a kept
-    record, the store does not send the record again. If the store does not answer, a kept record
-    may be out of date, so only a request that gives its whole text may use it.
+    record, the store does not send the record again. Where a worker has been alone with a session,
+    which is so for a client that keeps its connection, the store is not asked at all: the write
+    compares the token in any case. If the store does not answer, a kept record may be out of date,
+    so only a request that gives its whole text may use it.
     """
 
     def __init__(self, store: BatchedStore, seal: Seal, most: int, seconds: float) -> None:
@@ -60,15 +72,20 @@ class SessionStorage:
         """How long one request that begins now may wait for the store."""
         return self._store.time_budget()
 
-    async def read(self, key: str, budget: TimeBudget) -> HeldSession:
-        """What the store holds of a session, or what this worker kept if the store is away."""
+    async def read(self, key: str, budget: TimeBudget, assume: bool = True) -> HeldSession:
+        """What the store holds of a session, or what this worker kept if the store is away.
+
+        With `assume` the store need not be asked where this worker is likely to be alone.
+        """
         kept = self._kept.get(key)
+        if kept and assume and kept.times_alone >= TIMES_ALONE and self._store.answers(key):
+            return HeldSession(kept.record, kept.token, True, True, kept.times_alone)
         try:
             found = await self._store.read(Read(key, kept.token if kept else b""), budget)
         except StoreError:
             return HeldSession(kept.record if kept else None, b"", stored=False)
         if found.current and kept:
-            return HeldSession(kept.record, kept.token, stored=True)
+            return HeldSession(kept.record, kept.token, True, times_alone=kept.times_alone + 1)
         self._kept.pop(key)
         return self._opened(key, found.value)
 
@@ -81,7 +98,8 @@ class SessionStorage:
         another worker may have written it in the meantime.
         """
         value = self._seal.close(key, encode(as_stored(record)))
-        self._kept.put(key, _KeptRecord(token(value), record))
+        kept = _KeptRecord(token(value), record, 0)
+        self._kept.put(key, kept)
         if not held.stored:
             return WriteOutcome(stored=False)
         try:
@@ -89,6 +107,8 @@ class SessionStorage:
         except StoreError:
             return WriteOutcome(stored=False)
         if outcome.written:
+            if self._kept.get(key) is kept:
+                kept.times_alone = held.times_alone
             return WriteOutcome(stored=True)
         return WriteOutcome(stored=False, conflict=self._opened(key, outcome.held))
 

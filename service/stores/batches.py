@@ -133,6 +133,10 @@ class BatchedStore:
         """How long a request that begins now may wait for the store."""
         return TimeBudget(self._request_seconds)
 
+    def answers(self, key: str) -> bool:
+        """Whether the part of the store that holds a key has not failed a moment ago."""
+        return self._clock() >= self._part(key).paused_until
+
     async def read(self, read: Read, budget: TimeBudget | None = None) -> Found:
         """The value of a key; raises StoreError."""
         part = self._part(read.key)

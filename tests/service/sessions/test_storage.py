@@ -13,7 +13,7 @@ from service.sessions.storage import HeldSession, SessionStorage, WriteOutcome
 from service.stores import BatchedStore, MemoryStore, Store, session_key
 from tests.redis_server import RedisServer
 from tests.service.recurrence import request
-from tests.service.running import comparable, reference, running
+from tests.service.running import Service, comparable, reference, running
 from tests.service.stores.test_stores import redis_store
 
 KEY = session_key("default", "s")
@@ -141,3 +141,71 @@ async def test_two_workers_that_type_in_turn_each_read_the_other_s_record(
             answer = await (one, two)[length % 2].complete(session="s", edit=edit)
             assert answer["usage"]["characters_absorbed"] == 1
             assert comparable(answer) == reference(runtime, "x" * (length + 1))
+
+
+async def typed(service: Service, answer: dict[str, Any], count: int) -> dict[str, Any]:
+    """The answer to the last of so many keys."""
+    for _ in range(count):
+        edit = {"version": answer["version"], "keep": answer["length"], "append": "x"}
+        answer = await service.complete(session="s", edit=edit)
+    return answer
+
+
+async def test_a_worker_that_is_alone_with_a_session_asks_redis_once_a_key(
+    options: dict[str, Any], redis_url: str, runtime: Runtime
+) -> None:
+    async with running(**options, store=redis_url) as service:
+        answer = await service.complete(session="s", prefix="abc")
+        answer = await typed(service, answer, 5)
+        with redis.Redis.from_url(redis_url) as client:
+            asked: int = client.info("stats")["total_commands_processed"]
+            answer = await typed(service, answer, 20)
+            asked = client.info("stats")["total_commands_processed"] - asked
+    assert comparable(answer) == reference(runtime, "abc" + "x" * 25)
+    # A script's own commands are counted too: a write reads the token, and sets the value.
+    assert asked <= 20 * 3 + 1
+
+
+async def test_another_worker_takes_a_session_over_from_one_that_was_alone_with_it(
+    options: dict[str, Any], redis_url: str, runtime: Runtime
+) -> None:
+    async with (
+        running(**options, store=redis_url) as one,
+        running(**options, store=redis_url) as two,
+    ):
+        answer = await one.complete(session="s", prefix="abc")
+        for turn in range(6):
+            answer = await typed((one, two)[turn % 2], answer, 7)
+            assert comparable(answer) == reference(runtime, "abc" + "x" * 7 * (turn + 1))
+        # The first worker's own record is old now, and an edit of it would have to be refused.
+        old = await one.complete(session="s", prefix="another text")
+        assert comparable(old) == reference(runtime, "another text")
+
+
+async def test_an_edit_is_refused_while_redis_is_away_even_where_nobody_asked_it_first(
+    options: dict[str, Any], own_redis: RedisServer, runtime: Runtime
+) -> None:
+    async with running(**options, store=own_redis.url) as service:
+        answer = await service.complete(session="s", prefix="abc")
+        answer = await typed(service, answer, 5)
+        own_redis.stop()
+        edit = {"version": answer["version"], "keep": answer["length"], "append": "y"}
+        status, error = await service.refused(session="s", edit=edit)
+        assert (status, error["code"]) == (503, "store_unavailable")
+        whole = await service.complete(session="s", prefix="abcxxxxxy")
+        assert comparable(whole) == reference(runtime, "abcxxxxxy")
+        assert whole["degraded"] is True
+
+
+async def test_a_session_deleted_elsewhere_is_gone_for_a_worker_that_was_alone_with_it(
+    options: dict[str, Any], redis_url: str
+) -> None:
+    async with (
+        running(**options, store=redis_url) as one,
+        running(**options, store=redis_url) as two,
+    ):
+        answer = await typed(one, await one.complete(session="s", prefix="abc"), 5)
+        assert (await two.http.delete("/sessions/s")).status_code == 204
+        edit = {"version": answer["version"], "keep": answer["length"], "append": "y"}
+        status, error = await one.refused(session="s", edit=edit)
+        assert (status, error["code"], error["version"]) == (409, "resync", None)
