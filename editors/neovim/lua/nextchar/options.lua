@@ -13,6 +13,7 @@ M.defaults = {
 }
 
 local function text(value) return type(value) == "string" and value ~= "" end
+local function address(value) return text(value) and http.parse(value) end
 local function key(value) return text(value) or value == false end
 local function count(value) return type(value) == "number" and value >= 0 and value % 1 == 0 end
 local function all(holds, values) return vim.iter(values):all(holds) end
@@ -20,7 +21,7 @@ local function named(value) return type(value) == "table" and all(text, vim.tbl_
 
 -- By option: what is expected, and whether a value is that.
 local expected = {
-  url = { "an address like http://127.0.0.1:8000", function(v) return text(v) and http.parse(v) end },
+  url = { "an address like http://127.0.0.1:8000", address },
   accept = { 'a key like "<Tab>", or false', key },
   accept_word = { 'a key like "<C-Right>", or false', key },
   off = { "a list of file types", function(v) return vim.islist(v) and all(text, v) end },

@@ -18,7 +18,7 @@ function M.insert_for(key, text)
   api.nvim_feedkeys(typed, "int", false)
 end
 
---- Takes the keys that have inserted text out of the macro in a register, which then inserts it once.
+--- Takes the keys that have inserted text out of the macro in a register; their commands stay.
 function M.mend(register)
   local macro = vim.fn.getreg(register)
   for key in pairs(recorded) do
