@@ -14,7 +14,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from service.errors import StartupError
 from service.http.app import create_app
-from service.http.connections import KEEP_ALIVE_SECONDS, HttpConnection
+from service.http.connections import KEEP_ALIVE_SECONDS, ClientConnection
 from service.models import Models
 from service.resources import store_of
 from service.settings import Settings
@@ -76,7 +76,7 @@ def connection_options(settings: Settings) -> dict[str, Any]:
     ends its connection with code 1009 (RFC 6455). A keystroke is too small to be worth compressing.
     """
     return {
-        "http": HttpConnection,
+        "http": ClientConnection,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "ws_max_size": 2 * settings.max_body_bytes,
         "ws_per_message_deflate": False,

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 KEEP_ALIVE_SECONDS = 75
 
 
-class HttpConnection(HttpToolsProtocol):
+class ClientConnection(HttpToolsProtocol):
     """One client's connection.
 
     It ignores an upgrade to anything but a WebSocket, which every client must expect (RFC 9110,
@@ -59,7 +59,7 @@ class _Parser(httptools.HttpRequestParser):
     head is parsed once more, without its upgrade.
     """
 
-    def __init__(self, connection: HttpConnection) -> None:
+    def __init__(self, connection: ClientConnection) -> None:
         super().__init__(connection)
         self._connection = connection
 
