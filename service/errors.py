@@ -24,7 +24,10 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "not_supported": Code(
             422, "A field of another protocol asks for what does not exist here."
         ),
-        "unsupported_media_type": Code(415, "The body is declared as something else than JSON."),
+        "unsupported_media_type": Code(
+            415,
+            "The body is declared as something else than JSON, or in another encoding than gzip.",
+        ),
         "too_large": Code(413, "The body, or one of its texts, is over the service's limit."),
         "forbidden_origin": Code(403, "A web page of another origin may not open a WebSocket."),
         "unknown_model": Code(404, "No model of that name is loaded; GET /models lists them."),
@@ -97,6 +100,12 @@ class InvalidJson(ServiceError):
     """What was sent is not JSON."""
 
     code = "invalid_json"
+
+
+class UnsupportedMediaType(ServiceError):
+    """A body in an encoding that is not decoded here."""
+
+    code = "unsupported_media_type"
 
 
 class InvalidRequest(ServiceError):

@@ -14,6 +14,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from service.errors import StartupError
 from service.http.app import create_app
+from service.http.connections import KEEP_ALIVE_SECONDS, ClientConnection
 from service.models import Models
 from service.resources import store_of
 from service.settings import Settings
@@ -47,7 +48,7 @@ def serve(settings: Settings) -> None:
         access_log=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         timeout_worker_healthcheck=HEALTH_CHECK_SECONDS,
-        **websocket_options(settings),
+        **connection_options(settings),
     )
     threading.Thread(
         target=_announce, args=(ready, ready_reader, settings.workers), daemon=True
@@ -68,13 +69,18 @@ def serve(settings: Settings) -> None:
         opened.close()
 
 
-def websocket_options(settings: Settings) -> dict[str, Any]:
-    """uvicorn's settings for WebSockets.
+def connection_options(settings: Settings) -> dict[str, Any]:
+    """uvicorn's settings for connections.
 
-    A message over the limit is answered with an error, and one over twice the limit ends its
-    connection with code 1009 (RFC 6455). A keystroke is too small to be worth compressing.
+    A WebSocket's message over the limit is answered with an error, and one over twice the limit
+    ends its connection with code 1009 (RFC 6455). A keystroke is too small to be worth compressing.
     """
-    return {"ws_max_size": 2 * settings.max_body_bytes, "ws_per_message_deflate": False}
+    return {
+        "http": ClientConnection,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+        "ws_max_size": 2 * settings.max_body_bytes,
+        "ws_per_message_deflate": False,
+    }
 
 
 def _supervise(workers: Workers) -> None:

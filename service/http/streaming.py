@@ -19,6 +19,9 @@ Result = TypeVar("Result")
 LONGEST_TURN_SECONDS = 0.0005
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+# JSON may contain these as they are, but many clients end a line wherever Unicode does. So events
+# have JSON's escapes in their place.
+LINE_ENDS = {end: f"\\u{ord(end):04x}" for end in "\u0085\u2028\u2029"}
 
 
 class Stream(Generic[Result]):
@@ -138,6 +141,8 @@ async def respond(
 
 def event(data: str, name: str | None = None) -> bytes:
     """One server-sent event. The data is JSON, except in OpenAI's last event."""
+    for end, escaped in LINE_ENDS.items():
+        data = data.replace(end, escaped)
     return format_sse_event(data_str=data, event=name)
 
 

@@ -20,7 +20,7 @@ from model.decoding.options import Options
 from model.served import Runtime
 from service.http.app import create_app
 from service.resources import Resources
-from service.server import websocket_options
+from service.server import connection_options
 from service.settings import load
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ async def listening(**options: Any) -> AsyncIterator[Service]:
     settings = load(**options)
     app = create_app(settings)
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=1, **websocket_options(settings)
+        app, log_level="warning", timeout_graceful_shutdown=1, **connection_options(settings)
     )
     server = uvicorn.Server(config)
     with socket.socket() as listener:

@@ -5,6 +5,7 @@ local function on(event, act) api.nvim_create_autocmd(event, { group = group, ca
 on({ "TextChangedI", "CursorMovedI" }, nextchar.update)
 on({ "InsertEnter", "CompleteDone" }, function() vim.schedule(nextchar.update) end)
 on({ "InsertLeave", "BufLeave", "CompleteChanged" }, nextchar.leave)
+on("RecordingLeave", function() require("nextchar.repeating").leave(vim.v.event.regname) end)
 on("BufUnload", function(event) nextchar.forget(event.buf) end)
 local hint = vim.fn.hlexists("ComplHint") == 1 and "ComplHint" or "Comment"
 api.nvim_set_hl(0, "NextcharGhost", { link = hint, default = true })

@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from starlette.types import Message
 
+from model.checkpoint import expected_shapes, save
 from model.completing import complete
 from model.decoding.options import Options
+from model.network.config import NetworkConfig
 from model.served import Runtime
 from service.batching.batch import Batch
 from service.completions import OnChars
@@ -21,6 +24,7 @@ from service.http.streaming import EventStream, Stream
 from tests.service.running import EAGER, Service, comparable, listening, reference, running, until
 from tests.tiny import save_tiny_checkpoint
 
+LINE_ENDS = "\u0085\u2028\u2029"
 TYPED = "def main():\n    for name in names:\n"
 
 
@@ -67,6 +71,37 @@ async def test_a_stream_ends_with_the_answer_and_takes_nothing_back(
             assert {name for name, _ in pieces} <= {"characters"}
             said = [char for _, piece in pieces for char in piece["chars"]]
             assert said == answer["chars"][: len(said)]
+
+
+@pytest.fixture
+async def line_service(tmp_path: Path) -> AsyncIterator[Service]:
+    """A service whose only characters are two letters and the line ends that JSON leaves as is."""
+    config = NetworkConfig("elman", 1, 16, f"ab{LINE_ENDS}", byte_fallback=False)
+    weights = {name: np.zeros(shape, np.float32) for name, shape in expected_shapes(config).items()}
+    save(tmp_path / "lines", config, weights, {})
+    async with listening(checkpoint=(tmp_path / "lines",)) as started:
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/complete", EAGER | {"prefix": f"a{LINE_ENDS}b", "top": 5}),
+        ("/infill", {"input_prefix": f"a{LINE_ENDS}b", "input_suffix": "", "n_predict": 100}),
+        ("/v1/completions", {"prompt": f"a{LINE_ENDS}b", "max_tokens": 100, "echo": True}),
+    ],
+)
+async def test_each_event_is_one_line_for_a_client_that_ends_lines_where_unicode_does(
+    line_service: Service, path: str, body: dict[str, Any]
+) -> None:
+    drawn = body | {"temperature": 1, "seed": 1, "stream": True}
+    async with line_service.http.stream("POST", path, json=drawn) as response:
+        lines = [line async for line in response.aiter_lines()]
+    data = [line.removeprefix("data: ") for line in lines if line and line[:6] != "event:"]
+    events = [json.loads(event) for event in data if event != "[DONE]"]
+    said = json.dumps(events, ensure_ascii=False)
+    assert len(events) > 1
+    assert all(end in said for end in LINE_ENDS)
 
 
 async def test_a_stream_is_the_sessions_request(service: Service, runtime: Runtime) -> None:

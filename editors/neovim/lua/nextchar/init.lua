@@ -1,14 +1,7 @@
 -- Ghost text in insert mode from a nextchar service: one request per key; only the newest counts.
-local request, api = require("nextchar.http"), vim.api
-local options = {
-  url = "http://127.0.0.1:8000",
-  accept = "<Tab>", accept_word = "<C-Right>", -- false: no key
-  off = {}, -- file types without suggestions
-  models = {}, -- model by file type, "*" for the others; none: the service's default
-  request = {}, -- more fields of POST /complete, such as max_chars
-  max_prefix = 8000, max_suffix = 1000, -- bytes before the cursor, characters after it
-  menu_visible = function() return vim.fn.pumvisible() ~= 0 end,
-}
+local http, utf8 = require("nextchar.http"), require("nextchar.utf8")
+local choices, repeating = require("nextchar.options"), require("nextchar.repeating")
+local api, options = vim.api, choices.defaults
 local M, space = { enabled = true }, api.nvim_create_namespace("nextchar")
 -- By buffer: { id, first: the line, from 0, where the sent text begins, read: whether the service has
 -- read the text once }.
@@ -54,12 +47,11 @@ end
 
 --- Inserts the suggestion or its first word; if none is shown, `key` does what it does without us.
 local function take(key, word)
-  local left, row, col = rest()
+  local left = rest()
   if not left then hide() return api.nvim_feedkeys(vim.keycode(key), "im", false) end
   local run = left:match("^[ \t]*[%w_\128-\255]+") or left:match("^[ \t]*[^%w_%s\128-\255]+")
   local part = word and run or left
-  api.nvim_buf_set_text(0, row - 1, col, row - 1, col, { part })
-  api.nvim_win_set_cursor(0, { row, col + #part })
+  repeating.insert_for(key, part)
   M.update()
 end
 
@@ -114,14 +106,17 @@ function M.update()
   sessions[buffer] = session
   local line, last = api.nvim_get_current_line(), math.min(row + 50, api.nvim_buf_line_count(0))
   local below = table.concat(api.nvim_buf_get_text(0, row - 1, col, last - 1, -1, {}), "\n")
-  local body = vim.json.encode(vim.tbl_extend("force", options.request, {
+  local body = utf8.replace(vim.json.encode(vim.tbl_extend("force", options.request, {
     session = session.id,
     prefix = prefix(session, row, col),
     suffix = vim.fn.strcharpart(below, 0, options.max_suffix),
     model = options.models[vim.bo.filetype] or options.models["*"],
-  }))
-  cancel = request(options.url, "POST", "/complete", body, function(status, text)
-    local function read() return vim.json.decode(text).completion:match("^[^\n]*") end
+  })))
+  cancel = http.request(options.url, "POST", "/complete", body, function(status, text)
+    -- A replaced byte may be suggested again, which would not repeat the byte.
+    local function read()
+      return (vim.json.decode(text).completion:match("^[^\n]*"):gsub(utf8.REPLACEMENT .. ".*", ""))
+    end
     local valid, found = pcall(status == 200 and read or error)
     cancel = nil
     -- An older request of ours arrived later and ended this one, so this one is sent again.
@@ -147,7 +142,7 @@ function M.forget(buffer)
   local session = sessions[buffer]
   sessions[buffer] = nil
   local path = session and vim.v.exiting == vim.NIL and "/sessions/" .. session.id
-  if path then request(options.url, "DELETE", path, "", function() end) end
+  if path then http.request(options.url, "DELETE", path, "", function() end) end
 end
 
 --- The shown suggestion, whether a request is unanswered, and why nothing is shown.
@@ -155,5 +150,10 @@ function M.status()
   return { url = options.url, shows = rest(), waits = cancel ~= nil, reason = obstacle() or why }
 end
 
-function M.setup(given) options = vim.tbl_extend("force", options, given or {}) end
+--- Changes options; raises an error that names the option that is wrong, and changes nothing then.
+function M.setup(given)
+  choices.check(given or {})
+  options = vim.tbl_extend("force", options, given or {})
+end
+
 return M
