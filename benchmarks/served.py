@@ -1,4 +1,4 @@
-"""Programs that answer over HTTP, for what is measured there: a service of one process, and others."""
+"""Programs that answer over HTTP, for what is measured there."""
 
 import os
 import subprocess

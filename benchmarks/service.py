@@ -27,7 +27,7 @@ from rich.table import Table
 
 from benchmarks.machine import processor
 from benchmarks.served import ROOT, program, service
-from loadtest.connections import Connection, HttpConnection, WebSocketConnection
+from loadtest.connections import HttpConnection, TypistConnection, WebSocketConnection
 from loadtest.servers import running_redis
 from loadtest.texts import Passage, choose_passage, load_texts
 
@@ -62,7 +62,9 @@ class KeyFigures:
 class Typing:
     """A session that types a passage, one character a request."""
 
-    def __init__(self, connection: Connection, name: str, passage: Passage, more: dict[str, Any]):
+    def __init__(
+        self, connection: TypistConnection, name: str, passage: Passage, more: dict[str, Any]
+    ) -> None:
         self._connection = connection
         self._name = name
         self._text = passage.text
@@ -96,7 +98,7 @@ class Typing:
 class Asking:
     """Asks the endpoint that does nothing, over and over."""
 
-    def __init__(self, connection: Connection, body: dict[str, Any]):
+    def __init__(self, connection: TypistConnection, body: dict[str, Any]) -> None:
         self._connection = connection
         self._body = body
         self.keys = 0
@@ -131,11 +133,8 @@ def measure(
             for sessions in SESSIONS:
                 base, _, _ = asyncio.run(_asked(nothing, protocol, sessions, seconds))
                 for suggestion in (True, False):
-                    figures.append(
-                        asyncio.run(
-                            _typed(served, redis, protocol, sessions, suggestion, seconds, base)
-                        )
-                    )
+                    typed = _typed(served, redis, protocol, sessions, suggestion, seconds, base)
+                    figures.append(asyncio.run(typed))
     _show(figures)
     if json_file is not None:
         said = {"processor": processor(), "store": store, "keys": [asdict(f) for f in figures]}
@@ -171,7 +170,7 @@ def servers(checkpoint: Path, store: str) -> Iterator[tuple[Place, Place, psutil
             yield idle, (url, psutil.Process(pid)), redis
 
 
-async def _connections(url: str, protocol: str, path: str, count: int) -> list[Connection]:
+async def _connections(url: str, protocol: str, path: str, count: int) -> list[TypistConnection]:
     if protocol == "http":
         return [HttpConnection(url, path) for _ in range(count)]
     return [await WebSocketConnection.open(url, path) for _ in range(count)]
@@ -225,7 +224,7 @@ async def _typed(
 
 async def _measured(
     typists: list[Any],
-    connections: list[Connection],
+    connections: list[TypistConnection],
     process: psutil.Process,
     redis: psutil.Process | None,
     seconds: float,

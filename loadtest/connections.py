@@ -9,7 +9,6 @@ import asyncio
 import itertools
 import json
 from abc import ABC, abstractmethod
-from collections import deque
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -27,7 +26,7 @@ class Reply(NamedTuple):
     body: dict[str, Any]
 
 
-class Connection(ABC):
+class TypistConnection(ABC):
     """How one typist asks. Requests may overlap."""
 
     @abstractmethod
@@ -39,11 +38,11 @@ class Connection(ABC):
         """Ends the connection."""
 
 
-class HttpConnection(Connection):
+class HttpConnection(TypistConnection):
     """Connections that are kept and used again, as many as requests overlap."""
 
     def __init__(self, url: str, path: str = "/complete") -> None:
-        self._place = urlsplit(url)
+        self._host, self._port = _place(url)
         self._path = path
         self._idle: list[_HttpChannel] = []
 
@@ -56,9 +55,9 @@ class HttpConnection(Connection):
         else:
             loop = asyncio.get_running_loop()
             _, channel = await loop.create_connection(
-                lambda: _HttpChannel(self._place.netloc, self._path),
-                self._place.hostname,
-                self._place.port,
+                lambda: _HttpChannel(f"{self._host}:{self._port}", self._path),
+                self._host,
+                self._port,
             )
         reply = await channel.ask(json.dumps(body).encode())
         self._idle.append(channel)
@@ -81,6 +80,7 @@ class _HttpChannel(asyncio.Protocol):
             "Content-Type: application/json\r\nContent-Length: "
         ).encode()
         self.open = False
+        self._waiting: asyncio.Future[Reply] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -90,8 +90,6 @@ class _HttpChannel(asyncio.Protocol):
         self.open = False
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(exc or ConnectionResetError("the service hung up"))
-
-    _waiting: "asyncio.Future[Reply] | None" = None
 
     async def ask(self, body: bytes) -> Reply:
         self._waiting = asyncio.get_running_loop().create_future()
@@ -113,7 +111,7 @@ class _HttpChannel(asyncio.Protocol):
             self._waiting.set_result(Reply(status, json.loads(self._body)))
 
 
-class WebSocketConnection(asyncio.Protocol, Connection):
+class WebSocketConnection(asyncio.Protocol, TypistConnection):
     """One WebSocket; replies are told apart by their ids."""
 
     transport: asyncio.Transport
@@ -127,16 +125,17 @@ class WebSocketConnection(asyncio.Protocol, Connection):
     @classmethod
     async def open(cls, url: str, path: str = "/ws") -> Self:
         """A connection to the service at this address; raises ConnectionError."""
-        place = urlsplit(url)
+        host, port = _place(url)
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: cls(f"ws://{place.netloc}{path}"), place.hostname, place.port
+            lambda: cls(f"ws://{host}:{port}{path}"), host, port
         )
         await connection._opened
         return connection
 
     async def ask(self, body: dict[str, Any]) -> Reply:
         number = next(self._ids)
-        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
         self._protocol.send_text(json.dumps({"id": number} | body).encode())
         self._flush()
         return await future
@@ -152,7 +151,8 @@ class WebSocketConnection(asyncio.Protocol, Connection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         error = exc or ConnectionResetError("the service hung up")
-        for future in (self._opened, *self._waiting.values()):
+        futures: list[asyncio.Future[Any]] = [self._opened, *self._waiting.values()]
+        for future in futures:
             if not future.done():
                 future.set_exception(error)
 
@@ -162,7 +162,7 @@ class WebSocketConnection(asyncio.Protocol, Connection):
             if isinstance(event, Response):
                 self._opened.set_result(None)
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
-                self._take(json.loads(event.data))
+                self._take(json.loads(bytes(event.data)))
         self._flush()
 
     def _take(self, message: dict[str, Any]) -> None:
@@ -174,3 +174,11 @@ class WebSocketConnection(asyncio.Protocol, Connection):
         for data in self._protocol.data_to_send():
             if data:
                 self.transport.write(data)
+
+
+def _place(url: str) -> tuple[str, int]:
+    """The host and the port in an address that names both."""
+    place = urlsplit(url)
+    assert place.hostname is not None
+    assert place.port is not None
+    return place.hostname, place.port

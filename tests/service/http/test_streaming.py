@@ -19,7 +19,6 @@ from model.served import Runtime
 from service.batching.batch import Batch
 from service.completions import OnChars
 from service.http.complete import events
-from service.http.schema import CompleteResponse
 from service.http.streaming import EventStream, Stream
 from tests.service.running import EAGER, Service, comparable, listening, reference, running, until
 from tests.tiny import save_tiny_checkpoint
@@ -160,7 +159,7 @@ async def test_what_fails_after_the_first_event_is_the_last_event(
     characters = complete(runtime, "import ", Options(min_confidence=0.0)).completion.chars
     message = "a secret"
 
-    async def work(on_chars: OnChars) -> CompleteResponse:
+    async def work(on_chars: OnChars) -> dict[str, Any]:
         on_chars(0, characters)
         await asyncio.sleep(0)
         raise ValueError(message)
