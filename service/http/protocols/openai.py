@@ -19,8 +19,8 @@ from service.http.faults import problem_of
 from service.http.protocols import COMPLETION_ERRORS
 from service.http.protocols.openai_errors import OPENAI_ERRORS
 from service.http.protocols.openai_schema import (
-    DEFAULT_MAX_TOKENS,
     MOST_CHARACTERS,
+    MOST_PROMPTS_AT_ONCE,
     CompletionRequest,
     CompletionResponse,
     CompletionUsage,
@@ -95,6 +95,7 @@ class CompletionHandler:
             "system_fingerprint": f"fp_{runtime.fingerprint[:16]}",
         }
         self._options = _options(body, self._candidates)
+        self._room = asyncio.Semaphore(MOST_PROMPTS_AT_ONCE)
 
     @property
     def _candidates(self) -> int:
@@ -158,7 +159,8 @@ class CompletionHandler:
             on_chars=tell if on_chars else None,
             text_field="prompt",
         )
-        return await self._resources.sessionless.answer(TENANT, question)
+        async with self._room:
+            return await self._resources.sessionless.answer(TENANT, question)
 
     def _chosen(self, answers: Sequence[Answer]) -> Iterator[tuple[int, Completion]]:
         """The choices by their numbers: the `n` most probable candidates of each prompt."""
@@ -194,12 +196,11 @@ class CompletionHandler:
 def _options(body: CompletionRequest, candidates: int) -> tuple[Options, ...]:
     """At temperature 0, one beam for all candidates; above it, one draw for each candidate."""
     draws = body.temperature != 0
-    asked = DEFAULT_MAX_TOKENS if body.max_tokens is None else body.max_tokens
-    # MOST_CHARACTERS is the limit for a whole request, so its candidates share it equally.
-    share = MOST_CHARACTERS // (candidates * len(body.prompt))
+    # MOST_CHARACTERS is the limit for all that is computed at once.
+    share = MOST_CHARACTERS // (candidates * min(len(body.prompt), MOST_PROMPTS_AT_ONCE))
     seed = secrets.randbits(63) if body.seed is None else body.seed
     options = Options(
-        max_chars=min(asked, share, MAX_CHARS),
+        max_chars=min(body.limit, share, MAX_CHARS),
         stop=body.stop,
         suffix=body.suffix or "",
         n=1 if draws else candidates,
@@ -208,7 +209,7 @@ def _options(body: CompletionRequest, candidates: int) -> tuple[Options, ...]:
         temperature=1.0 if body.temperature is None else body.temperature,
         # OpenAI's top_p of 0 keeps only the most probable token. Options has no such top_p, but a
         # top_k of 1 keeps the same.
-        top_k=1 if body.top_p == 0 else body.top_k or 0,
+        top_k=1 if body.top_p == 0 else max(0, body.top_k or 0),
         top_p=body.top_p or 1.0,
         min_p=body.min_p or 0.0,
         trigger="manual",

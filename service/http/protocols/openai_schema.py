@@ -1,9 +1,9 @@
 """The bodies of OpenAI's completions and models, as its documentation describes them.
 
 https://platform.openai.com/docs/api-reference/completions, read in November 2026. Tokens are
-characters here. Every documented field is known. A field that would change the text in a way that
-this service lacks (penalties, `logit_bias`) is refused unless its value is neutral. Prompts of
-token numbers are refused.
+characters here. Every documented field is known, and those that other servers add
+(openai_foreign.py). A field that would change the text in a way that this service lacks (penalties,
+`logit_bias`) is refused unless its value is neutral. Prompts of token numbers are refused.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -13,13 +13,17 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.http.protocols.neutral import Neutral
-from service.http.schema import MAX_STOP_CHARACTERS, Text, WholeNumbers, utf8
+from service.http.protocols.openai_foreign import ForeignFields
+from service.http.schema import MAX_STOP_CHARACTERS, MAX_STOPS, Text, WholeNumbers, utf8
 
-MOST_PROMPTS = 16
+MOST_PROMPTS = 128
+# So many prompts of a request are computed at once. The others wait until one of them is done, so
+# that a long list leaves room for other clients.
+MOST_PROMPTS_AT_ONCE = 16
 MOST_CHOICES = 16
-# How many characters all candidates of a request may have together; each has an equal share.
-MOST_CHARACTERS = 4_000
-MOST_STOPS = 4
+# How many characters all candidates that are computed at once may have together; each has an equal
+# share.
+MOST_CHARACTERS = 4_096
 MOST_LOGPROBS = 5
 DEFAULT_MAX_TOKENS = 16
 
@@ -46,7 +50,7 @@ def _prompts(value: Any) -> tuple[str, ...]:
 
 
 def _stops(value: Any) -> tuple[str, ...]:
-    texts = _texts(value, MOST_STOPS)
+    texts = _texts(value, MAX_STOPS)
     if not all(1 <= len(text) <= MAX_STOP_CHARACTERS for text in texts):
         raise PydanticCustomError(
             "stops", "expected texts of 1 to {most} characters", {"most": MAX_STOP_CHARACTERS}
@@ -55,7 +59,7 @@ def _stops(value: Any) -> tuple[str, ...]:
 
 
 Prompts = Annotated[tuple[str, ...], PlainValidator(_prompts), _one_or_many(_TEXT, MOST_PROMPTS)]
-Stops = Annotated[tuple[str, ...], PlainValidator(_stops), _one_or_many(_STOP, MOST_STOPS)]
+Stops = Annotated[tuple[str, ...], PlainValidator(_stops), _one_or_many(_STOP, MAX_STOPS)]
 Count = Annotated[int, Field(ge=0)]
 Choices = Annotated[int, Field(ge=1, le=MOST_CHOICES)]
 Penalty = Annotated[Any, Neutral((0, None))]
@@ -76,7 +80,7 @@ class StreamOptions(_Body):
     )
 
 
-class CompletionRequest(_Body):
+class CompletionRequest(_Body, ForeignFields):
     """What follows a prompt."""
 
     model_config = ConfigDict(
@@ -93,22 +97,27 @@ class CompletionRequest(_Body):
     )
 
     model: Text | None = Field(None, description="A name of GET /v1/models; else the first one.")
-    prompt: Prompts = Field(("",), description="A text to go on from, or up to 16 of them.")
+    prompt: Prompts = Field(("",), description="A text to go on from, or up to 128 of them.")
     suffix: Text | None = Field(None, description="The text that follows; it is never repeated.")
     max_tokens: Count | None = Field(
-        DEFAULT_MAX_TOKENS,
-        description="The most characters that follow; over 1,000 are 1,000, and all choices "
-        "together have 4,000 in equal shares.",
+        None,
+        description="The most characters that follow, 16 by default; over 1,000 are 1,000, and all "
+        "choices that are computed at once have 4,096 together, in equal shares.",
+    )
+    max_completion_tokens: Count | None = Field(
+        None, description="Another name of `max_tokens`; the smaller of the two counts."
     )
     temperature: float | None = Field(1, ge=0, le=2, description="0 takes the most probable.")
     top_p: float | None = Field(1, ge=0, le=1)
-    top_k: Count | None = Field(0, description="Not of OpenAI; 0 keeps every character.")
+    top_k: Annotated[int, Field(ge=-1)] | None = Field(
+        0, description="Not of OpenAI; 0 and -1 keep every character."
+    )
     min_p: float | None = Field(0, ge=0, le=1, description="Not of OpenAI.")
     n: Choices | None = Field(1, description="Choices for each prompt.")
     best_of: Choices | None = Field(
         None, description="Of so many the n most probable are returned."
     )
-    stop: Stops = Field((), description="A text that ends a choice, or up to 4 of them.")
+    stop: Stops = Field((), description="A text that ends a choice, or up to 64 of them.")
     seed: int | None = Field(
         None,
         description="With the same one, modulo 2⁶⁴, the same text; without one another each time.",
@@ -119,8 +128,14 @@ class CompletionRequest(_Body):
     stream_options: StreamOptions | None = None
     presence_penalty: Penalty = 0
     frequency_penalty: Penalty = 0
-    logit_bias: Annotated[Any, Neutral(({}, None))] = None
+    logit_bias: Annotated[Any, Neutral(({}, [], None))] = None
     user: str | None = Field(None, description="It changes nothing.")
+
+    @property
+    def limit(self) -> int:
+        """The most characters that follow, by whichever name."""
+        asked = (self.max_tokens, self.max_completion_tokens)
+        return min((each for each in asked if each is not None), default=DEFAULT_MAX_TOKENS)
 
     @model_validator(mode="after")
     def _no_prompt_logprobs(self) -> Self:
