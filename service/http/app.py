@@ -15,6 +15,7 @@ from service.http.own_errors import OWN_ERRORS
 from service.http.protocols import infill, openai
 from service.http.protocols.infill_errors import LLAMA_CPP_ERRORS
 from service.http.protocols.openai_errors import OPENAI_ERRORS
+from service.http.request_id import RequestId
 from service.resources import Resources
 from service.settings import Settings
 
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     formats = ErrorFormats(OWN_ERRORS, (LLAMA_CPP_ERRORS, OPENAI_ERRORS))
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, formats=formats)
     app.add_middleware(Faults, formats=formats)
+    app.add_middleware(RequestId)
     error_format.install(app, formats)
     # The modules add their routes to the application itself. A request to an included router would
     # be matched twice, which takes about 20 microseconds for each keystroke.
