@@ -6,9 +6,9 @@ characters here. Every documented field is known, and those that other servers a
 `logit_bias`) is refused unless its value is neutral. Prompts of token numbers are refused.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -25,6 +25,9 @@ MOST_CHOICES = 16
 # share.
 MOST_CHARACTERS = 4_096
 MOST_LOGPROBS = 5
+# Of so many characters of prompts an answer has the probabilities, counted once for each choice
+# that shows them.
+MOST_SCORED_CHARACTERS = 32_768
 DEFAULT_MAX_TOKENS = 16
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -88,11 +91,6 @@ class CompletionRequest(_Body, ForeignFields):
             "examples": [
                 {"model": "python", "prompt": "import nu", "max_tokens": 16, "temperature": 0}
             ],
-            # Together, the two ask for the probabilities of the prompt, which are not kept.
-            "not": {
-                "properties": {"echo": {"const": True}, "logprobs": {"type": "integer"}},
-                "required": ["echo", "logprobs"],
-            },
         }
     )
 
@@ -123,7 +121,11 @@ class CompletionRequest(_Body, ForeignFields):
         description="With the same one, modulo 2⁶⁴, the same text; without one another each time.",
     )
     echo: bool | None = Field(False, description="Whether choices begin with the prompt.")
-    logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
+    logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = Field(
+        None,
+        description="So many of the most probable characters in each place; with `echo` also in "
+        "the prompt, all choices together at most 32,768 characters of it.",
+    )
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     presence_penalty: Penalty = 0
@@ -137,23 +139,21 @@ class CompletionRequest(_Body, ForeignFields):
         asked = (self.max_tokens, self.max_completion_tokens)
         return min((each for each in asked if each is not None), default=DEFAULT_MAX_TOKENS)
 
-    @model_validator(mode="after")
-    def _no_prompt_logprobs(self) -> Self:
-        if self.echo and self.logprobs is not None:
-            raise PydanticCustomError(
-                "prompt_logprobs",
-                "the probabilities of the prompt, which echo would show, are not there",
-                {"field": "logprobs"},
-            )
-        return self
+    @property
+    def scores_prompts(self) -> bool:
+        """Whether the answer has the probabilities of the prompts' characters."""
+        return bool(self.echo) and self.logprobs is not None
 
 
 class Logprobs(BaseModel):
-    """The probabilities of a choice's characters, as logarithms; offsets count from the prompt."""
+    """The probabilities of a choice's characters, as logarithms; offsets count from the prompt.
+
+    The first character of a prompt has none, as in OpenAI's API.
+    """
 
     tokens: list[str]
-    token_logprobs: list[float]
-    top_logprobs: list[dict[str, float]]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None]
     text_offset: list[int]
 
 

@@ -341,7 +341,12 @@ async def test_the_models(client: openai.AsyncOpenAI) -> None:
         ({"max_tokens": "a"}, 400, None, "max_tokens"),
         ({"temperature": 2.5}, 400, None, "temperature"),
         ({"logprobs": 6}, 400, None, "logprobs"),
-        ({"echo": True, "logprobs": 1}, 400, None, "logprobs"),
+        (
+            {"echo": True, "logprobs": 1, "n": 2, "prompt": ["a" * 9000] * 2},
+            400,
+            "context_length_exceeded",
+            "prompt",
+        ),
         ({"n": 0}, 400, None, "n"),
         ({"stop": ["a"] * 65}, 400, None, "stop"),
         ({"stop": ""}, 400, None, "stop"),
