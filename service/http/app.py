@@ -12,7 +12,7 @@ from service.http.body_limit import BodyLimit
 from service.http.error_format import ErrorFormats
 from service.http.faults import Faults
 from service.http.own_errors import OWN_ERRORS
-from service.http.protocols import infill, openai
+from service.http.protocols import infill, openai, openai_tokens
 from service.http.protocols.infill_errors import LLAMA_CPP_ERRORS
 from service.http.protocols.openai_errors import OPENAI_ERRORS
 from service.http.request_id import RequestId
@@ -70,4 +70,5 @@ def create_app(settings: Settings) -> FastAPI:
     status.add_routes(app, resources)
     infill.add_routes(app, resources)
     openai.add_routes(app, resources)
+    openai_tokens.add_routes(app)
     return app

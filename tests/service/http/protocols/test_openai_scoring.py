@@ -176,3 +176,36 @@ async def test_a_service_that_stops_scores_no_further(runtime: Runtime, checkpoi
         await scoring.stop()
         with pytest.raises(Overloaded):
             await work
+
+
+async def test_characters_are_counted_as_the_harness_counts_tokens(service: Service) -> None:
+    text = "naïve \N{GRINNING FACE}\r\n"
+    sent = {"prompt": text, "add_special_tokens": False}
+    counted = (await service.http.post("/tokenize", json=sent)).json()
+    assert counted == {"tokens": [ord(c) for c in text], "count": len(text)}
+    for numbers in (counted["tokens"], list(map(float, counted["tokens"]))):
+        told = await service.http.post("/detokenize", json={"tokens": numbers})
+        assert told.json() == {"prompt": text}
+    info = (await service.http.get("/tokenizer_info")).json()
+    assert (info["bos_token"], info["eos_token"]) == ("\n", None)
+
+
+@pytest.mark.parametrize("tokens", [[0xD800], [0x110000], [-1], "ab", [1.5], [True]])
+async def test_numbers_of_no_characters_are_refused(service: Service, tokens: Any) -> None:
+    refused = await service.http.post("/detokenize", json={"tokens": tokens})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_a_text_after_a_line_end_scores_as_the_harness_adds_it_up(
+    client: openai.AsyncOpenAI, asked: dict[str, Any], command: Command, primed: Path
+) -> None:
+    """It leaves out the character before the text, and the one that is generated."""
+    made = await client.completions.create(
+        **asked | {"model": "primed"}, prompt=["\n" + TEXT, "\nabc"], max_tokens=1
+    )
+    added = sum(of(made.choices[0]).token_logprobs[1:-1])
+    scored = command("score", "--checkpoint", primed, "--each", "--json", "-", stdin="\n" + TEXT)
+    figures = json.loads(scored.out)
+    line_end = -figures["each"][0]["bits"] * math.log(2)
+    assert added == pytest.approx(figures["log_probability"] - line_end, rel=1e-12)
