@@ -342,7 +342,7 @@ async def test_the_models(client: openai.AsyncOpenAI) -> None:
         ({"temperature": 2.5}, 400, None, "temperature"),
         ({"logprobs": 6}, 400, None, "logprobs"),
         (
-            {"echo": True, "logprobs": 1, "n": 2, "prompt": ["a" * 9000] * 2},
+            {"echo": True, "logprobs": 1, "n": 2, "prompt": ["a" * 4097] * 2},
             400,
             "context_length_exceeded",
             "prompt",

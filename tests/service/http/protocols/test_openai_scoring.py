@@ -139,7 +139,7 @@ async def test_a_short_text_is_scored_while_a_long_one_is(
     client: openai.AsyncOpenAI, asked: dict[str, Any]
 ) -> None:
     long = asyncio.create_task(
-        client.completions.create(**asked, prompt="abc def\n" * 4000, max_tokens=0)
+        client.completions.create(**asked, prompt="abc def\n" * 2000, max_tokens=0)
     )
     await client.completions.create(**asked, prompt="abc", max_tokens=0)
     assert not long.done()
@@ -150,7 +150,7 @@ async def test_the_scoring_for_a_client_that_leaves_ends(
     client: openai.AsyncOpenAI, asked: dict[str, Any], service: Service
 ) -> None:
     scoring = service.resources.scoring
-    work = client.completions.create(**asked, prompt="abc def\n" * 4000, max_tokens=0)
+    work = client.completions.create(**asked, prompt="abc def\n" * 2000, max_tokens=0)
     leaving = asyncio.create_task(work)
     await until(lambda: scoring._unfinished == 1)
     leaving.cancel()
@@ -160,7 +160,7 @@ async def test_the_scoring_for_a_client_that_leaves_ends(
 
 async def test_too_many_texts_to_score_ask_to_try_again(primed: Path) -> None:
     async with listening(checkpoint=(primed,), queue_limit=1) as service:
-        body = {"prompt": "abc def\n" * 4000, "max_tokens": 0, "echo": True, "logprobs": 0}
+        body = {"prompt": "abc def\n" * 2000, "max_tokens": 0, "echo": True, "logprobs": 0}
         first = asyncio.create_task(service.http.post("/v1/completions", json=body))
         await until(lambda: service.resources.scoring._unfinished == 1)
         refused = await service.http.post("/v1/completions", json=body)
@@ -171,7 +171,7 @@ async def test_too_many_texts_to_score_ask_to_try_again(primed: Path) -> None:
 async def test_a_service_that_stops_scores_no_further(runtime: Runtime, checkpoint: Path) -> None:
     async with listening(checkpoint=(checkpoint,)) as service:
         scoring = service.resources.scoring
-        work = asyncio.create_task(scoring.score(runtime, "abc def\n" * 4000, 0, "prompt"))
+        work = asyncio.create_task(scoring.score(runtime, "abc def\n" * 2000, 0, "prompt"))
         await until(lambda: scoring._unfinished == 1)
         await scoring.stop()
         with pytest.raises(Overloaded):
