@@ -15,7 +15,7 @@ from service.http.own_errors import OWN_ERRORS
 from service.http.protocols import infill, openai, openai_tokens
 from service.http.protocols.infill_errors import LLAMA_CPP_ERRORS
 from service.http.protocols.openai_errors import OPENAI_ERRORS
-from service.http.request_id import RequestId
+from service.http.protocols.request_id import RequestId
 from service.resources import Resources
 from service.settings import Settings
 
