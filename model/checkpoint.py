@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
-from model.errors import CheckpointError
+from model.errors import CheckpointError, readable
 from model.network.config import NetworkConfig, Weights
 from model.network.contexts import LEVELS, are_levels
 from model.vocabulary import Vocabulary
@@ -136,6 +136,11 @@ def replace(file: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint: both of the files that describe a network."""
+    return (folder / WEIGHTS_FILE).is_file() and (folder / CONFIG_FILE).is_file()
+
+
 def load(folder: Path | str) -> Checkpoint:
     """Reads a checkpoint and checks all of it; raises CheckpointError, naming the file."""
     folder = Path(folder)
@@ -155,7 +160,7 @@ def load(folder: Path | str) -> Checkpoint:
         raise CheckpointError(
             f"{folder / WEIGHTS_FILE}: damaged: its content does not match its fingerprint"
         )
-    name = folder.resolve().name
+    name = readable(folder.resolve().name)
     return Checkpoint(name, config, weights, described.get("training", {}), found)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from model.errors import ModelError
+from model.errors import ModelError, readable
 from nextchar.commands.average import average
 from nextchar.commands.calibrate import calibrate
 from nextchar.commands.complete import complete
@@ -112,13 +112,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except MISTAKES as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        message = " ".join(message.split()).replace(": Value error, ", ": ")
+        message = readable(" ".join(message.split())).replace(": Value error, ", ": ")
         print(f"nextchar: {message}", file=sys.stderr)
         return MISTAKE
     except OSError as error:
         # The disk is full, or a device fails. The verbs turn a mistake, such as a wrong folder,
         # into a UsageError.
-        print(f"nextchar: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        where = readable(error.filename or "output")
+        print(f"nextchar: {where}: {error.strerror}", file=sys.stderr)
         return FAILURE
     # Typer turns Ctrl-C into this status and prints nothing.
     if status == INTERRUPTED:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from model.errors import readable
 from nextchar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ CheckpointArgument = Annotated[
 ]
 TextsArgument = Annotated[
     list[Path],
-    typer.Argument(metavar="TEXT", help="UTF-8 files, or folders that hold them."),
+    typer.Argument(
+        metavar="TEXT", help="UTF-8 files, or folders that hold them; - is standard input."
+    ),
 ]
 OutOption = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Where the checkpoint is written.")
@@ -70,7 +73,12 @@ TrainingSeedOption = Annotated[
 ]
 DataOption = Annotated[
     str,
-    typer.Option("--data", metavar="WORDS", help="What the text is and its licence, for the card."),
+    typer.Option(
+        "--data",
+        metavar="WORDS",
+        callback=readable,
+        help="What the text is and its licence, for the card.",
+    ),
 ]
 
 # What is suggested, and how characters are drawn.

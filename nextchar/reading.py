@@ -4,33 +4,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from model.errors import readable
 from nextchar.errors import UsageError
 from training import corpus
-from training.corpus import Selection
-
-STANDARD_INPUT = "-"
+from training.corpus import STANDARD_INPUT, Selection
 
 
 def read_standard_input() -> str:
-    """All of standard input, with its line ends as they are.
-
-    Raises UsageError where it is closed or not UTF-8; the message names the offset.
-    """
-    if sys.stdin is None:
-        raise UsageError("standard input is closed; give a text on it")
-    data = sys.stdin.buffer.read()
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"standard input is not UTF-8: byte 0x{data[error.start]:02x} at offset "
-            f"{error.start}; convert it to UTF-8 first"
-        ) from None
+    """All of standard input, with its line ends as they are; raises CorpusError."""
+    return read_text(STANDARD_INPUT)
 
 
 def read_text(path: str) -> str:
-    """The text of one file, or of standard input for "-"; raises CorpusError or UsageError."""
-    return read_standard_input() if path == STANDARD_INPUT else corpus.read_text(Path(path))
+    """The text of one file, or of standard input for "-"; raises CorpusError."""
+    return corpus.read_text(Path(path))
 
 
 def selection(
@@ -51,7 +38,7 @@ def read_documents(
     """
     passed_over: list[str] = []
     found = corpus.documents(paths, selection(include), passed_over)
-    documents = [(str(document.file), document.text) for document in found if document.text]
+    documents = [(readable(document.file), document.text) for document in found]
     for line in passed_over:
         print(f"nextchar: passed over: {line}", file=sys.stderr)
     if not documents:

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from service.batching.scheduler import Scheduler
+from service.batching.scoring_thread import ScoringThread
 from service.completions import Completions
 from service.errors import StartupError
 from service.models import Models
@@ -52,6 +53,7 @@ class Resources:
             kept_page_bytes=settings.kept_pages_megabytes * 2**20,
             kept_seconds=KEPT_SECONDS,
         )
+        self.scoring = ScoringThread(settings.queue_limit)
         self.completions = Completions(
             self.models, self.storage, self.scheduler, settings.max_prefix_characters
         )
@@ -69,8 +71,9 @@ class Resources:
             await self.scheduler.expire()
 
     async def close(self) -> None:
-        """Ends the thread and closes the store's connections."""
+        """Ends the threads and closes the store's connections."""
         await self.scheduler.stop()
+        await self.scoring.stop()
         await self.store.close()
 
 

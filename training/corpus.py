@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
+from model.errors import readable
 from training.errors import CorpusError
 
+# The path of standard input.
+STANDARD_INPUT = "-"
 # One document in twenty is held out for validation.
 HELD_OUT_ONE_IN = 20
 # A corpus of fewer characters is refused: there is nothing to learn from.
 LEAST_CHARACTERS = 100
 # The default limit. A longer file of a folder is seldom written by a person.
 MOST_FILE_CHARACTERS = 10_000_000
+# An error names at most this many of the files that were passed over.
+MOST_NAMED_FILES = 3
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,9 @@ class Document:
     @property
     def held_out(self) -> bool:
         """Whether the document is for validation. Only `path` decides, so every run agrees."""
-        digest = hashlib.md5(self.path.encode(), usedforsecurity=False)
+        # The bytes of a name that is not UTF-8 stay what they are.
+        path = self.path.encode("utf-8", "surrogateescape")
+        digest = hashlib.md5(path, usedforsecurity=False)
         return int(digest.hexdigest(), 16) % HELD_OUT_ONE_IN == 0
 
 
@@ -77,33 +85,49 @@ class Corpus:
 def files(path: Path, selection: Selection) -> Iterator[tuple[Path, str]]:
     """The files under a path in a fixed order, each with its path relative to the named folder.
 
-    A path that is a file gives itself, with its name. Raises CorpusError where nothing is there.
+    A path that is no folder gives itself, with its name: a file, a pipe, or standard input. Folders
+    in it that hold a checkpoint are left out with all that is in them: what a network writes about
+    itself is no text to learn from. Raises CorpusError where nothing is there.
     """
-    if path.is_file():
+    from model.checkpoint import WEIGHTS_FILE, is_checkpoint
+
+    if not path.is_dir():
+        if not path.exists() and str(path) != STANDARD_INPUT:
+            raise CorpusError(f"{path}: no such file or folder")
         yield path, path.name
         return
-    if not path.is_dir():
-        raise CorpusError(f"{path}: no such file or folder")
-    for file in sorted(path.rglob("*")):
+    found = sorted(path.rglob("*"))
+    weights = {file.parent for file in found if file.name == WEIGHTS_FILE}
+    checkpoints = {folder for folder in weights - {path} if is_checkpoint(folder)}
+    for file in found:
         relative = file.relative_to(path)
-        if file.is_file() and selection.admits(relative):
+        if file.is_file() and selection.admits(relative) and checkpoints.isdisjoint(file.parents):
             yield file, relative.as_posix()
 
 
 def read_text(file: Path) -> str:
-    """A file as text, with its line ends as they are.
+    """A file as text, or standard input, with its line ends as they are.
 
     Raises CorpusError where it cannot be read or is not UTF-8; the message names the bad byte.
     """
+    name = "standard input" if str(file) == STANDARD_INPUT else str(file)
     try:
-        return file.read_bytes().decode("utf-8")
+        return _bytes_of(file).decode("utf-8")
     except UnicodeDecodeError as error:
         raise CorpusError(
-            f"{file}: not UTF-8: byte 0x{error.object[error.start]:02x} at offset {error.start}; "
-            "convert the file to UTF-8 or leave it out"
+            f"{name}: not UTF-8: byte 0x{error.object[error.start]:02x} at offset {error.start}; "
+            "convert it to UTF-8 or leave it out"
         ) from None
     except OSError as error:
-        raise CorpusError(f"{file}: {error.strerror}") from None
+        raise CorpusError(f"{name}: {error.strerror}") from None
+
+
+def _bytes_of(file: Path) -> bytes:
+    if str(file) != STANDARD_INPUT:
+        return file.read_bytes()
+    if sys.stdin is None:
+        raise CorpusError("standard input is closed; give a text on it")
+    return sys.stdin.buffer.read()
 
 
 def read(
@@ -114,9 +138,10 @@ def read(
 ) -> Corpus:
     """Reads a corpus from files and folders. The documents of `late` are read late in each epoch.
 
-    Where `validation` names no text, one document in twenty is held out. If this leaves nothing to
-    train on or nothing to hold out, the last tenth of the longest document is held out instead.
-    Raises CorpusError for a named file that is not text, and for a corpus that is too small.
+    Without `validation`, one document in twenty is held out. If this leaves nothing to train on or
+    nothing to hold out, the last tenth of the longest document is held out instead. Empty documents
+    are left out. Raises CorpusError for a named file that is not text, for a corpus that is too
+    small, and where `validation` names files or folders without text.
     """
     passed_over: list[str] = []
     found = list(documents(paths, selection, passed_over))
@@ -124,6 +149,10 @@ def read(
     if validation:
         held_out = list(documents(validation, selection, passed_over))
         train = found
+        if not held_out:
+            raise CorpusError(
+                f"--validation: {_joined(validation)}: no text to measure on{_reasons(passed_over)}"
+            )
     else:
         held_out = [d for d in found if d.held_out]
         train = [d for d in found if not d.held_out]
@@ -131,18 +160,30 @@ def read(
             train, held_out = _cut_longest(found)
     corpus = Corpus(tuple(train), tuple(held_out), tuple(passed_over))
     if corpus.characters < LEAST_CHARACTERS:
-        named = ", ".join(str(p) for p in paths)
         raise CorpusError(
-            f"{named}: {corpus.characters} characters to train on; "
-            f"at least {LEAST_CHARACTERS} are needed"
+            f"{_joined(paths)}: {corpus.characters} characters to train on; "
+            f"at least {LEAST_CHARACTERS} are needed{_reasons(passed_over)}"
         )
     return corpus
+
+
+def _joined(paths: Sequence[Path]) -> str:
+    return ", ".join(map(str, paths))
+
+
+def _reasons(passed_over: Sequence[str]) -> str:
+    """The end of an error: the first files that were passed over, and how many more there are."""
+    if not passed_over:
+        return ""
+    more = len(passed_over) - MOST_NAMED_FILES
+    named = "; ".join(passed_over[:MOST_NAMED_FILES])
+    return f". Passed over: {named}" + (f"; and {more} more files" if more > 0 else "")
 
 
 def documents(
     paths: Sequence[Path], selection: Selection, passed_over: list[str]
 ) -> Iterator[Document]:
-    """The documents of files and folders.
+    """The documents of files and folders that have text in them.
 
     A folder's file that is not UTF-8 is passed over, and a line that says so is added to
     `passed_over`. Raises CorpusError where `paths` itself names a file that cannot be read.
@@ -152,11 +193,12 @@ def documents(
             try:
                 text = read_text(file)
             except CorpusError as error:
-                if path.is_file():
+                if not path.is_dir():
                     raise
-                passed_over.append(str(error))
+                passed_over.append(readable(str(error)))
                 continue
-            if path.is_file() or selection.minimum <= len(text) <= selection.maximum:
+            chosen = not path.is_dir() or selection.minimum <= len(text) <= selection.maximum
+            if text and chosen:
                 yield Document(file, relative, text)
 
 

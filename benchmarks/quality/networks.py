@@ -13,8 +13,9 @@ from model.adaptation import is_primed
 from model.checkpoint import load
 from model.decoding.next_step import predicted
 from model.decoding.options import Options
+from model.decoding.scoring import window
 from model.served import Runtime
-from training.evaluation.scoring import read, window
+from training.evaluation.scoring import read
 from training.evaluation.suggestions import suggest
 from training.evaluation.timing import time_suggestions
 

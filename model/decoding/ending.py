@@ -1,6 +1,7 @@
 """The rules by which a candidate ends: line ends, stop strings, indentation, the suffix, loops."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from model.decoding.options import FinishReason, Options
 from model.decoding.suffix import BLANKS, LINE_ENDS, Suffix, first_line, last_line
@@ -63,13 +64,7 @@ class Ending:
 
     def uncertain(self, text: str) -> int:
         """How many characters at the end of `text` a rule may still take back."""
-        begun_stops = (
-            length
-            for stop in self._options.stop
-            for length in range(min(len(stop) - 1, len(text)), 0, -1)
-            if text.endswith(stop[:length])
-        )
-        least = len(text) - max(0, *begun_stops, _repeating(text), self._blank_end(text))
+        least = len(text) - max(self._begun_stop(text), _repeating(text), self._blank_end(text))
         begin, line = self._current_line(text)
         if self._suffix.may_repeat(line):
             least = min(least, trimmed(text[:begin]))
@@ -78,11 +73,24 @@ class Ending:
         return len(text) - min(n - self.overlap(text[:n]) for n in range(least, len(text) + 1))
 
     def _stop_string(self, text: str) -> End | None:
-        stopped = [stop for stop in self._options.stop if text.endswith(stop)]
-        if not stopped:
+        if not text.endswith(self._options.stop):
             return None
-        longest = max(stopped, key=len)
+        longest = max(filter(text.endswith, self._options.stop), key=len)
         return End("stop", len(text) - len(longest), longest)
+
+    def _begun_stop(self, text: str) -> int:
+        """How many characters at the end of a text may be the beginning of a stop string."""
+        longest = max(map(len, self._options.stop), default=1) - 1
+        lengths = range(min(longest, len(text)), 0, -1)
+        return next((n for n in lengths if text[-n:] in self._begun_stops), 0)
+
+    @cached_property
+    def _begun_stops(self) -> frozenset[str]:
+        """The beginnings of all stop strings.
+
+        Each end of a text is looked up among them once, however many stop strings there are.
+        """
+        return frozenset(stop[:n] for stop in self._options.stop for n in range(1, len(stop)))
 
     def _line_end(self, text: str) -> End | None:
         body = text[:-2] if text.endswith("\r\n") else text[:-1]

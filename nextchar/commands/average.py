@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from model.errors import readable
 from nextchar.errors import UsageError
 from nextchar.extras import training_extra
 from nextchar.options import JsonOption, OutOption, TextsArgument
@@ -67,4 +68,6 @@ def average(
         figures = {"fingerprint": load(out).fingerprint, **asdict(cost), "cost": cost.bits}
         write_json(figures, json)
     if json != STANDARD_OUTPUT:
-        typer.echo(f"{out}: {cost.served_bits:.4f} bits a character on held-out text, as served")
+        typer.echo(
+            f"{readable(out)}: {cost.served_bits:.4f} bits a character on held-out text, as served"
+        )

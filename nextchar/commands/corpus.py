@@ -1,5 +1,6 @@
 """The verb `corpus`: which files of a corpus are trained on, and which are held out."""
 
+import os
 from enum import StrEnum
 from typing import Annotated
 
@@ -41,4 +42,5 @@ def corpus(
     """
     found = read(texts, selection(include, skip, minimum=minimum, maximum=maximum))
     for document in found.train if split is Split.TRAIN else found.validation:
-        typer.echo(document.file)
+        # The file's very bytes, because its name need not be UTF-8.
+        typer.echo(os.fsencode(document.file))

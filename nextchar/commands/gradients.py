@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from model.errors import readable
 from nextchar.errors import UsageError
 from nextchar.extras import training_extra
 from nextchar.options import JsonOption
@@ -75,7 +76,8 @@ def gradients(
     if json is not None:
         write_json(kept.to_json(), json)
     if json != STANDARD_OUTPUT:
-        print(f"wrote {report}, and its pictures into {report.with_suffix('')}")
+        said = f"wrote {report}, and its pictures into {report.with_suffix('')}"
+        print(readable(said))
 
 
 def _text(paths: list[Path]) -> tuple[str, str]:

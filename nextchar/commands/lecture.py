@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from model.errors import readable
 from nextchar.errors import UsageError
 from nextchar.extras import training_extra
 from nextchar.options import BackendOption, JsonOption
@@ -189,6 +190,8 @@ def _hello(out: Path | None, json: str | None) -> None:
             hello.save(lesson, out)
         except OSError as error:
             raise UsageError(f"--out: {out} cannot be written: {error.strerror}") from None
-        console.print(f"\nleft in {out}: the checkpoint, and {hello.PICTURE} with the whole graph")
+        console.print(
+            f"\nleft in {readable(out)}: the checkpoint, and {hello.PICTURE} with the whole graph"
+        )
     if json is not None:
         write_json({"bits": lesson.bits, "steps": [asdict(step) for step in graph.steps]}, json)

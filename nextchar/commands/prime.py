@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from model.errors import readable
 from nextchar.errors import UsageError
 from nextchar.options import (
     CheckpointArgument,
@@ -63,6 +64,6 @@ def prime(
         write_json(figures, json)
     if json != STANDARD_OUTPUT:
         typer.echo(
-            f"{checkpoint}: {primed.network_bits:.3f} bits an id by the network, "
+            f"{readable(checkpoint)}: {primed.network_bits:.3f} bits an id by the network, "
             f"{primed.adapted_bits:.3f} adapted, on {primed.places:,} ids"
         )

@@ -7,8 +7,9 @@ import typer
 
 from nextchar.errors import UsageError
 from nextchar.options import BackendOption, CheckpointOption, JsonOption
-from nextchar.reading import STANDARD_INPUT, read_text
+from nextchar.reading import read_text
 from nextchar.writing import STANDARD_OUTPUT, write_json
+from training.corpus import STANDARD_INPUT
 
 
 def score(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from model.errors import readable
 from nextchar.errors import UsageError
 from nextchar.extras import training_extra
 from nextchar.options import CheckpointArgument, IncludeOption, JsonOption, TextsArgument
@@ -117,7 +118,7 @@ def units(
             draw([Panel(f"{u}: {meaning}", shown, along[u]) for u, meaning in chosen], picture)
         except OSError as error:
             raise UsageError(f"--picture: {picture} cannot be written: {error.strerror}") from None
-        console.print(f"\nwrote {picture}")
+        console.print(f"\nwrote {readable(picture)}")
     if json is not None:
         figures = {"model": loaded.name, "characters": sum(map(len, bodies))}
         if unit is None:

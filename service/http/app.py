@@ -12,9 +12,10 @@ from service.http.body_limit import BodyLimit
 from service.http.error_format import ErrorFormats
 from service.http.faults import Faults
 from service.http.own_errors import OWN_ERRORS
-from service.http.protocols import infill, openai
+from service.http.protocols import infill, openai, openai_tokens
 from service.http.protocols.infill_errors import LLAMA_CPP_ERRORS
 from service.http.protocols.openai_errors import OPENAI_ERRORS
+from service.http.protocols.request_id import RequestId
 from service.resources import Resources
 from service.settings import Settings
 
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     formats = ErrorFormats(OWN_ERRORS, (LLAMA_CPP_ERRORS, OPENAI_ERRORS))
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, formats=formats)
     app.add_middleware(Faults, formats=formats)
+    app.add_middleware(RequestId)
     error_format.install(app, formats)
     # The modules add their routes to the application itself. A request to an included router would
     # be matched twice, which takes about 20 microseconds for each keystroke.
@@ -68,4 +70,5 @@ def create_app(settings: Settings) -> FastAPI:
     status.add_routes(app, resources)
     infill.add_routes(app, resources)
     openai.add_routes(app, resources)
+    openai_tokens.add_routes(app)
     return app

@@ -32,8 +32,8 @@ class BodyLimit:
         self._fields = {name.encode(): field for name, field in formats.long_texts.items()}
         # Finds where a long text begins. The body was not kept to its end, so it cannot be parsed
         # as JSON. Inside a JSON string a quote has a backslash before it, so a name after a bare
-        # quote is a field.
-        self._long_text = re.compile(rb'(?<!\\)"(%s)"\s*:\s*"' % b"|".join(self._fields))
+        # quote is a field. Its value is a text, or an array that begins with one.
+        self._long_text = re.compile(rb'(?<!\\)"(%s)"\s*:\s*\[?\s*"' % b"|".join(self._fields))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -116,7 +116,7 @@ def test_standard_input_that_is_not_utf8_names_the_offset(
 ) -> None:
     outcome = command("complete", "--checkpoint", checkpoint, stdin=b"ab\xffc")
     assert outcome.status == 2
-    assert "standard input is not UTF-8: byte 0xff at offset 2" in outcome.err
+    assert "standard input: not UTF-8: byte 0xff at offset 2" in outcome.err
 
 
 def test_a_bad_variable_is_one_line_and_status_2(start: Start, checkpoint: Path) -> None:

@@ -1,7 +1,4 @@
-"""The surprise of each character of a text, by the probabilities that are served.
-
-Where the runtime adapts, these are the mixed distributions, each with the page up to its character.
-"""
+"""The surprise of each character of a text, by the probabilities that are served."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.adaptation import Adaptation, Cursor, Page, window_start
-from model.decoding.next_step import predicted_distributions
+from model.adaptation import Adaptation
+from model.decoding.scoring import TextReader, read_next
 from model.runtime import Pool
 from model.served import Runtime
 
@@ -65,35 +62,13 @@ def mean_bits(readings: Sequence[Reading]) -> float:
 
 
 @dataclass
-class _Reader:
-    """A text that is being read in one slot of the pool.
-
-    The next id is part `part` of the spelling of character `character`.
-    """
+class _Text:
+    """A text that is being read, and what was read of it."""
 
     order: int
-    slot: int
-    text: str
-    spelling: list[tuple[int, ...]]
-    page: Page | None
+    reader: TextReader
     bits: NDArray[np.float64]
     snapshots: list[bytes]
-    character: int = 0
-    part: int = 0
-
-    def cursor(self, page: Page) -> Cursor:
-        """The place of the next id. The page gets a character only when all its bytes are read."""
-        if self.part == 0:
-            page.follow(window(self.text, self.character))
-        cursor = page.cursor()
-        for index in self.spelling[self.character][: self.part]:
-            cursor.push(index)
-        return cursor
-
-
-def window(text: str, position: int) -> str:
-    """The part of the text before a position that a page reads."""
-    return text[window_start(position) : position]
 
 
 def read(
@@ -104,50 +79,34 @@ def read(
     A state is kept after every `every` characters, and none where `every` is 0. Raises TextError
     for a text that UTF-8 cannot hold.
     """
-    vocabulary = runtime.vocabulary
     pool = runtime.pool(min(TEXTS_AT_ONCE, max(1, len(texts))))
-    spelled = [[vocabulary.spell(character) for character in text] for text in texts]
     # The longest texts are read first, so that none of them is read alone at the end.
-    waiting = sorted(range(len(texts)), key=lambda order: len(spelled[order]))
-    readers: list[_Reader] = []
+    waiting = sorted(range(len(texts)), key=lambda order: len(texts[order]))
+    reading: list[_Text] = []
     done: dict[int, Reading] = {}
-    while waiting or readers:
-        while waiting and len(readers) < TEXTS_AT_ONCE:
+    while waiting or reading:
+        while waiting and len(reading) < TEXTS_AT_ONCE:
             order = waiting.pop()
-            slot = pool.acquire()
-            pool.start(slot)
-            spelling = spelled[order]
-            page = runtime.adaptation.page() if runtime.adaptation else None
-            readers.append(
-                _Reader(order, slot, texts[order], spelling, page, np.zeros(len(spelling)), [])
-            )
-        for reader in readers:
-            if reader.part == 0 and every and reader.character % every == 0:
-                reader.snapshots.append(pool.read(reader.slot))
-        finished = [reader for reader in readers if reader.character == len(reader.spelling)]
-        for reader in finished:
-            pool.release(reader.slot)
-            done[reader.order] = Reading(reader.bits, every, tuple(reader.snapshots))
-            readers.remove(reader)
-        if readers:
-            progress(_step(pool, runtime.adaptation, readers))
+            reader = TextReader(runtime, pool, texts[order])
+            reading.append(_Text(order, reader, np.zeros(len(texts[order])), []))
+        for one in reading:
+            if one.reader.part == 0 and every and one.reader.character % every == 0:
+                one.snapshots.append(pool.read(one.reader.slot))
+        finished = [one for one in reading if one.reader.finished]
+        for one in finished:
+            pool.release(one.reader.slot)
+            done[one.order] = Reading(one.bits, every, tuple(one.snapshots))
+            reading.remove(one)
+        if reading:
+            progress(_step(pool, runtime.adaptation, reading))
     return [done[order] for order in range(len(texts))]
 
 
-def _step(pool: Pool, adaptation: Adaptation | None, readers: list[_Reader]) -> int:
-    """Reads one more id for each reader; returns the number of characters that are now complete."""
-    slots = np.array([reader.slot for reader in readers], dtype=np.int32)
-    ids = np.array([r.spelling[r.character][r.part] for r in readers], dtype=np.int32)
-    cursors = [reader.cursor(reader.page) for reader in readers if reader.page is not None]
-    p = predicted_distributions(pool, adaptation, slots, cursors)
-    given = p[np.arange(len(readers)), ids].astype(np.float64)
-    pool.step(slots, ids)
-    completed = 0
-    for reader, bits in zip(readers, -np.log2(given), strict=True):
-        reader.bits[reader.character] += bits
-        reader.part += 1
-        if reader.part == len(reader.spelling[reader.character]):
-            reader.part = 0
-            reader.character += 1
-            completed += 1
-    return completed
+def _step(pool: Pool, adaptation: Adaptation | None, reading: list[_Text]) -> int:
+    """Reads one more id of each text; returns the number of characters that are now complete."""
+    places = [one.reader.character for one in reading]
+    ids, p = read_next(pool, adaptation, [one.reader for one in reading])
+    given = p[np.arange(len(ids)), ids].astype(np.float64)
+    for one, place, bits in zip(reading, places, -np.log2(given), strict=True):
+        one.bits[place] += bits
+    return sum(one.reader.part == 0 for one in reading)

@@ -9,8 +9,9 @@ import numpy as np
 from model.completing import decode, decoding_at
 from model.decoding.continuation import MOST_KEPT_STEPS
 from model.decoding.options import Options
+from model.decoding.scoring import window
 from model.served import Runtime
-from training.evaluation.scoring import Reading, window
+from training.evaluation.scoring import Reading
 
 # Suggestions are timed at about this many places, spread over all texts, and at each place for this
 # many keys in a row. This is enough for a 95th percentile, and takes a second or two.

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from model import checkpoint
+from model.errors import readable
 from model.network.config import NetworkConfig
 from model.vocabulary import Vocabulary
 from training.backpropagation.allocator import keep_freed_memory
@@ -215,7 +216,7 @@ def _save_checkpoint(out: Path, run: Run, corpus: Corpus, options: RunOptions) -
         **({"before": base.training} if base and "settings" in base.training else {}),
     }
     plot_loss(run.history, out / "loss.png")
-    card = model_card(out.resolve().name, config, summary)
+    card = model_card(readable(out.resolve().name), config, summary)
     tables = run.optimizers.tables
     importance = None if tables is None else tables.importance()
     checkpoint.save(out, config, run.network.weights(importance), summary, card)

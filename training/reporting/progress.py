@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from model.errors import readable
 from model.network.config import NetworkConfig
 from training.corpus import Corpus
 from training.finishing.quantization import QuantizationCost
@@ -60,7 +61,8 @@ class Progress:
         self.console.print(
             f"{config.cell} of {config.layers} × {config.hidden} units, {parameters:,} parameters; "
             f"{corpus.characters:,} characters in {len(corpus.train):,} documents, "
-            f"{len(corpus.validation):,} held out; {' or '.join(limits)}; into {escape(str(out))}",
+            f"{len(corpus.validation):,} held out; {' or '.join(limits)}; "
+            f"into {escape(readable(out))}",
             highlight=False,
         )
         self._bar.start()
@@ -113,6 +115,6 @@ class Progress:
         self.console.print(
             f"{why}: {best.validation_bits:.3f} bits a character on held-out text after "
             f"{best.seconds / 60:.1f} minutes, {cost.bits:+.4f} when served in integers; "
-            f"the checkpoint is in {escape(str(out))}",
+            f"the checkpoint is in {escape(readable(out))}",
             highlight=False,
         )

@@ -10,7 +10,9 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 
-@dataclass(frozen=True)
+# Compared by identity: in Python 0 equals False, and `typing` would take one field's type for the
+# other's.
+@dataclass(frozen=True, eq=False)
 class Neutral(GroupedMetadata):
     """Marks a field that may only have one of these values. JSON's true and 1 are different."""
 

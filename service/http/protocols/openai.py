@@ -15,12 +15,14 @@ from fastapi import FastAPI, Request
 
 from model.decoding.options import MOST_LINES, Completion, Options
 from service.completions import Answer, Chars, OnChars, Question
+from service.errors import TooLarge
 from service.http.faults import problem_of
 from service.http.protocols import COMPLETION_ERRORS
 from service.http.protocols.openai_errors import OPENAI_ERRORS
 from service.http.protocols.openai_schema import (
-    DEFAULT_MAX_TOKENS,
     MOST_CHARACTERS,
+    MOST_PROMPTS_AT_ONCE,
+    MOST_SCORED_CHARACTERS,
     CompletionRequest,
     CompletionResponse,
     CompletionUsage,
@@ -82,9 +84,11 @@ class CompletionHandler:
     """
 
     def __init__(self, resources: Resources, body: CompletionRequest) -> None:
-        """Raises UnknownModel if the model is not loaded."""
+        """Raises UnknownModel if the model is not loaded, and TooLarge (see _check_scored)."""
         runtime = resources.models.choose(body.model)
+        _check_scored(body)
         self._resources = resources
+        self._runtime = runtime
         self._body = body
         self._n = body.n or 1
         self._shared_fields: dict[str, Any] = {
@@ -95,6 +99,9 @@ class CompletionHandler:
             "system_fingerprint": f"fp_{runtime.fingerprint[:16]}",
         }
         self._options = _options(body, self._candidates)
+        self._room = asyncio.Semaphore(MOST_PROMPTS_AT_ONCE)
+        # The characters of each prompt, if their probabilities are wanted.
+        self._scored: list[Chars] = []
 
     @property
     def _candidates(self) -> int:
@@ -103,6 +110,8 @@ class CompletionHandler:
 
     async def answers(self, on_chars: OnChars | None) -> list[Answer]:
         """An answer for each prompt; `on_chars` gets characters with the number of their choice."""
+        if self._body.scores_prompts:
+            self._scored = [await self._score(prompt) for prompt in self._body.prompt]
         # If there are more candidates than choices, only the end shows which of them are chosen.
         # So their characters cannot be sent early.
         early = on_chars if self._candidates == self._n else None
@@ -158,7 +167,12 @@ class CompletionHandler:
             on_chars=tell if on_chars else None,
             text_field="prompt",
         )
-        return await self._resources.sessionless.answer(TENANT, question)
+        async with self._room:
+            return await self._resources.sessionless.answer(TENANT, question)
+
+    async def _score(self, prompt: str) -> Chars:
+        top = self._body.logprobs or 0
+        return await self._resources.scoring.score(self._runtime, prompt, top, "prompt")
 
     def _chosen(self, answers: Sequence[Answer]) -> Iterator[tuple[int, Completion]]:
         """The choices by their numbers: the `n` most probable candidates of each prompt."""
@@ -175,14 +189,18 @@ class CompletionHandler:
         self, index: int, chars: Chars, reason: ChoiceFinishReason | None, sent: int | None = None
     ) -> dict[str, Any]:
         """A choice, or the part of a streamed choice that follows its first `sent` characters."""
-        prompt = self._body.prompt[index // self._n]
-        text = "".join(c.text for c in chars)
+        number = index // self._n
+        prompt = self._body.prompt[number]
         echoed = prompt if self._body.echo and sent is None else ""
-        wanted = self._body.logprobs is not None
+        logprobs = None
+        if self._body.logprobs is not None:
+            scored = self._scored[number] if self._scored and sent is None else ()
+            begin = len(prompt) - len(scored) + (sent or 0)
+            logprobs = _logprobs((*scored, *chars), begin, first_unknown=bool(scored))
         return {
-            "text": echoed + text,
+            "text": echoed + "".join(c.text for c in chars),
             "index": index,
-            "logprobs": _logprobs(chars, len(prompt) + (sent or 0)) if wanted else None,
+            "logprobs": logprobs,
             "finish_reason": reason,
         }
 
@@ -194,12 +212,11 @@ class CompletionHandler:
 def _options(body: CompletionRequest, candidates: int) -> tuple[Options, ...]:
     """At temperature 0, one beam for all candidates; above it, one draw for each candidate."""
     draws = body.temperature != 0
-    asked = DEFAULT_MAX_TOKENS if body.max_tokens is None else body.max_tokens
-    # MOST_CHARACTERS is the limit for a whole request, so its candidates share it equally.
-    share = MOST_CHARACTERS // (candidates * len(body.prompt))
+    # MOST_CHARACTERS is the limit for all that is computed at once.
+    share = MOST_CHARACTERS // (candidates * min(len(body.prompt), MOST_PROMPTS_AT_ONCE))
     seed = secrets.randbits(63) if body.seed is None else body.seed
     options = Options(
-        max_chars=min(asked, share, MAX_CHARS),
+        max_chars=min(body.limit, share, MAX_CHARS),
         stop=body.stop,
         suffix=body.suffix or "",
         n=1 if draws else candidates,
@@ -208,7 +225,7 @@ def _options(body: CompletionRequest, candidates: int) -> tuple[Options, ...]:
         temperature=1.0 if body.temperature is None else body.temperature,
         # OpenAI's top_p of 0 keeps only the most probable token. Options has no such top_p, but a
         # top_k of 1 keeps the same.
-        top_k=1 if body.top_p == 0 else body.top_k or 0,
+        top_k=1 if body.top_p == 0 else max(0, body.top_k or 0),
         top_p=body.top_p or 1.0,
         min_p=body.min_p or 0.0,
         trigger="manual",
@@ -217,6 +234,19 @@ def _options(body: CompletionRequest, candidates: int) -> tuple[Options, ...]:
     )
     count = candidates if draws else 1
     return tuple(replace(options, seed=(seed + i) % 2**64) for i in range(count))
+
+
+def _check_scored(body: CompletionRequest) -> None:
+    """Raises TooLarge if an answer had the probabilities of too many characters of prompts."""
+    if not body.scores_prompts:
+        return
+    characters = (body.n or 1) * sum(map(len, body.prompt))
+    if characters > MOST_SCORED_CHARACTERS:
+        raise TooLarge(
+            f"prompt: with echo and logprobs an answer has the probabilities of {characters} "
+            f"characters of prompts; at most {MOST_SCORED_CHARACTERS} are given",
+            "prompt",
+        )
 
 
 def _completions(answer: Answer) -> list[Completion]:
@@ -232,14 +262,20 @@ def _reason(completion: Completion) -> ChoiceFinishReason:
     return "length" if completion.finish_reason == "max_chars" else "stop"
 
 
-def _logprobs(chars: Chars, offset: int) -> dict[str, Any]:
+def _logprobs(chars: Chars, begin: int, first_unknown: bool) -> dict[str, Any]:
+    """The probabilities of characters that stand at `begin`, counted from the prompt's start.
+
+    With `first_unknown` the first one has none, because nothing stands before it.
+    """
+    known = [_log(c.probability) for c in chars]
+    # A character stands among the most probable ones with the very value that it has as a token.
+    # Clients compare the two to see whether it is the most probable one.
+    top = [{text: _log(p) for text, p in (*c.top, (c.text, c.probability))} for c in chars]
     return {
         "tokens": [c.text for c in chars],
-        "token_logprobs": [_log(c.probability) for c in chars],
-        "top_logprobs": [
-            {text: _log(p) for text, p in (*c.top, (c.text, c.probability))} for c in chars
-        ],
-        "text_offset": list(range(offset, offset + len(chars))),
+        "token_logprobs": [None, *known[1:]] if first_unknown else known,
+        "top_logprobs": [None, *top[1:]] if first_unknown else top,
+        "text_offset": list(range(begin, begin + len(chars))),
     }
 
 

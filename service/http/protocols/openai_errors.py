@@ -67,5 +67,5 @@ OPENAI_ERRORS = ErrorFormat(
     render=_render,
     model=OpenAIErrorBody,
     long_texts={"prompt": "prompt", "suffix": "suffix"},
-    paths=("/v1/",),
+    paths=("/v1/", "/tokenize", "/detokenize", "/tokenizer_info"),
 )

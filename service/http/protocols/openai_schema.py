@@ -1,26 +1,33 @@
 """The bodies of OpenAI's completions and models, as its documentation describes them.
 
 https://platform.openai.com/docs/api-reference/completions, read in November 2026. Tokens are
-characters here. Every documented field is known. A field that would change the text in a way that
-this service lacks (penalties, `logit_bias`) is refused unless its value is neutral. Prompts of
-token numbers are refused.
+characters here. Every documented field is known, and those that other servers add
+(openai_foreign.py). A field that would change the text in a way that this service lacks (penalties,
+`logit_bias`) is refused unless its value is neutral. Prompts of token numbers are refused.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.http.protocols.neutral import Neutral
-from service.http.schema import MAX_STOP_CHARACTERS, Text, WholeNumbers, utf8
+from service.http.protocols.openai_foreign import ForeignFields
+from service.http.schema import MAX_STOP_CHARACTERS, MAX_STOPS, Text, WholeNumbers, utf8
 
-MOST_PROMPTS = 16
+MOST_PROMPTS = 128
+# So many prompts of a request are computed at once. The others wait until one of them is done, so
+# that a long list leaves room for other clients.
+MOST_PROMPTS_AT_ONCE = 16
 MOST_CHOICES = 16
-# How many characters all candidates of a request may have together; each has an equal share.
-MOST_CHARACTERS = 4_000
-MOST_STOPS = 4
+# How many characters all candidates that are computed at once may have together; each has an equal
+# share.
+MOST_CHARACTERS = 4_096
 MOST_LOGPROBS = 5
+# Of so many characters of prompts an answer has the probabilities, counted once for each choice
+# that shows them. Writing them takes the event loop 30 ms, in which it answers nobody else.
+MOST_SCORED_CHARACTERS = 16_384
 DEFAULT_MAX_TOKENS = 16
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -46,7 +53,7 @@ def _prompts(value: Any) -> tuple[str, ...]:
 
 
 def _stops(value: Any) -> tuple[str, ...]:
-    texts = _texts(value, MOST_STOPS)
+    texts = _texts(value, MAX_STOPS)
     if not all(1 <= len(text) <= MAX_STOP_CHARACTERS for text in texts):
         raise PydanticCustomError(
             "stops", "expected texts of 1 to {most} characters", {"most": MAX_STOP_CHARACTERS}
@@ -55,7 +62,7 @@ def _stops(value: Any) -> tuple[str, ...]:
 
 
 Prompts = Annotated[tuple[str, ...], PlainValidator(_prompts), _one_or_many(_TEXT, MOST_PROMPTS)]
-Stops = Annotated[tuple[str, ...], PlainValidator(_stops), _one_or_many(_STOP, MOST_STOPS)]
+Stops = Annotated[tuple[str, ...], PlainValidator(_stops), _one_or_many(_STOP, MAX_STOPS)]
 Count = Annotated[int, Field(ge=0)]
 Choices = Annotated[int, Field(ge=1, le=MOST_CHOICES)]
 Penalty = Annotated[Any, Neutral((0, None))]
@@ -76,7 +83,7 @@ class StreamOptions(_Body):
     )
 
 
-class CompletionRequest(_Body):
+class CompletionRequest(_Body, ForeignFields):
     """What follows a prompt."""
 
     model_config = ConfigDict(
@@ -84,61 +91,69 @@ class CompletionRequest(_Body):
             "examples": [
                 {"model": "python", "prompt": "import nu", "max_tokens": 16, "temperature": 0}
             ],
-            # Together, the two ask for the probabilities of the prompt, which are not kept.
-            "not": {
-                "properties": {"echo": {"const": True}, "logprobs": {"type": "integer"}},
-                "required": ["echo", "logprobs"],
-            },
         }
     )
 
     model: Text | None = Field(None, description="A name of GET /v1/models; else the first one.")
-    prompt: Prompts = Field(("",), description="A text to go on from, or up to 16 of them.")
+    prompt: Prompts = Field(("",), description="A text to go on from, or up to 128 of them.")
     suffix: Text | None = Field(None, description="The text that follows; it is never repeated.")
     max_tokens: Count | None = Field(
-        DEFAULT_MAX_TOKENS,
-        description="The most characters that follow; over 1,000 are 1,000, and all choices "
-        "together have 4,000 in equal shares.",
+        None,
+        description="The most characters that follow, 16 by default; over 1,000 are 1,000, and all "
+        "choices that are computed at once have 4,096 together, in equal shares.",
+    )
+    max_completion_tokens: Count | None = Field(
+        None, description="Another name of `max_tokens`; the smaller of the two counts."
     )
     temperature: float | None = Field(1, ge=0, le=2, description="0 takes the most probable.")
     top_p: float | None = Field(1, ge=0, le=1)
-    top_k: Count | None = Field(0, description="Not of OpenAI; 0 keeps every character.")
+    top_k: Annotated[int, Field(ge=-1)] | None = Field(
+        0, description="Not of OpenAI; 0 and -1 keep every character."
+    )
     min_p: float | None = Field(0, ge=0, le=1, description="Not of OpenAI.")
     n: Choices | None = Field(1, description="Choices for each prompt.")
     best_of: Choices | None = Field(
         None, description="Of so many the n most probable are returned."
     )
-    stop: Stops = Field((), description="A text that ends a choice, or up to 4 of them.")
+    stop: Stops = Field((), description="A text that ends a choice, or up to 64 of them.")
     seed: int | None = Field(
         None,
         description="With the same one, modulo 2⁶⁴, the same text; without one another each time.",
     )
     echo: bool | None = Field(False, description="Whether choices begin with the prompt.")
-    logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
+    logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = Field(
+        None,
+        description="So many of the most probable characters in each place; with `echo` also in "
+        "the prompt, all choices together at most 16,384 characters of it.",
+    )
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     presence_penalty: Penalty = 0
     frequency_penalty: Penalty = 0
-    logit_bias: Annotated[Any, Neutral(({}, None))] = None
+    logit_bias: Annotated[Any, Neutral(({}, [], None))] = None
     user: str | None = Field(None, description="It changes nothing.")
 
-    @model_validator(mode="after")
-    def _no_prompt_logprobs(self) -> Self:
-        if self.echo and self.logprobs is not None:
-            raise PydanticCustomError(
-                "prompt_logprobs",
-                "the probabilities of the prompt, which echo would show, are not there",
-                {"field": "logprobs"},
-            )
-        return self
+    @property
+    def limit(self) -> int:
+        """The most characters that follow, by whichever name."""
+        asked = (self.max_tokens, self.max_completion_tokens)
+        return min((each for each in asked if each is not None), default=DEFAULT_MAX_TOKENS)
+
+    @property
+    def scores_prompts(self) -> bool:
+        """Whether the answer has the probabilities of the prompts' characters."""
+        return bool(self.echo) and self.logprobs is not None
 
 
 class Logprobs(BaseModel):
-    """The probabilities of a choice's characters, as logarithms; offsets count from the prompt."""
+    """The probabilities of a choice's characters, as logarithms; offsets count from the prompt.
+
+    The first character of a prompt has none, as in OpenAI's API.
+    """
 
     tokens: list[str]
-    token_logprobs: list[float]
-    top_logprobs: list[dict[str, float]]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None]
     text_offset: list[int]
 
 

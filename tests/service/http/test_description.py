@@ -25,4 +25,4 @@ def test_every_answer_is_as_described_and_none_is_a_fault(checkpoint: Path, tmp_
             check=False,
         )
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert "Operations:       10 selected / 10 total" in checked.stdout
+    assert "Operations:       13 selected / 13 total" in checked.stdout

@@ -202,6 +202,77 @@ async def test_each_prompt_has_its_choices(client: openai.AsyncOpenAI, runtime: 
     assert made.usage.prompt_tokens == len("".join(prompts))
 
 
+async def test_langchains_default_of_twenty_prompts_gets_a_whole_answer_each(
+    client: openai.AsyncOpenAI, runtime: Runtime
+) -> None:
+    """langchain_openai sends twenty prompts in one request, and asks for 256 tokens."""
+    prompts = [f"def function_{number}(" for number in range(20)]
+    made = await client.completions.create(
+        model="tiny", prompt=prompts, max_tokens=256, temperature=0
+    )
+    assert [choice.text for choice in made.choices] == [
+        expected(runtime, prompt, max_chars=256).text for prompt in prompts
+    ]
+
+
+async def test_a_long_list_of_prompts_leaves_room_for_other_clients(
+    client: openai.AsyncOpenAI, service: Service
+) -> None:
+    scheduler, most = service.resources.scheduler, 0
+    prompts = [f"{number} " * 500 for number in range(128)]
+    asked = asyncio.create_task(
+        client.completions.create(model="tiny", prompt=prompts, max_tokens=1000)
+    )
+    while not asked.done():
+        most = max(most, scheduler._unfinished)
+        await asyncio.sleep(0)
+    assert most == 16
+    assert [choice.index for choice in (await asked).choices] == list(range(128))
+
+
+async def test_as_many_stop_strings_as_an_editor_sends(client: openai.AsyncOpenAI) -> None:
+    asked: dict[str, Any] = {"model": "tiny", "prompt": "import ", "temperature": 0}
+    plain = (await client.completions.create(**asked, max_tokens=40)).choices[0].text
+    stop = [f"<|special_{number}|>" for number in range(63)] + [plain[5:8]]
+    whole = await client.completions.create(**asked, max_tokens=40, stop=stop)
+    assert whole.choices[0].text == plain[: plain.index(plain[5:8])]
+    stream = await client.completions.create(**asked, max_tokens=40, stop=stop, stream=True)
+    assert "".join([chunk.choices[0].text async for chunk in stream]) == whole.choices[0].text
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"repetition_penalty": 1.0, "length_penalty": 1.0, "min_p": 0.0, "top_k": -1},
+        {"ignore_eos": False, "skip_special_tokens": True, "stop_token_ids": [], "min_tokens": 0},
+        {"use_beam_search": False, "guided_json": None, "prompt_logprobs": None, "priority": 0},
+        {"cache_prompt": True, "id_slot": -1, "samplers": ["top_k"], "repeat_penalty": 1.0},
+        {"typical_p": 1.0, "mirostat": 0, "grammar": "", "repeat_last_n": 64, "logit_bias": []},
+        {"metadata": {"a": "b"}, "response_format": {"type": "text"}, "store": False},
+        {"max_completion_tokens": 16, "service_tier": "auto"},
+    ],
+)
+async def test_what_clients_of_other_servers_add_is_harmless(
+    client: openai.AsyncOpenAI, sent: dict[str, Any]
+) -> None:
+    asked: dict[str, Any] = {"model": "tiny", "prompt": "import ", "temperature": 0}
+    plain = await client.completions.create(**asked)
+    made = await client.completions.create(**asked, extra_body=sent)
+    assert made.choices == plain.choices
+
+
+async def test_max_completion_tokens_is_max_tokens(client: openai.AsyncOpenAI) -> None:
+    async def length(**limits: int | None) -> int:
+        made = await client.completions.create(
+            model="tiny", prompt="import ", temperature=0, extra_body=limits
+        )
+        return len(made.choices[0].text)
+
+    assert await length(max_completion_tokens=3) == 3
+    assert await length(max_completion_tokens=30, max_tokens=5) == 5
+    assert await length(max_completion_tokens=None) == await length()
+
+
 async def test_stop_suffix_and_echo(client: openai.AsyncOpenAI) -> None:
     asked: dict[str, Any] = {
         "model": "tiny",
@@ -261,20 +332,30 @@ async def test_the_models(client: openai.AsyncOpenAI) -> None:
         ({"model": "none"}, 404, "model_not_found", "model"),
         ({"prompt": 5}, 400, None, "prompt"),
         ({"prompt": [1, 2]}, 400, None, "prompt"),
-        ({"prompt": ["a"] * 17}, 400, None, "prompt"),
+        ({"prompt": ["a"] * 129}, 400, None, "prompt"),
         ({"prompt": "a" * 200_001}, 400, "context_length_exceeded", "prompt"),
         ({"prompt": "a" * 3_000_000}, 400, "context_length_exceeded", "prompt"),
+        ({"prompt": ["a" * 30_000] * 100}, 400, "context_length_exceeded", "prompt"),
         ({"suffix": "a" * 200_001}, 400, "context_length_exceeded", "suffix"),
         ({"max_tokens": -1}, 400, None, "max_tokens"),
         ({"max_tokens": "a"}, 400, None, "max_tokens"),
         ({"temperature": 2.5}, 400, None, "temperature"),
         ({"logprobs": 6}, 400, None, "logprobs"),
-        ({"echo": True, "logprobs": 1}, 400, None, "logprobs"),
+        (
+            {"echo": True, "logprobs": 1, "n": 2, "prompt": ["a" * 4097] * 2},
+            400,
+            "context_length_exceeded",
+            "prompt",
+        ),
         ({"n": 0}, 400, None, "n"),
-        ({"stop": ["a"] * 5}, 400, None, "stop"),
+        ({"stop": ["a"] * 65}, 400, None, "stop"),
         ({"stop": ""}, 400, None, "stop"),
         ({"presence_penalty": 0.5}, 400, "unsupported_parameter", "presence_penalty"),
         ({"logit_bias": {"50256": -100}}, 400, "unsupported_parameter", "logit_bias"),
+        ({"repetition_penalty": 1.1}, 400, "unsupported_parameter", "repetition_penalty"),
+        ({"guided_regex": "a+"}, 400, "unsupported_parameter", "guided_regex"),
+        ({"grammar": "root ::= x"}, 400, "unsupported_parameter", "grammar"),
+        ({"top_k": -2}, 400, None, "top_k"),
         ({"surname": 1}, 400, None, "surname"),
     ],
 )
