@@ -6,9 +6,10 @@ import math
 import secrets
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, Literal
 
 from fastapi import FastAPI, Request
@@ -121,21 +122,21 @@ class CompletionHandler:
 
     async def events(self, stream: Stream[list[Answer]]) -> AsyncIterator[bytes]:
         """The stream as OpenAI sends it; if the work fails, the error is the last event."""
-        # How many characters of each choice have been sent.
-        sent: Counter[int] = Counter()
+        # The characters of each choice that have been sent.
+        sent: defaultdict[int, Chars] = defaultdict(tuple)
         if self._body.echo:
             for index in range(self._n * len(self._body.prompt)):
                 yield self._event([self._choice(index, (), None)])
         async for index, chars in stream.pieces():
             yield self._event([self._choice(index, chars, None, sent[index])])
-            sent[index] += len(chars)
+            sent[index] += chars
         try:
             answers = stream.result()
         except Exception as error:
             yield event(json.dumps(OPENAI_ERRORS.render(problem_of(error))[1]))
             return
         for index, completion in self._chosen(answers):
-            rest = completion.chars[sent[index] :]
+            rest = completion.chars[len(sent[index]) :]
             yield self._event([self._choice(index, rest, _reason(completion), sent[index])])
         if self._with_usage:
             yield self._event([], _usage(answers))
@@ -172,17 +173,18 @@ class CompletionHandler:
                 yield number * self._n + index, found
 
     def _choice(
-        self, index: int, chars: Chars, reason: ChoiceFinishReason | None, sent: int | None = None
+        self, index: int, chars: Chars, reason: ChoiceFinishReason | None, sent: Chars | None = None
     ) -> dict[str, Any]:
-        """A choice, or the part of a streamed choice that follows its first `sent` characters."""
+        """A choice, or the part of a streamed choice that follows the characters `sent`."""
         prompt = self._body.prompt[index // self._n]
         text = "".join(c.text for c in chars)
         echoed = prompt if self._body.echo and sent is None else ""
+        offset = len(prompt) + sum(len(c.text) for c in sent or ())
         wanted = self._body.logprobs is not None
         return {
             "text": echoed + text,
             "index": index,
-            "logprobs": _logprobs(chars, len(prompt) + (sent or 0)) if wanted else None,
+            "logprobs": _logprobs(chars, offset) if wanted else None,
             "finish_reason": reason,
         }
 
@@ -239,7 +241,7 @@ def _logprobs(chars: Chars, offset: int) -> dict[str, Any]:
         "top_logprobs": [
             {text: _log(p) for text, p in (*c.top, (c.text, c.probability))} for c in chars
         ],
-        "text_offset": list(range(offset, offset + len(chars))),
+        "text_offset": list(accumulate((len(c.text) for c in chars), initial=offset))[:-1],
     }
 
 
