@@ -49,14 +49,13 @@ class Place(NamedTuple):
         if not text:
             return self
         position = self.position + len(text)
+        read = self.read + len(text) - (not self.position and text[0] == BYTE_ORDER_MARK)
         if not self.after_return and "\r" not in text:
-            read = len(text) - (not self.position and text[0] == BYTE_ORDER_MARK)
-            line_end = "\n" if "\n" in text else self.line_end
-            return Place(position, self.read + read, False, line_end)
+            return Place(position, read, False, "\n" if "\n" in text else self.line_end)
+        whole = "\r" + text if self.after_return else text
         after_return = text[-1] == "\r"
-        ended = ("\r" if self.after_return else "") + (text[:-1] if after_return else text)
-        line_end = _last_line_end(ended) or self.line_end
-        return Place(position, self.read + len(self.form(text)), after_return, line_end)
+        line_end = _last_line_end(whole[:-1] if after_return else whole) or self.line_end
+        return Place(position, read - whole.count("\r\n"), after_return, line_end)
 
     def answers(self, options: Options) -> "AnswerForm":
         """The form of an answer here, to a client that has given these options.
@@ -72,8 +71,9 @@ class Place(NamedTuple):
 
     def read_options(self, options: Options) -> Options:
         """A client's options as they are for the text that training reads."""
-        suffix = self.form(options.suffix)
-        stop = tuple(dict.fromkeys(map(_with_line_feeds, options.stop)))
+        suffix, stop = self.form(options.suffix), options.stop
+        if any("\r" in text for text in stop):
+            stop = tuple(dict.fromkeys(map(_with_line_feeds, stop)))
         if (suffix, stop) == (options.suffix, options.stop):
             return options
         return replace(options, suffix=suffix, stop=stop)
@@ -98,6 +98,11 @@ class AnswerForm:
     line_end: str = "\n"
     stop: tuple[str, ...] = ()
 
+    @property
+    def as_read(self) -> bool:
+        """Whether answers are written as they are read, so that there is nothing to change."""
+        return self.line_end == "\n" and not any("\r" in stop for stop in self.stop)
+
     def text(self, read: str) -> str:
         """A text in the document's form."""
         return read if self.line_end == "\n" else read.replace("\n", self.line_end)
@@ -107,7 +112,10 @@ class AnswerForm:
         if self.line_end == "\n":
             return tuple(chars)
         return tuple(
-            CharProbability(self.text(c.text), c.probability, self.following(c.top)) for c in chars
+            CharProbability(self.text(c.text), c.probability, self.following(c.top))
+            if c.top or c.text == "\n"
+            else c
+            for c in chars
         )
 
     def following(self, characters: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
@@ -116,14 +124,12 @@ class AnswerForm:
 
     def completion(self, completion: Completion) -> Completion:
         """A suggestion in the document's form, with the stop string as the client has it."""
-        stopped_by = completion.stopped_by
-        for stop in self.stop if stopped_by else ():
-            if _with_line_feeds(stop) == stopped_by:
-                stopped_by = stop
-                break
-        if self.line_end == "\n" and stopped_by == completion.stopped_by:
+        if self.as_read:
             return completion
-        return replace(completion, chars=self.chars(completion.chars), stopped_by=stopped_by)
+        stopped_by = (s for s in self.stop if _with_line_feeds(s) == completion.stopped_by)
+        return replace(
+            completion, chars=self.chars(completion.chars), stopped_by=next(stopped_by, "")
+        )
 
     def completions(self, completions: Sequence[Completion]) -> tuple[Completion, ...]:
         """Suggestions in the document's form."""

@@ -215,6 +215,8 @@ class Completions:
 def _as_read(question: Question, cursor: Place, form: AnswerForm) -> Question:
     """The question with options for the text that is read, and a listener that gets the `form`."""
     options, tell = tuple(map(cursor.read_options, question.options)), question.on_chars
+    if form.as_read and options == question.options:
+        return question
     if tell is None:
         return replace(question, options=options)
     return replace(
@@ -226,6 +228,8 @@ def _as_read(question: Question, cursor: Place, form: AnswerForm) -> Question:
 
 def _written(computed: Computed, form: AnswerForm) -> Computed:
     """What was computed, with the completions written in a form."""
+    if form.as_read:
+        return computed
     return replace(
         computed,
         completion=form.completion(computed.completion),

@@ -139,18 +139,10 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
         record = _record_of_edit(record, change)
         known = record.tail[: change.keep - record.tail_start] + change.append
         known_begin, head = record.begin, record.head
-    start, cursor = known_begin.position, known_begin.after(known)
+    start = known_begin.position
+    length = start + len(known)
     digests = Digests(known, start, head)
-    length = cursor.position
     version = version_of(digests.at(length))
-    if known_begin.read > window_start(cursor.read):
-        assert record is not None
-        raise Resync(
-            f"the text is kept from character {start} on, which is too little to go on from; send "
-            "the whole text as prefix",
-            record.version,
-            "edit.keep",
-        )
 
     # States of other checkpoints are never used.
     usable = record.snapshots if record and record.fingerprint == fingerprint else ()
@@ -165,6 +157,17 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
         )
 
     begin = nearest.position if nearest else 0
+    absorb_begin = known_begin.after(known[: begin - start])
+    absorb = known[begin - start :]
+    cursor = absorb_begin.after(absorb)
+    if known_begin.read > window_start(cursor.read):
+        assert record is not None
+        raise Resync(
+            f"the text is kept from character {start} on, which is too little to go on from; send "
+            "the whole text as prefix",
+            record.version,
+            "edit.keep",
+        )
     tail_begin = last_block(known_begin, known, read_before_tail(cursor.read))
     return Plan(
         fingerprint=fingerprint,
@@ -174,8 +177,8 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
         head=digests.link(tail_begin.position),
         tail=known[tail_begin.position - start :],
         start=nearest,
-        absorb_begin=known_begin.after(known[: begin - start]),
-        absorb=known[begin - start :],
+        absorb_begin=absorb_begin,
+        absorb=absorb,
         marks=tuple(Mark(p, digests.at(p)) for p in marks_between(begin, length)),
         kept=tuple(s for s in kept if s.position <= begin),
         base_version=change.version if isinstance(change, TextEdit) else version,
