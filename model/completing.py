@@ -13,6 +13,7 @@ from model.decoding.running import Decoding, Phase
 from model.decoding.stepping import step_and_predict
 from model.runtime import Pool
 from model.served import Runtime
+from model.text_form import START
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,31 @@ def complete(
 ) -> CompletedText:
     """The completion of a prefix, and its `top` most probable next characters.
 
-    Raises TextError where the vocabulary cannot spell the prefix.
+    The prefix and the options are in the form of a document, and so is the result. Raises TextError
+    where the vocabulary cannot spell the prefix.
     """
     page = runtime.adaptation.page() if runtime.adaptation else None
-    decoding = decoding_at(runtime, options or Options(), prefix, len(prefix), page, top=top > 0)
+    options = options or Options()
+    cursor = START.after(prefix)
+    answers = cursor.answers(options)
+    decoding = decoding_at(
+        runtime,
+        cursor.read_options(options),
+        START.form(prefix),
+        cursor.read,
+        page,
+        top=top > 0,
+    )
     decode(runtime.pool(decoding.width), runtime.adaptation, decoding)
     decoder = decoding.decoder
     following: tuple[tuple[str, float], ...] = ()
     if decoder.next is not None:
-        following = next_characters(runtime.vocabulary, decoder.next, top)
-    return CompletedText(decoder.completion, decoder.alternatives, following)
+        following = answers.following(next_characters(runtime.vocabulary, decoder.next, top))
+    return CompletedText(
+        answers.completion(decoder.completion),
+        answers.completions(decoder.alternatives),
+        following,
+    )
 
 
 def decoding_at(
@@ -55,6 +71,7 @@ def decoding_at(
 ) -> Decoding:
     """The decoding at a position of a text, from the `state` after its first `absorbed` characters.
 
+    The text and the options are in the form that training reads (model.text_form).
     Where the runtime adapts, a `page` is needed, and is brought to that position. For `top` and
     `kept_steps` see Decoding.
     """

@@ -1,4 +1,7 @@
-"""Input: texts from standard input, files and folders, read as UTF-8 and otherwise unchanged."""
+"""Input: texts from standard input, files and folders, read as UTF-8.
+
+A single text is otherwise unchanged; documents are in the form that training reads.
+"""
 
 import sys
 from collections.abc import Sequence

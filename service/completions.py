@@ -8,6 +8,7 @@ from functools import partial
 from model.decoding.options import CharProbability, Options
 from model.errors import TextError
 from model.served import Runtime
+from model.text_form import AnswerForm, Place
 from service.batching.scheduler import Scheduler
 from service.batching.sequence import Computed, Job
 from service.errors import InvalidRequest, Resync, StoreUnavailable, TooLarge
@@ -35,7 +36,8 @@ class Question:
     is called with the characters of a completion as soon as they are certain. Once
     `predict_seconds` have passed since the first character was chosen, decoding ends as soon as
     the completion has a line end. `text_field` and `suffix_field` are the client's names for its
-    text and its suffix; errors use them.
+    text and its suffix; errors use them. `form` is that of the answer, None if the text before the
+    cursor decides it.
     """
 
     change: Change
@@ -46,14 +48,15 @@ class Question:
     predict_seconds: float | None = None
     text_field: str = "prefix"
     suffix_field: str = "suffix"
+    form: AnswerForm | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
     """What was computed for each of the options, after a text of `length` characters.
 
-    `absorbed` counts the characters of the text that were new. `stored` says whether the store
-    took the session.
+    `absorbed` counts the characters of the text that were new. The completions are written in
+    `form`. `stored` says whether the store took the session.
     """
 
     runtime: Runtime
@@ -61,6 +64,7 @@ class Answer:
     length: int
     absorbed: int
     computed: tuple[Computed, ...]
+    form: AnswerForm
     stored: bool
 
 
@@ -119,7 +123,9 @@ class Completions:
                 held = await self._read(key, change, budget, assume=False)
                 continue
             self._check_length(planned.length, question.text_field)
-            computed = await self._compute(key, runtime, planned, question)
+            form = question.form or planned.cursor.answers(question.options[0])
+            asked = _as_read(question, planned.cursor, form)
+            computed = await self._compute(key, runtime, planned, asked)
             record = settle(planned, computed[0].states)
             outcome = await self._storage.write(key, held, record, budget)
             if outcome.conflict is None:
@@ -132,7 +138,8 @@ class Completions:
             version=planned.version,
             length=planned.length,
             absorbed=len(planned.absorb),
-            computed=computed,
+            computed=tuple(_written(each, form) for each in computed),
+            form=form,
             stored=outcome.stored,
         )
 
@@ -158,7 +165,7 @@ class Completions:
             pieces=planned.pieces,
             options=question.options[0],
             top=question.top,
-            length=planned.length,
+            length=planned.cursor.read,
             window=planned.window,
             on_chars=_listener(question, 0),
             predict_seconds=question.predict_seconds,
@@ -224,6 +231,31 @@ def _check_is_whole(change: Change) -> None:
             "send the whole text as prefix, or try again",
             "edit",
         )
+
+
+def _as_read(question: Question, cursor: Place, form: AnswerForm) -> Question:
+    """The question with options for the text that is read, and a listener that gets the `form`."""
+    options, tell = tuple(map(cursor.read_options, question.options)), question.on_chars
+    if form.as_read and options == question.options:
+        return question
+    if tell is None:
+        return replace(question, options=options)
+    return replace(
+        question,
+        options=options,
+        on_chars=lambda number, chars: tell(number, form.chars(chars)),
+    )
+
+
+def _written(computed: Computed, form: AnswerForm) -> Computed:
+    """What was computed, with the completions written in a form."""
+    if form.as_read:
+        return computed
+    return replace(
+        computed,
+        completion=form.completion(computed.completion),
+        alternatives=form.completions(computed.alternatives),
+    )
 
 
 def _listener(question: Question, number: int) -> Callable[[Chars], None] | None:

@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from model.errors import readable
+from model.text_form import training_form
 from training.errors import CorpusError
 
 # The path of standard input.
@@ -27,6 +28,9 @@ MOST_NAMED_FILES = 3
 @dataclass(frozen=True)
 class Document:
     """One file: where it lies, its path relative to the folder that the user named, and its text.
+
+    The text is in the form of model.text_form: without a byte order mark, and with each line end as
+    "\\n".
 
     A `late` document is of the kind that the network is for. It is read late in each epoch.
     """
@@ -106,7 +110,7 @@ def files(path: Path, selection: Selection) -> Iterator[tuple[Path, str]]:
 
 
 def read_text(file: Path) -> str:
-    """A file as text, or standard input, with its line ends as they are.
+    """A file as text, or standard input, in its own form: with its line ends as they are.
 
     Raises CorpusError where it cannot be read or is not UTF-8; the message names the bad byte.
     """
@@ -191,7 +195,7 @@ def documents(
     for path in paths:
         for file, relative in files(path, selection):
             try:
-                text = read_text(file)
+                text = training_form(read_text(file))
             except CorpusError as error:
                 if not path.is_dir():
                     raise

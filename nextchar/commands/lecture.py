@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import readable
+from model.text_form import training_form
 from nextchar.errors import UsageError
 from nextchar.extras import training_extra
 from nextchar.options import BackendOption, JsonOption
@@ -87,7 +88,8 @@ def lecture(
         raise UsageError("--out: only hello leaves a checkpoint; leave the option out")
     if checkpoint is None:
         raise UsageError(f"{variant} needs a checkpoint: --checkpoint DIR; only hello has its own")
-    body = read_text(file) if file is not None else DEFAULT_TEXT if text is None else text
+    given = read_text(file) if file is not None else DEFAULT_TEXT if text is None else text
+    body = training_form(given)
     if not body and variant is not Variant.ONE_TO_MANY:
         raise UsageError("there is no text to read: at least one character was expected")
 

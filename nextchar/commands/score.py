@@ -26,7 +26,8 @@ def score(
     """Score a whole text (many to one); with --each, also every character of it (in step).
 
     The log-probability is natural. A surprise is -log2 of a character's probability after all the
-    text before it. Like `complete`, it adapts to what the text repeats, where the checkpoint can.
+    text before it. A line end is one character, however the file writes it. Like `complete`, it
+    adapts to what the text repeats, where the checkpoint can.
 
     Example: nextchar score --checkpoint checkpoints/python setup.py --each
     """
@@ -34,10 +35,11 @@ def score(
 
     from model.checkpoint import load
     from model.served import Runtime
+    from model.text_form import training_form
     from nextchar.tables import score_table, surprise_table
     from training.evaluation.scoring import read
 
-    body = read_text(text)
+    body = training_form(read_text(text))
     if not body:
         raise UsageError("there is no text to score: at least one character was expected")
     runtime = Runtime(load(checkpoint), backend)

@@ -124,7 +124,8 @@ def _response(session: str, answer: Answer, top: int) -> dict[str, Any]:
     (computed,) = answer.computed
     following: tuple[tuple[str, float], ...] = ()
     if computed.next is not None:
-        following = next_characters(answer.runtime.vocabulary, computed.next, top)
+        likely = next_characters(answer.runtime.vocabulary, computed.next, top)
+        following = answer.form.following(likely)
     form = answer_form(
         answer.length,
         computed.completion,

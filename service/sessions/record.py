@@ -12,16 +12,17 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from model.adaptation import window_start
+from model.text_form import LINE_ENDS, Place
 from service.sessions.digests import DIGEST_BLOCK, DIGEST_SIZE, Digests
 from service.sessions.sealing import SEAL_OVERHEAD
 from service.stores.tokens import token_of
 
 MAGIC = b"nextchar"
-FORMAT = 3
+FORMAT = 4
 CHECKSUM_SIZE = 8
 
 _ENVELOPE = struct.Struct(f">Q8sB{CHECKSUM_SIZE}s")
-_FIELDS = struct.Struct(f">B32sII{DIGEST_SIZE}sQIIBI")
+_FIELDS = struct.Struct(f">B32sIIIB{DIGEST_SIZE}sQIIBI")
 _SNAPSHOT = struct.Struct(f">I{DIGEST_SIZE}s")
 
 # A stored record takes at most RECORD_LIMIT bytes, even when it is sealed and whatever its text is.
@@ -31,7 +32,7 @@ STATE_LIMIT = 2_600
 # The overheads are the bytes of a stored record without its tail and snapshots, and the bytes of a
 # snapshot without its state. They decide which snapshots fit. The spare bytes are reserved for new
 # fields: a new field is subtracted from them, so that the same snapshots fit as before.
-SPARE_RECORD_BYTES = 9
+SPARE_RECORD_BYTES = 4
 SPARE_SNAPSHOT_BYTES = 4
 RECORD_OVERHEAD = _ENVELOPE.size + _FIELDS.size + SEAL_OVERHEAD + SPARE_RECORD_BYTES
 SNAPSHOT_OVERHEAD = _SNAPSHOT.size + SPARE_SNAPSHOT_BYTES
@@ -58,23 +59,28 @@ class Snapshot:
 class Record:
     """What is kept of a session. The snapshots are ordered newest first.
 
-    `tail` is the text from `tail_start` to the end. `tail_start` is a multiple of DIGEST_BLOCK, and
-    `head` is the link of the chain of digests there. The text shares its first `base_keep`
-    characters with the text of `base_version`. So a client's edit of that version can still be
-    applied if it is sent again, or was sent before the last answer arrived. `packed` is the packed
-    tail if the record was made for a store, else empty.
+    `tail` is the client's text from the place `begin` to the end. The place is at a multiple of
+    DIGEST_BLOCK, and `head` is the link of the chain of digests there. The text shares its first
+    `base_keep` characters with the text of `base_version`. So a client's edit of that version can
+    still be applied if it is sent again, or was sent before the last answer arrived. `packed` is
+    the packed tail if the record was made for a store, else empty.
     """
 
     fingerprint: str
     version: int
     length: int
-    tail_start: int
+    begin: Place
     head: bytes
     tail: str
     snapshots: tuple[Snapshot, ...]
     base_version: int
     base_keep: int
     packed: bytes = field(default=b"", compare=False, repr=False)
+
+    @property
+    def tail_start(self) -> int:
+        """The position of the tail's first character."""
+        return self.begin.position
 
 
 def encode(record: Record) -> bytes:
@@ -88,7 +94,9 @@ def encode(record: Record) -> bytes:
                 len(fingerprint),
                 fingerprint,
                 record.length,
-                record.tail_start,
+                record.begin.position,
+                record.begin.read,
+                LINE_ENDS.index(record.begin.line_end) * 2 + record.begin.after_return,
                 record.head,
                 record.base_version,
                 record.base_keep,
@@ -107,7 +115,7 @@ def decode(data: bytes) -> Record | None:
     """The record, or None if the bytes are damaged, foreign, or of another format."""
     try:
         return _decode(data)
-    except (struct.error, zlib.error, UnicodeDecodeError, ValueError):
+    except (struct.error, zlib.error, ValueError, IndexError):
         return None
 
 
@@ -118,7 +126,7 @@ def as_stored(record: Record) -> Record:
     room = RECORD_LIMIT - RECORD_OVERHEAD - len(packed)
     return replace(
         record,
-        tail_start=record.tail_start + left_out,
+        begin=record.begin.after(record.tail[:left_out]),
         head=Digests(record.tail[:left_out], record.tail_start, record.head).last,
         tail=record.tail[left_out:],
         snapshots=thin(record.snapshots, max(FEWEST_SNAPSHOTS_BESIDE_WINDOW, room // each)),
@@ -145,6 +153,23 @@ def thin(snapshots: Sequence[Snapshot], count: int) -> tuple[Snapshot, ...]:
     while len(kept) > count:
         del kept[min(range(1, len(kept)), key=ratio)]
     return tuple(kept)
+
+
+def last_block(begin: Place, text: str, read: int) -> Place:
+    """The last place a whole number of blocks after `begin`, up to which at most `read` is read.
+
+    The `text` begins at `begin`. `read` counts the characters that the network reads, from the
+    beginning of the whole text on.
+    """
+    # A client's character is read as one or as none, so this many blocks are never too many.
+    at = max(0, read - begin.read) // DIGEST_BLOCK * DIGEST_BLOCK
+    place = begin.after(text[:at])
+    while at + DIGEST_BLOCK <= len(text):
+        later = place.after(text[at : at + DIGEST_BLOCK])
+        if later.read > read:
+            break
+        place, at = later, at + DIGEST_BLOCK
+    return place
 
 
 def pack(tail: str) -> bytes:
@@ -184,9 +209,11 @@ def _fit_record(record: Record) -> tuple[int, bytes]:
         for count in (FEWEST_SNAPSHOTS_BESIDE_WINDOW, FEWEST_SNAPSHOTS)
     )
     left_out, packed = 0, pack(record.tail)
-    before_window = window_start(record.length) - record.tail_start
-    if len(packed) > beside_tail and before_window > 0:
-        left_out, packed = before_window, pack(record.tail[before_window:])
+    if len(packed) > beside_tail:
+        read = record.begin.after(record.tail).read
+        before_window = last_block(record.begin, record.tail, window_start(read)).position
+        left_out = before_window - record.tail_start
+        packed = pack(record.tail[left_out:]) if left_out else packed
     if len(packed) > beside_window:
         return fit(record.tail, DIGEST_BLOCK, beside_tail)
     return left_out, packed
@@ -197,10 +224,9 @@ def _decode(data: bytes) -> Record | None:
     body = data[_ENVELOPE.size :]
     if (magic, form) != (MAGIC, FORMAT) or checksum != _checksum(version, body):
         return None
-    (fingerprint_size, fingerprint, length, tail_start, head, base_version, base_keep, *sizes) = (
-        _FIELDS.unpack_from(body)
-    )
-    tail_size, count, state_size = sizes
+    fingerprint_size, fingerprint, length, *kept = _FIELDS.unpack_from(body)
+    tail_start, read, ending, head, base_version, base_keep, tail_size, count, state_size = kept
+    begin = Place(tail_start, read, bool(ending % 2), LINE_ENDS[ending // 2])
     at = _FIELDS.size
     tail = unpack(body[at : at + tail_size])
     at += tail_size
@@ -216,7 +242,7 @@ def _decode(data: bytes) -> Record | None:
         fingerprint=fingerprint[:fingerprint_size].hex(),
         version=version,
         length=length,
-        tail_start=tail_start,
+        begin=begin,
         head=head,
         tail=tail,
         snapshots=tuple(snapshots),

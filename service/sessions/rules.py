@@ -5,16 +5,20 @@ text results, from which state to go on, and which characters to absorb; `settle
 record. A version is a part of the text's digest, so it names a text and not a moment. An edit that
 names a version is only ever applied to the text that its sender meant, even if the session was
 lost, expired, or overwritten in between.
+
+Positions, lengths and digests are those of the client's characters. What is absorbed, and the
+window, are in the form that training reads (model.text_form).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from model.adaptation import window_start
+from model.text_form import START, Place
 from service.errors import Resync
 from service.sessions.digests import DIGEST_BLOCK, FIRST_LINK, Digests
-from service.sessions.record import CHEAP_CHARACTERS, Record, Snapshot, thin
+from service.sessions.record import CHEAP_CHARACTERS, Record, Snapshot, last_block, thin
 
 # A worker keeps at most this many snapshots of a session; a store gets as many of them as fit.
 MOST_SNAPSHOTS = 8
@@ -57,17 +61,19 @@ class Plan:
     """What to compute, and what the new record needs besides the states at `marks`.
 
     `absorb` is absorbed from the state of `start`, or from that of the empty text if `start` is
-    None. `marks` ascend, and the last one is the end of the text. There are none if nothing is
-    absorbed. `kept` are the old snapshots that the new record may keep.
+    None; `absorb_begin` is the place there. `marks` ascend, and the last one is the end of the
+    text. There are none if nothing is absorbed. `kept` are the old snapshots that the new record
+    may keep. The tail begins at the place `tail_begin`, and the text ends at the place `cursor`.
     """
 
     fingerprint: str
     version: int
-    length: int
-    tail_start: int
+    cursor: Place
+    tail_begin: Place
     head: bytes
     tail: str
     start: Snapshot | None
+    absorb_begin: Place
     absorb: str
     marks: tuple[Mark, ...]
     kept: tuple[Snapshot, ...]
@@ -80,16 +86,39 @@ class Plan:
         return self.start.digest if self.start else Digests("").at(0)
 
     @property
+    def length(self) -> int:
+        """How many characters the text has."""
+        return self.cursor.position
+
+    @property
     def window(self) -> str:
         """The end of the text, to which suggestions are adapted: from its `window_start` on."""
-        return self.tail[window_start(self.length) - self.tail_start :]
+        read = self.tail_begin.form(self.tail)
+        return read[window_start(self.cursor.read) - self.tail_begin.read :]
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """The text to absorb, cut at the marks."""
-        begin = self.start.position if self.start else 0
-        cuts = [0, *(mark.position - begin for mark in self.marks)]
-        return tuple(self.absorb[a:b] for a, b in pairwise(cuts))
+        """What is read of the text to absorb, cut at the marks, without pieces that are empty."""
+        return tuple(filter(None, self._pieces))
+
+    @property
+    def _pieces(self) -> Iterator[str]:
+        """What is read before each mark, from the mark before it on."""
+        place = self.absorb_begin
+        cuts = [0, *(mark.position - place.position for mark in self.marks)]
+        for a, b in pairwise(cuts):
+            yield place.form(self.absorb[a:b])
+            place = place.after(self.absorb[a:b])
+
+    def snapshots(self, states: Iterable[bytes]) -> Iterator[Snapshot]:
+        """The snapshots at the marks, given the state after each of `pieces`."""
+        read = iter(states)
+        state = self.start.state if self.start else None
+        for mark, piece in zip(self.marks, self._pieces, strict=True):
+            # After an empty piece, the state is the one before it.
+            state = next(read) if piece else state
+            if state is not None:
+                yield Snapshot(mark.position, mark.digest, state)
 
     @property
     def end(self) -> bytes:
@@ -105,22 +134,15 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
     or the window of the resulting text would be incomplete.
     """
     if isinstance(change, WholeText):
-        known, start, head = change.text, 0, FIRST_LINK
+        known, known_begin, head = change.text, START, FIRST_LINK
     else:
         record = _record_of_edit(record, change)
         known = record.tail[: change.keep - record.tail_start] + change.append
-        start, head = record.tail_start, record.head
-    digests = Digests(known, start, head)
+        known_begin, head = record.begin, record.head
+    start = known_begin.position
     length = start + len(known)
+    digests = Digests(known, start, head)
     version = version_of(digests.at(length))
-    if start > window_start(length):
-        assert record is not None
-        raise Resync(
-            f"the text is kept from character {start} on, which is too little to go on from; send "
-            "the whole text as prefix",
-            record.version,
-            "edit.keep",
-        )
 
     # States of other checkpoints are never used.
     usable = record.snapshots if record and record.fingerprint == fingerprint else ()
@@ -135,16 +157,28 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
         )
 
     begin = nearest.position if nearest else 0
-    tail_start = max(start, tail_start_of(length))
+    absorb_begin = known_begin.after(known[: begin - start])
+    absorb = known[begin - start :]
+    cursor = absorb_begin.after(absorb)
+    if known_begin.read > window_start(cursor.read):
+        assert record is not None
+        raise Resync(
+            f"the text is kept from character {start} on, which is too little to go on from; send "
+            "the whole text as prefix",
+            record.version,
+            "edit.keep",
+        )
+    tail_begin = last_block(known_begin, known, read_before_tail(cursor.read))
     return Plan(
         fingerprint=fingerprint,
         version=version,
-        length=length,
-        tail_start=tail_start,
-        head=digests.link(tail_start),
-        tail=known[tail_start - start :],
+        cursor=cursor,
+        tail_begin=tail_begin,
+        head=digests.link(tail_begin.position),
+        tail=known[tail_begin.position - start :],
         start=nearest,
-        absorb=known[begin - start :],
+        absorb_begin=absorb_begin,
+        absorb=absorb,
         marks=tuple(Mark(p, digests.at(p)) for p in marks_between(begin, length)),
         kept=tuple(s for s in kept if s.position <= begin),
         base_version=change.version if isinstance(change, TextEdit) else version,
@@ -154,16 +188,13 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
 
 def settle(plan: Plan, states: Sequence[bytes]) -> Record:
     """The record that a worker keeps, given the states at the plan's marks."""
-    read = [
-        Snapshot(mark.position, mark.digest, state)
-        for mark, state in zip(plan.marks, states, strict=True)
-    ]
-    snapshots = sorted((*plan.kept, *read), key=lambda s: s.position, reverse=True)
+    snapshots = [*plan.kept, *plan.snapshots(states)]
+    snapshots.sort(key=lambda s: s.position, reverse=True)
     return Record(
         fingerprint=plan.fingerprint,
         version=plan.version,
         length=plan.length,
-        tail_start=plan.tail_start,
+        begin=plan.tail_begin,
         head=plan.head,
         tail=plan.tail,
         snapshots=thin(snapshots, MOST_SNAPSHOTS),
@@ -177,13 +208,13 @@ def version_of(digest: bytes) -> int:
     return int.from_bytes(digest[:7], "big") >> 3
 
 
-def tail_start_of(length: int) -> int:
-    """Where the tail of a text of `length` characters begins in a worker's record.
+def read_before_tail(read: int) -> int:
+    """How many characters may be read before the tail in a worker's record, of the `read` in all.
 
     The tail holds the window of every beginning that is shorter by at most DIGEST_BLOCK characters.
     So the window is still complete after an edit that goes back that far.
     """
-    return window_start(max(0, length - DIGEST_BLOCK))
+    return window_start(max(0, read - DIGEST_BLOCK))
 
 
 def marks_between(begin: int, end: int) -> Iterable[int]:

@@ -20,7 +20,7 @@ SOURCE = (
     "def main():\n    for name in sorted(names):\n        print(name, end='é')\r\n"
     'class Café(Base):\n    """Ein Tag 😀."""\n    def __init__(self):\n        self.x = [1, 2]\n'
 ) * 40
-SHORT = st.text(alphabet="abc _().\n\té😀", max_size=6)
+SHORT = st.text(alphabet="abc _().\n\r\té😀\ufeff", max_size=6)
 WHO = st.integers(0, 2)
 TOLD = st.sampled_from([signal.SIGTERM, signal.SIGKILL])
 BACK = st.one_of(st.integers(1, 40), st.integers(1, 3000))

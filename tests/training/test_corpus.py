@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from training.corpus import Selection, read
+from training.corpus import Selection, documents, read
 from training.errors import CorpusError
 
 TEXT = "some words of text\n" * 20
@@ -28,9 +28,15 @@ def test_one_document_in_twenty_is_held_out_by_its_path_alone(folder: Path, tmp_
     assert not {d.path for d in corpus.train} & {d.path for d in corpus.validation}
 
 
-def test_text_is_read_as_it_is(folder: Path) -> None:
+def test_every_file_is_read_with_line_feeds_and_no_byte_order_mark(
+    folder: Path, tmp_path: Path
+) -> None:
     corpus = read([folder], Selection())
-    assert all("\r\n" in d.text for d in corpus.train)
+    assert all(d.text.endswith("\n" + TEXT) and "\r" not in d.text for d in corpus.train)
+    marked = tmp_path / "old-mac.txt"
+    marked.write_bytes(("\ufeff" + TEXT.replace("\n", "\r")).encode())
+    (document,) = documents([marked], Selection(), [])
+    assert document.text == TEXT
 
 
 def test_a_selection_chooses_by_name_folder_and_length(folder: Path) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from pydoc_data.topics import topics
 from random import Random
 
+from model.text_form import training_form
 from training import corpus
 from training.corpus import HELD_OUT_ONE_IN, Selection
 from training.errors import CorpusError
@@ -177,7 +178,7 @@ class Recipe:
                 except UnicodeDecodeError:
                     continue
                 if "\0" not in text:
-                    texts.append((path, text.removeprefix("\ufeff").replace("\r\n", "\n")))
+                    texts.append((path, training_form(text)))
         return sorted(texts)
 
     def _files(self, source: Source) -> Iterator[tuple[str, bytes]]:

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse
 
 from model.decoding.options import MOST_LINES, Completion, Options
+from model.text_form import START
 from service.completions import Answer, Chars, OnChars, Question
 from service.http.faults import problem_of
 from service.http.protocols import COMPLETION_ERRORS
@@ -69,7 +70,9 @@ class InfillHandler:
         self._model = resources.models.choose(body.model or None).checkpoint.name
         extra = [piece.text for piece in body.input_extra]
         self._text, self._truncated = text_before(extra, body.input_prefix, body.prompt)
-        self._options = _options(body)
+        cursor, options = START.after(body.input_prefix).after(body.prompt), _options(body)
+        self._form = cursor.answers(options)
+        self._options = cursor.read_options(options)
 
     async def answer(self, on_chars: OnChars | None) -> Answer:
         """The core's answer to the request."""
@@ -82,6 +85,7 @@ class InfillHandler:
             predict_seconds=limit if limit > 0 else None,
             text_field="input_prefix",
             suffix_field="input_suffix",
+            form=self._form,
         )
         return await self._resources.sessionless.answer(TENANT, question)
 
@@ -141,11 +145,11 @@ class InfillHandler:
             "id_slot": self._slot,
             "stop": True,
             "model": self._model,
-            "tokens_predicted": len(text),
+            "tokens_predicted": len(completion.chars),
             "tokens_evaluated": answer.length,
             "generation_settings": self._settings,
             "prompt": self._text,
-            "has_new_line": "\n" in text,
+            "has_new_line": self._form.line_end in text,
             "truncated": self._truncated,
             "stop_type": STOP_TYPES.get(completion.finish_reason, "eos"),
             "stopping_word": completion.stopped_by,
@@ -167,7 +171,7 @@ class InfillHandler:
             "top_p": options.top_p,
             "min_p": options.min_p,
             "seed": options.seed,
-            "stop": list(options.stop),
+            "stop": list(self._form.stop),
             "stream": self._body.stream,
         }
 

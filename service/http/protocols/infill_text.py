@@ -4,11 +4,13 @@ Such clients send a window of their file: a fixed number of lines before the cur
 moves on by a line, the window loses its first line. A network that reads from the beginning would
 then have to read the whole window again. So a long window is cut once more, at the line of its
 first half that has the smallest digest. While the window moves, this stays the same line for a long
-time. The text that is read depends only on what was sent.
+time. The text that is read depends only on what was sent. It is in the form that training reads.
 """
 
 from collections.abc import Sequence
 from hashlib import blake2b
+
+from model.text_form import START, training_form
 
 # How many lines llama.vim and llama.vscode send by default. A shorter window begins with the file,
 # so it does not move.
@@ -27,11 +29,12 @@ def text_before(extra: Sequence[str], prefix: str, prompt: str) -> tuple[str, bo
     `extra` holds pieces of other files, the latest one last. `prefix` is whole lines before the
     cursor's line, and `prompt` is the cursor's line up to the cursor.
     """
+    prefix, prompt = training_form(prefix), START.after(prefix).form(prompt)
     # If there are no lines before the cursor's line, these clients send a single line end.
     own = _anchored("" if prefix == "\n" else prefix) + prompt
     room = EXTRA_CHARACTERS if len(own) <= EXTRA_CHARACTERS else 0
     pieces: list[str] = []
-    for text in reversed(extra):
+    for text in map(training_form, reversed(extra)):
         piece = text if text.endswith("\n") else text + "\n"
         room -= len(piece) + 1
         if room < 0:

@@ -6,14 +6,16 @@ import math
 import secrets
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 
-from model.decoding.options import MOST_LINES, Completion, Options
+from model.decoding.options import MOST_LINES, CharProbability, Completion, Options
+from model.text_form import AnswerForm, training_form, unread_positions
 from service.completions import Answer, Chars, OnChars, Question
 from service.errors import TooLarge
 from service.http.faults import problem_of
@@ -130,21 +132,21 @@ class CompletionHandler:
 
     async def events(self, stream: Stream[list[Answer]]) -> AsyncIterator[bytes]:
         """The stream as OpenAI sends it; if the work fails, the error is the last event."""
-        # How many characters of each choice have been sent.
-        sent: Counter[int] = Counter()
+        # The characters of each choice that have been sent.
+        sent: defaultdict[int, Chars] = defaultdict(tuple)
         if self._body.echo:
             for index in range(self._n * len(self._body.prompt)):
                 yield self._event([self._choice(index, (), None)])
         async for index, chars in stream.pieces():
             yield self._event([self._choice(index, chars, None, sent[index])])
-            sent[index] += len(chars)
+            sent[index] += chars
         try:
             answers = stream.result()
         except Exception as error:
             yield event(json.dumps(OPENAI_ERRORS.render(problem_of(error))[1]))
             return
         for index, completion in self._chosen(answers):
-            rest = completion.chars[sent[index] :]
+            rest = completion.chars[len(sent[index]) :]
             yield self._event([self._choice(index, rest, _reason(completion), sent[index])])
         if self._with_usage:
             yield self._event([], _usage(answers))
@@ -171,8 +173,22 @@ class CompletionHandler:
             return await self._resources.sessionless.answer(TENANT, question)
 
     async def _score(self, prompt: str) -> Chars:
-        top = self._body.logprobs or 0
-        return await self._resources.scoring.score(self._runtime, prompt, top, "prompt")
+        """Each character of a prompt, with its probability.
+
+        One that training does not read says nothing new. It is certain, so that clients who count
+        characters find as many as they have sent.
+        """
+        top, read = self._body.logprobs or 0, training_form(prompt)
+        scored = await self._resources.scoring.score(self._runtime, read, top, "prompt")
+        if read == prompt:
+            return scored
+        left, unread = iter(scored), set(unread_positions(prompt))
+        return tuple(
+            CharProbability(written, 1.0)
+            if position in unread
+            else AnswerForm(written).chars([next(left)])[0]
+            for position, written in enumerate(prompt)
+        )
 
     def _chosen(self, answers: Sequence[Answer]) -> Iterator[tuple[int, Completion]]:
         """The choices by their numbers: the `n` most probable candidates of each prompt."""
@@ -186,16 +202,16 @@ class CompletionHandler:
                 yield number * self._n + index, found
 
     def _choice(
-        self, index: int, chars: Chars, reason: ChoiceFinishReason | None, sent: int | None = None
+        self, index: int, chars: Chars, reason: ChoiceFinishReason | None, sent: Chars | None = None
     ) -> dict[str, Any]:
-        """A choice, or the part of a streamed choice that follows its first `sent` characters."""
+        """A choice, or the part of a streamed choice that follows the characters `sent`."""
         number = index // self._n
         prompt = self._body.prompt[number]
         echoed = prompt if self._body.echo and sent is None else ""
         logprobs = None
         if self._body.logprobs is not None:
             scored = self._scored[number] if self._scored and sent is None else ()
-            begin = len(prompt) - len(scored) + (sent or 0)
+            begin = len(prompt) + _length(sent or ()) - _length(scored)
             logprobs = _logprobs((*scored, *chars), begin, first_unknown=bool(scored))
         return {
             "text": echoed + "".join(c.text for c in chars),
@@ -262,6 +278,11 @@ def _reason(completion: Completion) -> ChoiceFinishReason:
     return "length" if completion.finish_reason == "max_chars" else "stop"
 
 
+def _length(chars: Chars) -> int:
+    """How many characters the client counts: a line end may have two."""
+    return sum(len(char.text) for char in chars)
+
+
 def _logprobs(chars: Chars, begin: int, first_unknown: bool) -> dict[str, Any]:
     """The probabilities of characters that stand at `begin`, counted from the prompt's start.
 
@@ -275,7 +296,7 @@ def _logprobs(chars: Chars, begin: int, first_unknown: bool) -> dict[str, Any]:
         "tokens": [c.text for c in chars],
         "token_logprobs": [None, *known[1:]] if first_unknown else known,
         "top_logprobs": [None, *top[1:]] if first_unknown else top,
-        "text_offset": list(range(begin, begin + len(chars))),
+        "text_offset": list(accumulate((len(c.text) for c in chars), initial=begin))[:-1],
     }
 
 

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model.adaptation import window_start
+from model.text_form import training_form
 from service.errors import Resync
 from service.sessions.digests import DIGEST_BLOCK
 from service.sessions.record import CHEAP_CHARACTERS, Record, as_stored
@@ -127,17 +128,19 @@ def lengths_near_the_edges_of_windows() -> st.SearchStrategy[int]:
         st.integers(0, 16_000),
     ),
     append=st.one_of(st.integers(0, 3), st.integers(0, 3 * DIGEST_BLOCK)),
+    text=st.sampled_from([PACKING_WELL, PACKING_WELL.replace(" ", "\r\n"), "\r\n" * 15_000]),
 )
 # The longest texts whose tails begin at the same place as those of texts before the edge.
-@example(length=5 * WINDOW_BLOCK + DIGEST_BLOCK - 1, back=DIGEST_BLOCK, append=0)
-@example(length=12 * WINDOW_BLOCK + DIGEST_BLOCK - 1, back=DIGEST_BLOCK, append=0)
+@example(5 * WINDOW_BLOCK + DIGEST_BLOCK - 1, DIGEST_BLOCK, 0, PACKING_WELL)
+@example(12 * WINDOW_BLOCK + DIGEST_BLOCK - 1, DIGEST_BLOCK, 0, PACKING_WELL)
 def test_a_plan_has_the_window_and_an_edit_is_refused_only_if_it_goes_back_more_than_a_block(
-    length: int, back: int, append: int
+    length: int, back: int, append: int, text: str
 ) -> None:
-    text = PACKING_WELL[:length]
+    text = text[:length]
+    length, form = len(text), training_form(text)
     planned = plan(None, WholeText(text), FINGERPRINT, STATE_SIZE)
-    assert planned.window == text[window_start(length) :]
-    record = settle(planned, [NO_STATE] * len(planned.marks))
+    assert planned.window == form[window_start(len(form)) :]
+    record = settle(planned, [NO_STATE] * len(planned.pieces))
     keep = max(0, length - back)
     after = text[:keep] + "x" * append
     try:
@@ -147,9 +150,10 @@ def test_a_plan_has_the_window_and_an_edit_is_refused_only_if_it_goes_back_more_
     except Resync:
         assert back > DIGEST_BLOCK
         planned = plan(record, WholeText(after), FINGERPRINT, STATE_SIZE)
-    assert planned.window == after[window_start(len(after)) :]
-    assert planned.tail == after[planned.tail_start :]
-    assert planned.tail_start <= window_start(len(after))
+    form = training_form(after)
+    assert planned.window == form[window_start(len(form)) :]
+    assert planned.tail == after[planned.tail_begin.position :]
+    assert planned.tail_begin.read <= window_start(len(form))
 
 
 def test_an_edit_of_a_stored_text_whose_window_packs_too_badly_asks_for_the_text() -> None:
@@ -175,6 +179,18 @@ def test_a_change_far_before_the_tail_is_noticed() -> None:
     planned = plan(record, WholeText(changed), FINGERPRINT, STATE_SIZE)
     assert planned.start is None
     assert planned.absorb == changed
+
+
+def test_a_line_feed_after_its_carriage_return_costs_no_step_and_changes_no_state() -> None:
+    returned = request(None, WholeText("one\r\ntwo\r"))
+    planned = plan(
+        returned, TextEdit(returned.version, len("one\r\ntwo\r"), "\n"), FINGERPRINT, STATE_SIZE
+    )
+    record = follow(planned)
+    assert (planned.absorb, planned.pieces) == ("\n", ())
+    assert (record.length, record.snapshots[0].position) == (10, 10)
+    assert record.snapshots[0].state == returned.snapshots[0].state == state_of("one\ntwo\n")
+    assert record.version != returned.version
 
 
 @pytest.mark.parametrize("change", ["\r\n", "é", " ", "\t"])

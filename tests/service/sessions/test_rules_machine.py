@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from model.adaptation import window_start
+from model.text_form import START, training_form
 from service.errors import Resync
 from service.sessions.digests import DIGEST_BLOCK
 from service.sessions.record import Record, as_stored, decode, encode
@@ -22,7 +23,15 @@ from tests.service.recurrence import (
 )
 
 TEXT = "".join(string.ascii_letters[i % 52] + " é\n😀"[i % 4] for i in range(4 * DIGEST_BLOCK))
-SMALL_TEXTS = st.text(alphabet="ab é😀\r\n", max_size=12)
+# The same text with each ending of lines. Where every character ends a line, the network reads half
+# of them, and each block of the chain of digests may end between the two of a pair.
+TEXTS = (
+    TEXT,
+    TEXT.replace("\n", "\r\n"),
+    "\ufeff" + TEXT.replace("\n", "\r"),
+    "a" + "\r\n" * 16000,
+)
+SMALL_TEXTS = st.text(alphabet="ab é😀\r\n\ufeff", max_size=12)
 
 
 class ModelledTypist(RuleBasedStateMachine):
@@ -38,10 +47,13 @@ class ModelledTypist(RuleBasedStateMachine):
         self.fingerprint = FINGERPRINT
 
     @initialize(
-        length=st.sampled_from([0, 3, DIGEST_BLOCK, 2 * DIGEST_BLOCK - 1, 3 * DIGEST_BLOCK + 7])
+        text=st.sampled_from(TEXTS),
+        length=st.sampled_from(
+            [0, 3, DIGEST_BLOCK, 2 * DIGEST_BLOCK - 1, 3 * DIGEST_BLOCK + 7, 25 * DIGEST_BLOCK]
+        ),
     )
-    def open_file(self, length: int) -> None:
-        self._send(WholeText(TEXT[:length]), TEXT[:length])
+    def open_file(self, text: str, length: int) -> None:
+        self._send(WholeText(text[:length]), text[:length])
 
     @rule(target=answered, piece=SMALL_TEXTS, as_edit=st.booleans())
     def type(self, piece: str, as_edit: bool) -> TextEdit | None:
@@ -56,10 +68,15 @@ class ModelledTypist(RuleBasedStateMachine):
     def go_back(self, back: int, piece: str, as_edit: bool) -> TextEdit | None:
         return self._replace(max(0, len(self.text) - back), piece, as_edit)
 
-    @rule(target=answered, position=st.integers(0, 3 * DIGEST_BLOCK), size=st.integers(0, 1500))
-    def paste(self, position: int, size: int) -> TextEdit | None:
+    @rule(
+        target=answered,
+        position=st.integers(0, 3 * DIGEST_BLOCK),
+        text=st.sampled_from(TEXTS),
+        size=st.integers(0, 1500),
+    )
+    def paste(self, position: int, text: str, size: int) -> TextEdit | None:
         keep = min(position, len(self.text))
-        return self._replace(keep, TEXT[7 : 7 + size], as_edit=True)
+        return self._replace(keep, text[7 : 7 + size], as_edit=True)
 
     @rule(edit=answered)
     def send_an_old_request_again(self, edit: TextEdit | None) -> None:
@@ -92,14 +109,16 @@ class ModelledTypist(RuleBasedStateMachine):
             return
         assert record.length == len(self.text)
         assert record.tail == self.text[record.tail_start :]
+        assert record.begin == START.after(self.text[: record.tail_start])
         assert record.version == request(None, WholeText(self.text)).version
         self.texts[record.version] = self.text
-        state, at = state_of(""), 0
+        state, read = state_of(""), 0
         for snapshot in reversed(record.snapshots):
-            state = advance(state, self.text[at : snapshot.position], record.fingerprint)
-            at = snapshot.position
+            form = training_form(self.text[: snapshot.position])
+            state = advance(state, form[read:], record.fingerprint)
+            read = len(form)
             assert snapshot.state == state
-        if self.text:
+        if training_form(self.text):
             assert record.snapshots[0].position == len(self.text)
 
     def _replace(self, keep: int, piece: str, as_edit: bool) -> TextEdit | None:
@@ -125,7 +144,8 @@ class ModelledTypist(RuleBasedStateMachine):
 
     def _send(self, change: WholeText, text: str) -> None:
         planned = plan(self.record, change, self.fingerprint, STATE_SIZE)
-        assert planned.window == text[window_start(len(text)) :]
+        form = training_form(text)
+        assert planned.window == form[window_start(len(form)) :]
         assert planned.absorb == text[len(text) - len(planned.absorb) :]
         self.record = follow(planned)
         self.text = text

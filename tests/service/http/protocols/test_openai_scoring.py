@@ -209,3 +209,17 @@ async def test_a_text_after_a_line_end_scores_as_the_harness_adds_it_up(
     figures = json.loads(scored.out)
     line_end = -figures["each"][0]["bits"] * math.log(2)
     assert added == pytest.approx(figures["log_probability"] - line_end, rel=1e-12)
+
+
+async def test_a_prompt_with_other_line_ends_is_scored_as_its_plain_form(
+    client: openai.AsyncOpenAI, asked: dict[str, Any]
+) -> None:
+    pairs = TEXT.replace("\n", "\r\n")
+    (plain,) = (await client.completions.create(**asked, prompt=TEXT, max_tokens=0)).choices
+    (choice,) = (await client.completions.create(**asked, prompt=pairs, max_tokens=0)).choices
+    said = of(choice)
+    assert "".join(said.tokens) == choice.text == pairs
+    assert said.text_offset == list(range(len(pairs)))
+    read = [p for token, p in zip(said.tokens, said.token_logprobs, strict=True) if token != "\n"]
+    assert read == of(plain).token_logprobs
+    assert {p for t, p in zip(said.tokens, said.token_logprobs, strict=True) if t == "\n"} == {0.0}
