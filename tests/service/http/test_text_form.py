@@ -34,7 +34,7 @@ ENDINGS = ("\n", "\r\n", "\r")
 
 
 @dataclass(frozen=True)
-class Document:
+class SentDocument:
     """The text around a cursor with line feeds, and the endings with which a client has it."""
 
     before: str
@@ -61,11 +61,11 @@ class Document:
         return self.endings[max(0, count - 1) % len(self.endings)]
 
 
-def documents(ending: st.SearchStrategy[tuple[str, ...]]) -> st.SearchStrategy[Document]:
+def documents(ending: st.SearchStrategy[tuple[str, ...]]) -> st.SearchStrategy[SentDocument]:
     small = st.text(alphabet="ab()\n é", max_size=10)
     long = st.integers(0, len(LINES)).map(lambda length: LINES[:length])
     before = st.builds(str.__add__, st.one_of(st.just(""), st.just(""), long), small)
-    return st.builds(Document, before, small, ending, st.booleans())
+    return st.builds(SentDocument, before, small, ending, st.booleans())
 
 
 UNIFORM = st.sampled_from(ENDINGS).map(lambda ending: (ending,))
@@ -129,7 +129,7 @@ def client(primed: Path) -> Iterator[Client]:
         runner.run(running.aclose())
 
 
-def expected(runtime: Runtime, document: Document, options: dict[str, Any]) -> dict[str, Any]:
+def expected(runtime: Runtime, document: SentDocument, options: dict[str, Any]) -> dict[str, Any]:
     """The answer to the text with line feeds, written with the document's line ends."""
     asked = dict(EAGER | options)
     top = asked.pop("top", 0)
@@ -194,7 +194,7 @@ def arrive(
 def test_a_session_answers_as_for_line_feeds_in_the_documents_form(
     client: Client,
     adapted: Runtime,
-    document: Document,
+    document: SentDocument,
     options: dict[str, Any],
     cut: int,
     detours: list[tuple[int, str]] | None,
@@ -240,9 +240,9 @@ def test_a_session_answers_as_for_line_feeds_in_the_documents_form(
 )
 @settings(max_examples=60)
 def test_llama_cpps_infill_answers_as_for_line_feeds_in_the_documents_form(
-    client: Client, document: Document, asked: dict[str, Any], streamed: bool, extra: bool
+    client: Client, document: SentDocument, asked: dict[str, Any], streamed: bool, extra: bool
 ) -> None:
-    def infill(document: Document) -> tuple[str, list[dict[str, Any]]]:
+    def infill(document: SentDocument) -> tuple[str, list[dict[str, Any]]]:
         before, behind = document.sent
         line = max(before.rfind("\n"), before.rfind("\r")) + 1
         piece = "def a():\n\n    b\n".replace("\n", document.endings[0])
@@ -286,9 +286,9 @@ def test_llama_cpps_infill_answers_as_for_line_feeds_in_the_documents_form(
 )
 @settings(max_examples=60)
 def test_openais_completions_answer_as_for_line_feeds_in_the_documents_form(
-    client: Client, document: Document, asked: dict[str, Any], streamed: bool
+    client: Client, document: SentDocument, asked: dict[str, Any], streamed: bool
 ) -> None:
-    def choices(document: Document) -> tuple[list[dict[str, Any]], int]:
+    def choices(document: SentDocument) -> tuple[list[dict[str, Any]], int]:
         before, behind = document.sent
         body = {"prompt": before, "suffix": behind} | asked
         text = client.post("/v1/completions", **body, stream=streamed)
