@@ -2,6 +2,8 @@
 
 from hashlib import blake2b
 
+from model.text_form import Place
+
 # How many characters (code points) a block of the chain has.
 DIGEST_BLOCK = 1024
 # How many bytes a digest has, and a link of the chain.
@@ -49,3 +51,20 @@ class Digests:
         block, rest = divmod(position - self.start, DIGEST_BLOCK)
         begin = block * DIGEST_BLOCK
         return _hash(b"text", self._links[block], self._text[begin : begin + rest])
+
+
+def last_block(begin: Place, text: str, read: int) -> Place:
+    """The last place a whole number of blocks after `begin`, up to which at most `read` is read.
+
+    The `text` begins at `begin`. `read` counts the characters that the network reads, from the
+    beginning of the whole text on.
+    """
+    # A client's character is read as one or as none, so this many blocks are never too many.
+    at = max(0, read - begin.read) // DIGEST_BLOCK * DIGEST_BLOCK
+    place = begin.after(text[:at])
+    while at + DIGEST_BLOCK <= len(text):
+        later = place.after(text[at : at + DIGEST_BLOCK])
+        if later.read > read:
+            break
+        place, at = later, at + DIGEST_BLOCK
+    return place

@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 from model.adaptation import window_start
 from model.text_form import LINE_ENDS, Place
-from service.sessions.digests import DIGEST_BLOCK, DIGEST_SIZE, Digests
+from service.sessions.digests import DIGEST_BLOCK, DIGEST_SIZE, Digests, last_block
 from service.sessions.sealing import SEAL_OVERHEAD
 from service.stores.tokens import token_of
 
@@ -153,23 +153,6 @@ def thin(snapshots: Sequence[Snapshot], count: int) -> tuple[Snapshot, ...]:
     while len(kept) > count:
         del kept[min(range(1, len(kept)), key=ratio)]
     return tuple(kept)
-
-
-def last_block(begin: Place, text: str, read: int) -> Place:
-    """The last place a whole number of blocks after `begin`, up to which at most `read` is read.
-
-    The `text` begins at `begin`. `read` counts the characters that the network reads, from the
-    beginning of the whole text on.
-    """
-    # A client's character is read as one or as none, so this many blocks are never too many.
-    at = max(0, read - begin.read) // DIGEST_BLOCK * DIGEST_BLOCK
-    place = begin.after(text[:at])
-    while at + DIGEST_BLOCK <= len(text):
-        later = place.after(text[at : at + DIGEST_BLOCK])
-        if later.read > read:
-            break
-        place, at = later, at + DIGEST_BLOCK
-    return place
 
 
 def pack(tail: str) -> bytes:

@@ -17,8 +17,8 @@ from itertools import pairwise
 from model.adaptation import window_start
 from model.text_form import START, Place
 from service.errors import Resync
-from service.sessions.digests import DIGEST_BLOCK, FIRST_LINK, Digests
-from service.sessions.record import CHEAP_CHARACTERS, Record, Snapshot, last_block, thin
+from service.sessions.digests import DIGEST_BLOCK, FIRST_LINK, Digests, last_block
+from service.sessions.record import CHEAP_CHARACTERS, Record, Snapshot, thin
 
 # A worker keeps at most this many snapshots of a session; a store gets as many of them as fit.
 MOST_SNAPSHOTS = 8
