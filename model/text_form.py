@@ -20,8 +20,10 @@ BYTE_ORDER_MARK = "\ufeff"
 # The line ends that a place may have before it: "" where there is none.
 LINE_ENDS = ("", "\n", "\r\n", "\r")
 
+# What is not read, each with what stands before it: "" is the beginning of a document.
+UNREAD = (("\r", "\n"), ("", BYTE_ORDER_MARK))
+
 _LINE_END = re.compile("\r\n?|\n")
-_UNREAD = re.compile(f"^{BYTE_ORDER_MARK}|(?<=\r)\n")
 
 
 class Place(NamedTuple):
@@ -88,11 +90,6 @@ def training_form(text: str) -> str:
     return START.form(text)
 
 
-def unread_positions(text: str) -> list[int]:
-    """Where in a whole text the characters stand that training reads as nothing."""
-    return [found.start() for found in _UNREAD.finditer(text)]
-
-
 @dataclass(frozen=True)
 class AnswerForm:
     """How the answers at one place of a document are written.
@@ -140,6 +137,23 @@ class AnswerForm:
     def completions(self, completions: Sequence[Completion]) -> tuple[Completion, ...]:
         """Suggestions in the document's form."""
         return tuple(map(self.completion, completions))
+
+
+def as_sent(text: str, read: Sequence[CharProbability]) -> tuple[CharProbability, ...]:
+    """The characters of a whole text as it was sent, from those of its training form.
+
+    One that is not read is certain: a byte order mark, or the line feed that belongs to the
+    carriage return before it.
+    """
+    if len(text) == len(read) and "\r" not in text:
+        return tuple(read)
+    rest = iter(read)
+    return tuple(
+        CharProbability(character, 1.0)
+        if (before, character) in UNREAD
+        else replace(next(rest), text=character)
+        for before, character in zip(("", *text), text, strict=False)
+    )
 
 
 def _with_line_feeds(text: str) -> str:

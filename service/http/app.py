@@ -9,8 +9,7 @@ from fastapi import FastAPI
 
 from service.http import complete, error_format, own_errors, sessions, status, websocket
 from service.http.body_limit import BodyLimit
-from service.http.error_format import ErrorFormats
-from service.http.faults import Faults
+from service.http.error_format import ErrorFormats, Faults
 from service.http.own_errors import OWN_ERRORS
 from service.http.protocols import infill, openai, openai_tokens
 from service.http.protocols.infill_errors import LLAMA_CPP_ERRORS

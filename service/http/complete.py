@@ -14,7 +14,7 @@ from model.decoding.next_step import next_characters
 from service.completions import Answer, Chars, Completions, OnChars, Question
 from service.http.answer_form import answer_form, characters
 from service.http.direct import JSON, DirectRoute
-from service.http.faults import problem_of
+from service.http.error_format import problem_of
 from service.http.own_errors import OWN_ERRORS
 from service.http.schema import CompleteRequest, CompleteResponse
 from service.http.streaming import Stream, event, respond, streams

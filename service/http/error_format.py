@@ -1,6 +1,7 @@
 """Errors over HTTP: the error format of each protocol, and messages for the framework's errors.
 
-Every error becomes a Problem, which is written in the format of the path's protocol.
+Every error becomes a Problem, which is written in the format of the path's protocol. Faults of the
+service itself are logged without typed text, and answered as `internal`.
 """
 
 import json
@@ -14,8 +15,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import CODES, RETRY_AFTER_SECONDS, Problem, ServiceError
+from service.errors import CODES, RETRY_AFTER_SECONDS, Problem, ServiceError, log_fault
 
 # An error repeats at most this many characters of a client's input: the name of an unknown field,
 # or a method.
@@ -91,6 +93,42 @@ class ErrorFormats:
         """The long texts of all protocols, by their names in JSON."""
         formats = (self._own, *self._others)
         return {name: field for each in formats for name, field in each.long_texts.items()}
+
+
+def problem_of(error: Exception) -> Problem:
+    """What a client is told about an error in its work; a fault of the service is logged."""
+    if isinstance(error, ServiceError):
+        return error.problem
+    log_fault(log, error)
+    return FAULT
+
+
+class Faults:
+    """Middleware that logs what the application raises, and answers in the format of the path.
+
+    If the response has already begun, it only logs the fault.
+    """
+
+    def __init__(self, app: ASGIApp, formats: ErrorFormats) -> None:
+        self._app = app
+        self._formats = formats
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            log_fault(log, error)
+            if not started:
+                await self._formats.of(scope["path"]).respond_to(FAULT)(scope, receive, send)
 
 
 def install(app: FastAPI, formats: ErrorFormats) -> None:

@@ -19,8 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from service.completions import Completions
 from service.errors import ForbiddenOrigin, InvalidJson, Overloaded, Problem, TooLarge
 from service.http.complete import complete, piece_json
-from service.http.error_format import invalid
-from service.http.faults import problem_of
+from service.http.error_format import invalid, problem_of
 from service.http.own_errors import OWN_ERRORS
 from service.http.schema import LARGEST_EXACT_INTEGER, CompleteRequest
 from service.http.streaming import Stream

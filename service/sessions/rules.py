@@ -137,7 +137,7 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
         known, known_begin, head = change.text, START, FIRST_LINK
     else:
         record = _record_of_edit(record, change)
-        known = record.tail[: change.keep - record.tail_start] + change.append
+        known = record.tail[: change.keep - record.begin.position] + change.append
         known_begin, head = record.begin, record.head
     start = known_begin.position
     length = start + len(known)
@@ -246,10 +246,10 @@ def _record_of_edit(record: Record | None, edit: TextEdit) -> Record:
             record.version,
             "edit.keep",
         )
-    if edit.keep < record.tail_start:
+    if edit.keep < record.begin.position:
         raise Resync(
-            f"the text is kept from character {record.tail_start} on, and {edit.keep} lies before "
-            "it; send the whole text as prefix",
+            f"the text is kept from character {record.begin.position} on, and {edit.keep} lies "
+            "before it; send the whole text as prefix",
             record.version,
             "edit.keep",
         )

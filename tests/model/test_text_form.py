@@ -10,7 +10,7 @@ from model.checkpoint import load
 from model.completing import complete
 from model.decoding.options import CharProbability, Completion, Options
 from model.served import Runtime
-from model.text_form import START, AnswerForm, training_form, unread_positions
+from model.text_form import START, AnswerForm, training_form
 
 CLASS = (
     "class A:\n    def __init__(self, name):\n        self.name = name\n\n"
@@ -146,10 +146,3 @@ def test_an_answer_keeps_one_probability_for_each_line_end() -> None:
         CharProbability("\r\n", 0.25, (("\r\n", 0.25),)),
     )
     assert (written.confidence, written.finish_reason) == (0.125, "value")
-
-
-def test_what_training_does_not_read_is_known_by_its_place() -> None:
-    text = "\ufeffa\r\nb\r\r\n\n\ufeff"
-    unread = unread_positions(text)
-    assert unread == [0, 3, 7]
-    assert len(training_form(text)) == len(text) - len(unread)

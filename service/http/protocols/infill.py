@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from model.decoding.options import MOST_LINES, Completion, Options
 from model.text_form import START
 from service.completions import Answer, Chars, OnChars, Question
-from service.http.faults import problem_of
+from service.http.error_format import problem_of
 from service.http.protocols import COMPLETION_ERRORS
 from service.http.protocols.infill_errors import LLAMA_CPP_ERRORS
 from service.http.protocols.infill_schema import ANY_SEED, Health, InfillRequest, InfillResponse

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 
-from model.decoding.options import MOST_LINES, CharProbability, Completion, Options
-from model.text_form import AnswerForm, training_form, unread_positions
+from model.decoding.options import MOST_LINES, Completion, Options
+from model.text_form import START, as_sent, training_form
 from service.completions import Answer, Chars, OnChars, Question
 from service.errors import TooLarge
-from service.http.faults import problem_of
+from service.http.error_format import problem_of
 from service.http.protocols import COMPLETION_ERRORS
 from service.http.protocols.openai_errors import OPENAI_ERRORS
 from service.http.protocols.openai_schema import (
@@ -173,22 +173,9 @@ class CompletionHandler:
             return await self._resources.sessionless.answer(TENANT, question)
 
     async def _score(self, prompt: str) -> Chars:
-        """Each character of a prompt, with its probability.
-
-        One that training does not read says nothing new. It is certain, so that clients who count
-        characters find as many as they have sent.
-        """
         top, read = self._body.logprobs or 0, training_form(prompt)
         scored = await self._resources.scoring.score(self._runtime, read, top, "prompt")
-        if read == prompt:
-            return scored
-        left, unread = iter(scored), set(unread_positions(prompt))
-        return tuple(
-            CharProbability(written, 1.0)
-            if position in unread
-            else AnswerForm(written).chars([next(left)])[0]
-            for position, written in enumerate(prompt)
-        )
+        return as_sent(prompt, START.after(prompt).answers(Options()).chars(scored))
 
     def _chosen(self, answers: Sequence[Answer]) -> Iterator[tuple[int, Completion]]:
         """The choices by their numbers: the `n` most probable candidates of each prompt."""

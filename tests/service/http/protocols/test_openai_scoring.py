@@ -71,6 +71,28 @@ async def test_a_prompts_probabilities_are_those_of_the_verb_score(
     assert (choice.finish_reason, made.usage and made.usage.completion_tokens) == ("length", 0)
 
 
+@pytest.mark.parametrize("line_end", ["\r\n", "\r"])
+async def test_a_prompts_probabilities_are_those_of_its_plain_text_whatever_its_line_ends(
+    client: openai.AsyncOpenAI, asked: dict[str, Any], line_end: str
+) -> None:
+    sent = TEXT.replace("\n", line_end)
+    texts = [TEXT, sent, "\ufeff" + sent]
+    made = await client.completions.create(**asked, prompt=texts, max_tokens=1)
+    plain, pairs, marked = map(of, made.choices)
+    assert "".join(pairs.tokens[:-1]) == sent
+    assert pairs.text_offset[:-1] == list(range(len(sent)))
+    read = [
+        value
+        for value, token, before in zip(
+            pairs.token_logprobs, pairs.tokens, ("", *pairs.tokens), strict=False
+        )
+        if (before, token) != ("\r", "\n")
+    ]
+    assert read == plain.token_logprobs
+    assert sum(value == 0 for value in pairs.token_logprobs) >= sent.count("\r\n")
+    assert marked.token_logprobs[2:] == pairs.token_logprobs[1:]
+
+
 async def test_a_character_is_as_probable_in_the_prompt_as_where_it_would_follow(
     client: openai.AsyncOpenAI, asked: dict[str, Any]
 ) -> None:
@@ -209,17 +231,3 @@ async def test_a_text_after_a_line_end_scores_as_the_harness_adds_it_up(
     figures = json.loads(scored.out)
     line_end = -figures["each"][0]["bits"] * math.log(2)
     assert added == pytest.approx(figures["log_probability"] - line_end, rel=1e-12)
-
-
-async def test_a_prompt_with_other_line_ends_is_scored_as_its_plain_form(
-    client: openai.AsyncOpenAI, asked: dict[str, Any]
-) -> None:
-    pairs = TEXT.replace("\n", "\r\n")
-    (plain,) = (await client.completions.create(**asked, prompt=TEXT, max_tokens=0)).choices
-    (choice,) = (await client.completions.create(**asked, prompt=pairs, max_tokens=0)).choices
-    said = of(choice)
-    assert "".join(said.tokens) == choice.text == pairs
-    assert said.text_offset == list(range(len(pairs)))
-    read = [p for token, p in zip(said.tokens, said.token_logprobs, strict=True) if token != "\n"]
-    assert read == of(plain).token_logprobs
-    assert {p for t, p in zip(said.tokens, said.token_logprobs, strict=True) if t == "\n"} == {0.0}
