@@ -54,8 +54,7 @@ def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
         the `completion`, or an `error` where something went wrong after the first characters.
         """
         work = partial(complete, resources().completions, TENANT, body)
-        answered: Response = await respond(request, body.stream, work, events, json_response)
-        return answered
+        return await respond(request, body.stream, work, events, json_response)
 
     app.router.add_api_route(
         "/complete",

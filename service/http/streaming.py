@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from fastapi import Request
 from fastapi.sse import EventSourceResponse, format_sse_event
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.completions import Chars, OnChars
@@ -127,9 +128,9 @@ async def respond(
     streamed: bool | None,
     work: Callable[[OnChars | None], Coroutine[None, None, Result]],
     events: Callable[[Stream[Result]], AsyncIterator[bytes]],
-    whole: Callable[[Result], Any] = lambda result: result,
-) -> Any:
-    """The answer to a request: a stream of `events`, or the body that `whole` makes of the result.
+    whole: Callable[[Result], Response],
+) -> Response:
+    """The answer to a request: a stream of `events`, or the response that `whole` makes.
 
     The work is cancelled if the client leaves.
     """

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from model.decoding.options import MOST_LINES, Completion, Options
 from model.text_form import START
 from service.completions import Answer, Chars, OnChars, Question
+from service.http.direct import DirectRoute
 from service.http.error_format import problem_of
 from service.http.protocols import COMPLETION_ERRORS
 from service.http.protocols.infill_errors import LLAMA_CPP_ERRORS
@@ -33,20 +34,24 @@ STOP_TYPES = {"stop": "word", "max_chars": "limit", "time": "limit", "indentatio
 def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
     """Adds the routes; `resources` returns the Resources, which exist once the app has started."""
 
-    @app.post(
-        "/infill",
-        tags=["llama.cpp"],
-        summary="llama.cpp: what stands at the cursor",
-        response_model=Suggestion | list[Suggestion],
-        responses=streams({"type": "object", "properties": {"data": {"type": "string"}}})
-        | LLAMA_CPP_ERRORS.responses(*COMPLETION_ERRORS),
-    )
-    async def infill(body: InfillRequest, request: Request) -> Any:
+    async def infill(body: InfillRequest, request: Request) -> Response:
         """Characters are the tokens. A text is found again by itself, so that only what is new of
         it is read; `timings` tells how much that was.
         """
         handler = InfillHandler(resources(), body)
         return await respond(request, body.stream, handler.answer, handler.events, handler.whole)
+
+    app.router.add_api_route(
+        "/infill",
+        infill,
+        methods=["POST"],
+        tags=["llama.cpp"],
+        summary="llama.cpp: what stands at the cursor",
+        response_model=Suggestion | list[Suggestion],
+        responses=streams({"type": "object", "properties": {"data": {"type": "string"}}})
+        | LLAMA_CPP_ERRORS.responses(*COMPLETION_ERRORS),
+        route_class_override=DirectRoute,
+    )
 
     @app.get(
         "/health",

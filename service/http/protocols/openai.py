@@ -13,11 +13,13 @@ from itertools import accumulate
 from typing import Any, Literal
 
 from fastapi import FastAPI, Request
+from starlette.responses import Response
 
 from model.decoding.options import MOST_LINES, Completion, Options
 from model.text_form import START, as_sent, training_form
 from service.completions import Answer, Chars, OnChars, Question
 from service.errors import TooLarge
+from service.http.direct import JSON, DirectRoute
 from service.http.error_format import problem_of
 from service.http.protocols import COMPLETION_ERRORS
 from service.http.protocols.openai_errors import OPENAI_ERRORS
@@ -43,20 +45,24 @@ ChoiceFinishReason = Literal["stop", "length"]
 def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
     """Adds the routes; `resources` returns the Resources, which exist once the app has started."""
 
-    @app.post(
-        "/v1/completions",
-        tags=["OpenAI"],
-        summary="OpenAI: what follows a prompt",
-        response_model=CompletionResponse,
-        responses=streams({"type": "object", "properties": {"data": {"type": "string"}}})
-        | OPENAI_ERRORS.responses(*COMPLETION_ERRORS),
-    )
-    async def completions(body: CompletionRequest, request: Request) -> Any:
+    async def completions(body: CompletionRequest, request: Request) -> Response:
         """Characters are the tokens. A text is found again by itself, so that only what is new of
         a prompt is read; `usage.prompt_tokens_details` tells how much was not.
         """
         handler = CompletionHandler(resources(), body)
         return await respond(request, body.stream, handler.answers, handler.events, handler.whole)
+
+    app.router.add_api_route(
+        "/v1/completions",
+        completions,
+        methods=["POST"],
+        tags=["OpenAI"],
+        summary="OpenAI: what follows a prompt",
+        response_model=CompletionResponse,
+        responses=streams({"type": "object", "properties": {"data": {"type": "string"}}})
+        | OPENAI_ERRORS.responses(*COMPLETION_ERRORS),
+        route_class_override=DirectRoute,
+    )
 
     @app.get("/v1/models", tags=["OpenAI"], summary="OpenAI: the loaded models")
     async def models() -> ModelObjects:
@@ -125,10 +131,11 @@ class CompletionHandler:
             for task in tasks:
                 task.cancel()
 
-    def whole(self, answers: Sequence[Answer]) -> CompletionResponse:
-        """The body of an answer."""
+    def whole(self, answers: Sequence[Answer]) -> Response:
+        """The response with an answer."""
         choices = [self._choice(i, c.chars, _reason(c)) for i, c in self._chosen(answers)]
-        return CompletionResponse(choices=choices, usage=_usage(answers), **self._shared_fields)
+        body = CompletionResponse(choices=choices, usage=_usage(answers), **self._shared_fields)
+        return Response(body.model_dump_json(), media_type=JSON)
 
     async def events(self, stream: Stream[list[Answer]]) -> AsyncIterator[bytes]:
         """The stream as OpenAI sends it; if the work fails, the error is the last event."""
