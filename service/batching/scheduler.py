@@ -77,10 +77,10 @@ class Scheduler:
 
     async def stop(self) -> None:
         """Ends the threads after their current step; requests that are not done are refused."""
-        if self._driver is not None:
-            await self._driver.stop()
         self._stopping = True
         self._wake.set()
+        if self._driver is not None:
+            await self._driver.stop()
         await asyncio.to_thread(self._thread.join)
 
     async def compute(self, job: Job) -> Computed:

@@ -4,12 +4,16 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from service.stores.protocol import Found, Outcome, Read, Store, StoreError, Write
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+# A wait is cut into so many slices, so that the store is not blamed for a late event loop.
+SLICES = 8
 
 
 class _TimedOut(StoreError):
@@ -37,8 +41,8 @@ class Batches(Generic[Item, Result]):
         self._under_way: list[_PendingCall[Item, Result]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def call(self, item: Item, seconds: float) -> Result:
-        """The result for one item; raises StoreError, also if there is no result in `seconds`."""
+    async def call(self, item: Item, budget: "TimeBudget", most_seconds: float) -> Result:
+        """The result for one item; raises StoreError, also if there is no result in time."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         # Reading the exception here keeps asyncio from reporting it if nobody waits any more.
         future.add_done_callback(asyncio.Future.exception)
@@ -46,8 +50,7 @@ class Batches(Generic[Item, Result]):
         if self._task is None:
             self._task = asyncio.create_task(self._run())
         # Unlike wait_for, this never cancels the future, whose batch goes on in any case.
-        await asyncio.wait({future}, timeout=seconds)
-        if not future.done():
+        if not await budget.wait(future, most_seconds):
             raise _TimedOut("the store did not answer in time")
         return future.result()
 
@@ -79,10 +82,27 @@ class Batches(Generic[Item, Result]):
 
 
 class TimeBudget:
-    """The seconds that one request may still wait for the store; each of its calls takes some."""
+    """The seconds that one request may still wait for the store; each of its calls takes some.
+
+    They are the store's seconds. Where the event loop is busy, an answer lies in the socket long
+    before it is read, and a timer that ends late says nothing of the store. So a wait is cut into
+    slices, and a slice counts as no more than it was meant to take.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds_left = seconds
+
+    async def wait(self, future: "asyncio.Future[Any]", most_seconds: float) -> bool:
+        """Waits for a future, at most so long or as long as is left; returns whether it is done."""
+        each = max(0, min(most_seconds, self.seconds_left)) / SLICES
+        loop = asyncio.get_running_loop()
+        for _ in range(SLICES):
+            begun = loop.time()
+            await asyncio.wait({future}, timeout=each)
+            self.seconds_left -= min(each, loop.time() - begun)
+            if future.done():
+                return True
+        return False
 
 
 class _Part:
@@ -180,26 +200,22 @@ class BatchedStore:
     async def _call(
         self, part: _Part, batches: Batches[Item, Result], item: Item, budget: TimeBudget
     ) -> Result:
-        begun = self._clock()
-        if begun < part.paused_until:
+        if self._clock() < part.paused_until:
             raise StoreError("the store did not answer a moment ago")
         try:
-            return await batches.call(item, max(0, min(self._call_seconds, budget.seconds_left)))
+            return await batches.call(item, budget, self._call_seconds)
         except _TimedOut:
             # `guard` pauses the part after an error of the store. A call that takes too long has
             # raised none yet, so the part is paused here.
             self._pause(part)
             raise
-        finally:
-            budget.seconds_left -= self._clock() - begun
 
     async def _in_time(self, call: Coroutine[None, None, None]) -> None:
         """Waits for a call, at most `request_seconds`; after that the call goes on by itself."""
         task = asyncio.create_task(call)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-        await asyncio.wait({task}, timeout=self._request_seconds)
-        if not task.done():
+        if not await self.time_budget().wait(task, self._request_seconds):
             raise _TimedOut("the store did not answer in time")
         task.result()
 

@@ -17,13 +17,18 @@ from service.stores.tokens import TOKEN_SIZE
 # no node for a key) is not a RedisError.
 FAILURES = (RedisError, RedisClusterException, OSError)
 
+# redis-py's own timeouts are so many times the store's. They go on while the event loop is late and
+# an answer waits to be read. How long a request waits is limited before that, in batches.py; these
+# only end connections on which nothing will ever come.
+CONNECTION_TIMEOUTS = 4
+
 # `ping` writes to this key, which belongs to no session. Nothing is ever stored under it: SET with
 # XX counts as a write, but only replaces an existing value.
 PROBE = f"{NAMESPACE}probe"
 
 
 class RedisStore:
-    """One Redis with a pool of connections; a caller waits at most the timeout for a free one.
+    """One Redis with a pool of connections; a caller also waits for a free one.
 
     A call is retried only once, because a keystroke waits for it. A write whose reply was lost can
     be repeated: the store then holds its own token, which counts as the expected one.
@@ -34,12 +39,13 @@ class RedisStore:
     ) -> None:
         """Raises ValueError for an invalid address; connects only when first used."""
         self._ttl_milliseconds = ttl_seconds * 1000
+        patience = CONNECTION_TIMEOUTS * timeout_seconds
         self._pool = BlockingConnectionPool.from_url(
             url,
             max_connections=connections,
-            timeout=timeout_seconds,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
+            timeout=patience,
+            socket_timeout=patience,
+            socket_connect_timeout=patience,
             retry=Retry(NoBackoff(), 1),
         )
         self._client: Redis = Redis.from_pool(self._pool)

@@ -1,4 +1,4 @@
-"""Texts are edited at random, and a drive completes all of them at once, as `complete` would.
+"""Texts are edited at random, and a drive completes all of them at once.
 
 As a program it tests the library that is named, which may be one built with sanitizers:
 `python -m tests.model.driving.fuzzing LIBRARY SEED…`.
@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 from model.adaptation import page_text, window_start
 from model.checkpoint import load
-from model.completing import complete
-from model.decoding.options import CHARACTERS_BEFORE, Options
+from model.completing import decode, decoding_at
+from model.decoding.options import CHARACTERS_BEFORE, Completion, Options
 from model.driving import library
 from model.driving.drive import Drive
 from model.driving.driven import DrivenDecoding
@@ -34,6 +34,14 @@ def random_options(drawn: Random) -> Options:
         indent=drawn.choice([None, 0]),
         by_value=drawn.random() < 0.5,
     )
+
+
+def reference(runtime: Runtime, text: str, options: Options) -> Completion:
+    """The suggestion by the step-by-step path in Python, from the text's start."""
+    page = runtime.adaptation.page() if runtime.adaptation else None
+    decoding = decoding_at(runtime, options, text, len(text), page)
+    decode(runtime.pool(decoding.width), runtime.adaptation, decoding)
+    return decoding.decoder.completion
 
 
 class EditedText:
@@ -87,7 +95,7 @@ class EditedText:
 
     def check(self, decoding: DrivenDecoding) -> None:
         """Compares the suggestion with that of a computation from the text's start."""
-        expected = complete(self.runtime, self.text, self.options).completion
+        expected = reference(self.runtime, self.text, self.options)
         assert decoding.candidate.completion() == expected, (self.text, self.options)
         assert decoding.page_read == (self._page is not None)
         self._states |= dict(zip(self._ends, decoding.states, strict=True))

@@ -43,7 +43,8 @@ async def test_every_route_answers_in_the_format_that_its_protocol_describes(app
             for method, content in product(sorted(methods), (b"{", b"[]", LARGE)):
                 answer = await http.request(method, path, content=content)
                 if answer.status_code < 400:
-                    assert (method, path) == ("GET", "/livez")
+                    # These two need nothing that starts.
+                    assert (method, path) in (("GET", "/livez"), ("GET", "/tokenizer_info"))
                     continue
                 faults += answer.status_code == 500
                 body = model.model_validate_json(answer.content)

@@ -201,7 +201,7 @@ async def test_a_server_that_never_answers_is_tried_twice_for_the_timeout_each()
     begun = asyncio.get_running_loop().time()
     with pytest.raises(StoreError):
         await held(store, KEY)
-    # There are two attempts of a quarter of a second each, not redis-py's ten of five seconds.
+    # There are two attempts of a second each, not redis-py's ten of five seconds.
     assert attempts == 2
     assert asyncio.get_running_loop().time() - begun < 4
     never.set()
