@@ -1,4 +1,4 @@
-"""The command: starts the servers, lets locust type, reports, and stops the servers."""
+"""The command: starts the servers, lets typists type, reports, and stops the servers."""
 
 import signal
 import sys
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -25,11 +26,19 @@ from loadtest.usage import UsageMeter
 ROOT = Path(__file__).parents[1]
 # With this value of --store, the load test starts a Redis itself.
 OWN_REDIS = "redis"
-# How long locust may run beyond the planned time before the test fails.
+# How long the typists may run beyond the planned time before the test fails.
 GRACE_SECONDS = 60
 MEASURE_EVERY_SECONDS = 0.5
 
 console = Console()
+
+
+class TypistClient(StrEnum):
+    """What the typists are made of."""
+
+    HTTP = "http"
+    WEBSOCKET = "websocket"
+    LOCUST = "locust"
 
 
 def load_test(
@@ -45,6 +54,9 @@ def load_test(
     checkpoint: Annotated[
         Path, typer.Option(exists=True, file_okay=False, help="The checkpoint to serve.")
     ] = ROOT / "checkpoints" / "python",
+    client: Annotated[
+        TypistClient, typer.Option(help="How the typists ask; the first two cost the client least.")
+    ] = TypistClient.HTTP,
     workers: Annotated[int, typer.Option(min=1, help="Processes of the service.")] = 1,
     seed: Annotated[int, typer.Option(help="Chooses the passages and the moments.")] = 0,
     json: Annotated[
@@ -64,7 +76,7 @@ def load_test(
     try:
         load_texts(plan.text)
         folder.mkdir(parents=True)
-        figures = run(plan, store, checkpoint.resolve(), workers, folder)
+        figures = run(plan, client, store, checkpoint.resolve(), workers, folder)
     except (LoadTestError, OSError) as error:
         Console(stderr=True).print(
             f"loadtest: {error}", highlight=False, markup=False, soft_wrap=True
@@ -83,10 +95,12 @@ def load_test(
         raise typer.Exit(1)
 
 
-def run(plan: LoadPlan, store: str, checkpoint: Path, workers: int, folder: Path) -> LoadFigures:
+def run(
+    plan: LoadPlan, client: TypistClient, store: str, checkpoint: Path, workers: int, folder: Path
+) -> LoadFigures:
     """Starts a service, runs the plan against it, and returns what was measured.
 
-    Raises LoadTestError when a server or locust does not start, or ends too early.
+    Raises LoadTestError when a server or the client does not start, or ends too early.
     """
     with ExitStack() as servers:
         if store == OWN_REDIS:
@@ -94,32 +108,36 @@ def run(plan: LoadPlan, store: str, checkpoint: Path, workers: int, folder: Path
         else:
             address = "memory://" if store == "memory" else store
         url, pid = servers.enter_context(running_service(checkpoint, address, workers, folder))
-        recording, usage = _type(plan, url, UsageMeter(pid), folder)
+        recording, usage = _type(plan, client, url, UsageMeter(pid), folder)
     kind = address.partition("://")[0]
     return compute(plan, recording, usage, store=kind, checkpoint=checkpoint.name)
 
 
 def _type(
-    plan: LoadPlan, url: str, meter: UsageMeter, folder: Path
+    plan: LoadPlan, client: TypistClient, url: str, meter: UsageMeter, folder: Path
 ) -> tuple[Recording, ProcessUsage]:
-    """Runs the plan in locust to its end, and shows the progress; raises LoadTestError."""
-    script, seen, log = folder / "plan.json", folder / "recording.json", folder / "locust.log"
+    """Runs the plan in the client to its end, and shows the progress; raises LoadTestError."""
+    script, seen, log = folder / "plan.json", folder / "recording.json", folder / f"{client}.log"
     script.write_text(plan.model_dump_json(), encoding="utf-8")
-    locust = [sys.executable, "-m", "locust", "--locustfile", str(ROOT / "loadtest/scenario.py")]
-    locust += ["--headless", "--only-summary", "--host", url, "--stop-timeout", "5"]
-    locust += ["--plan", str(script), "--recording", str(seen)]
+    command = [sys.executable, "-m"]
+    if client is TypistClient.LOCUST:
+        command += ["locust", "--locustfile", str(ROOT / "loadtest/scenario.py"), "--headless"]
+        command += ["--only-summary", "--host", url, "--stop-timeout", "5"]
+    else:
+        command += ["loadtest.lean", "--url", url, "--protocol", client]
+    command += ["--plan", str(script), "--recording", str(seen)]
     usage = meter.measure()
-    with running(locust, log) as process, _progress(plan) as show:
+    with running(command, log) as process, _progress(plan) as show:
         begin = time.monotonic()
         while process.poll() is None:
             elapsed = time.monotonic() - begin
             if elapsed > plan.seconds + GRACE_SECONDS:
-                raise LoadTestError(f"locust did not end: {last_line(log)}")
+                raise LoadTestError(f"the client did not end: {last_line(log)}")
             usage = meter.measure()
             show(elapsed)
             time.sleep(MEASURE_EVERY_SECONDS)
     if not seen.exists():
-        raise LoadTestError(f"locust saw nothing: {last_line(log)}")
+        raise LoadTestError(f"the client saw nothing: {last_line(log)}")
     return Recording.model_validate_json(seen.read_text(encoding="utf-8")), usage
 
 

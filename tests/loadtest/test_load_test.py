@@ -1,4 +1,4 @@
-"""A whole load test on a small scale: servers, locust, figures, plot, and nothing left running."""
+"""A whole load test on a small scale: servers, client, figures, plot, and nothing left running."""
 
 import os
 import re
@@ -23,13 +23,14 @@ def load_test(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("client", ["http", "websocket", "locust"])
 def test_typists_type_without_errors_and_nothing_is_left_running(
-    root: Path, tmp_path: Path
+    root: Path, tmp_path: Path, client: str
 ) -> None:
     checkpoint = save_tiny_checkpoint(tmp_path / "tiny")
     out, file = tmp_path / "out", tmp_path / "figures.json"
     options = ["--typists", "5", "--minutes", "0.1", "--checkpoint", str(checkpoint)]
-    options += ["--workers", "2"]
+    options += ["--workers", "2", "--client", client]
     result = load_test(root, *options, "--out", str(out), "--json", str(file))
     assert result.returncode == 0, result.stdout + result.stderr
 
