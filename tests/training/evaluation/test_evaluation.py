@@ -13,6 +13,7 @@ from model.decoding.options import Options
 from model.decoding.sampling import Sampler, Sampling
 from model.runtime.arithmetic import Floats
 from model.served import Runtime
+from model.text_form import training_form
 from tests.model.adaptation.primed import primed
 from tests.tiny import save_tiny_checkpoint
 from training.evaluation.evaluation import evaluate, sweep
@@ -35,7 +36,8 @@ def runtime(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def texts(runtime: Runtime) -> list[str]:
     """The network's own samples as texts; one of them has characters that are spelt in bytes."""
     written = [sample(runtime, length, seed) for seed, length in enumerate((80, 1, 40, 20))]
-    return [*written, "a€b\N{GRINNING FACE}\r\n" + sample(runtime, 25, 9) + "ü"]
+    strange = "a€b\N{GRINNING FACE}\r\n" + sample(runtime, 25, 9) + "ü"
+    return [training_form(text) for text in (*written, strange)]
 
 
 def sample(runtime: Runtime, length: int, seed: int) -> str:
