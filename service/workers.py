@@ -5,6 +5,7 @@ worker that was killed while it started never answers, so uvicorn would replace 
 until the timeout.
 """
 
+import gc
 import multiprocessing
 import signal
 import socket
@@ -30,6 +31,10 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What is loaded by now stays. If the garbage collector went through it again and again,
+        # each time would hold up everybody for tens of milliseconds.
+        gc.collect()
+        gc.freeze()
         # The pipe's reader is closed once all workers have reported, or if the parent was killed.
         # A worker that is started after that, in place of another, has nobody to report to.
         with suppress(BrokenPipeError):

@@ -155,14 +155,19 @@ def trimmed(text: str) -> int:
 
 def repeated(text: str) -> int:
     """How many characters at the end of a text are a loop's copies of what precedes them, or 0."""
-    for unit in range(1, min(len(text) // 3, LONGEST_LOOP_PIECE) + 1):
-        # Most lengths are ruled out by this one character, which is far cheaper to compare.
-        if text[-1] != text[-1 - unit]:
-            continue
+    if len(text) < LEAST_LOOP_CHARACTERS:
+        return 0
+    last = len(text) - 1
+    first = last - min(len(text) // 3, LONGEST_LOOP_PIECE)
+    # Only where the last character stands once more may a piece have begun.
+    at = text.rfind(text[last], first, last)
+    while at >= 0:
+        unit = last - at
         copies = max(3, -(-LEAST_LOOP_CHARACTERS // unit))
         length = copies * unit
         if length <= len(text) and text[-length:] == text[-unit:] * copies:
             return length - unit
+        at = text.rfind(text[last], first, at)
     return 0
 
 

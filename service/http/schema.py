@@ -128,7 +128,7 @@ class CompleteRequest(WholeNumbers, Strict):
         "The suggestion ends before the probability that all of it is right falls below this.",
     )
     stop: list[Stop] = Field(
-        [], max_length=MAX_STOPS, description="Strings that end the suggestion."
+        default_factory=list, max_length=MAX_STOPS, description="Strings that end the suggestion."
     )
     top: int = Field(
         0, ge=0, le=MAX_TOP, description="How many of the most probable next characters to return."

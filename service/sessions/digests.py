@@ -37,6 +37,11 @@ class Digests:
             block = text[end - DIGEST_BLOCK : end]
             self._links.append(_hash(b"block", self._links[-1], block))
 
+    @property
+    def end(self) -> int:
+        """How many characters the whole text has."""
+        return self.start + len(self._text)
+
     def link(self, position: int) -> bytes:
         """The link at a multiple of DIGEST_BLOCK; another chain can begin there with it."""
         return self._links[(position - self.start) // DIGEST_BLOCK]

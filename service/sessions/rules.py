@@ -134,11 +134,11 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
     or the window of the resulting text would be incomplete.
     """
     if isinstance(change, WholeText):
-        known, known_begin, head = change.text, START, FIRST_LINK
+        known, known_begin, head, same = change.text, START, FIRST_LINK, 0
     else:
         record = _record_of_edit(record, change)
         known = record.tail[: change.keep - record.begin.position] + change.append
-        known_begin, head = record.begin, record.head
+        known_begin, head, same = record.begin, record.head, change.keep
     start = known_begin.position
     length = start + len(known)
     digests = Digests(known, start, head)
@@ -146,7 +146,7 @@ def plan(record: Record | None, change: Change, fingerprint: str, state_size: in
 
     # States of other checkpoints are never used.
     usable = record.snapshots if record and record.fingerprint == fingerprint else ()
-    kept = _kept(usable, digests, length, state_size)
+    kept = _kept(usable, digests, same, state_size)
     nearest = _start(kept, start, length, back=record.length - length if record else 0)
     if nearest is None and start > 0:
         assert record is not None
@@ -257,14 +257,17 @@ def _record_of_edit(record: Record | None, edit: TextEdit) -> Record:
 
 
 def _kept(
-    snapshots: Sequence[Snapshot], digests: Digests, length: int, state_size: int
+    snapshots: Sequence[Snapshot], digests: Digests, same: int, state_size: int
 ) -> tuple[Snapshot, ...]:
     """The snapshots, all of the same checkpoint, whose texts are beginnings of the new text.
 
-    The size of the states is checked as well, because another program may have written the record.
+    The first `same` characters of the text are the record's own. The size of the states is checked
+    as well, because another program may have written the record.
     """
     return tuple(
-        s for s in snapshots if len(s.state) == state_size and _is_beginning(s, digests, length)
+        s
+        for s in snapshots
+        if len(s.state) == state_size and (s.position <= same or _is_beginning(s, digests))
     )
 
 
@@ -282,12 +285,6 @@ def _start(kept: Sequence[Snapshot], start: int, length: int, back: int) -> Snap
     return next(older, reachable[-1] if reachable else None)
 
 
-def _is_beginning(snapshot: Snapshot, digests: Digests, length: int) -> bool:
-    """Whether the snapshot's text is a beginning of this one.
-
-    The digests of an edited text start at the record's tail. The text before the tail is the
-    record's own, so the record's snapshots there are valid without a comparison.
-    """
-    if snapshot.position < digests.start:
-        return True
-    return snapshot.position <= length and digests.at(snapshot.position) == snapshot.digest
+def _is_beginning(snapshot: Snapshot, digests: Digests) -> bool:
+    """Whether the snapshot's text is a beginning of the text that the digests are of."""
+    return snapshot.position <= digests.end and digests.at(snapshot.position) == snapshot.digest
