@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import psutil
 import typer
@@ -31,10 +31,7 @@ from loadtest.connections import HttpConnection, TypistConnection, WebSocketConn
 from loadtest.servers import running_redis
 from loadtest.texts import Passage, choose_passage, load_texts
 
-Protocol = Literal["http", "websocket"]
 SESSIONS = (1, 32, 128)
-# No session is younger than this when its keys begin to count.
-WARM_SECONDS = 1.0
 
 app = typer.Typer(add_completion=False)
 
@@ -56,7 +53,6 @@ class KeyFigures:
     times_nothing: float
     keys_per_second_and_core: float
     resident_megabytes: float
-    redis_bytes_per_session: float
 
 
 class Typing:
@@ -120,7 +116,13 @@ def measure(
     checkpoint: Annotated[Path, typer.Option(help="The checkpoint to serve.")] = (
         ROOT / "checkpoints/python"
     ),
-    seconds: Annotated[float, typer.Option(help="How long each measurement takes.", min=1)] = 5,
+    seconds: Annotated[
+        float,
+        typer.Option(help="How long each measurement takes, after a fifth to warm up.", min=0.1),
+    ] = 5,
+    sessions: Annotated[
+        list[int] | None, typer.Option(help="How many type at once; may be repeated.", min=1)
+    ] = None,
     store: Annotated[str, typer.Option(help="redis or memory.")] = "redis",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Writes the figures here; - for standard output.")
@@ -130,10 +132,10 @@ def measure(
     figures = []
     with servers(checkpoint, store) as (nothing, served, redis):
         for protocol in ("http", "websocket"):
-            for sessions in SESSIONS:
-                base, _, _ = asyncio.run(_asked(nothing, protocol, sessions, seconds))
+            for count in sessions or SESSIONS:
+                base, _, _ = asyncio.run(_asked(nothing, protocol, count, seconds))
                 for suggestion in (True, False):
-                    typed = _typed(served, redis, protocol, sessions, suggestion, seconds, base)
+                    typed = _typed(served, redis, protocol, count, suggestion, seconds, base)
                     figures.append(asyncio.run(typed))
     _show(figures)
     if json_file is not None:
@@ -205,7 +207,6 @@ async def _typed(
         Typing(connection, f"{name}-{number}", choose_passage(texts, random), more)
         for number, connection in enumerate(connections)
     ]
-    before = _stored(redis)
     cost, redis_cost, keys = await _measured(typists, connections, process, redis, seconds)
     return KeyFigures(
         protocol=protocol,
@@ -218,7 +219,6 @@ async def _typed(
         times_nothing=cost / nothing,
         keys_per_second_and_core=1000 / cost,
         resident_megabytes=process.memory_info().rss / 1e6,
-        redis_bytes_per_session=(_stored(redis) - before) / sessions,
     )
 
 
@@ -231,7 +231,7 @@ async def _measured(
 ) -> tuple[float, float, int]:
     """The milliseconds of the server and of Redis for each key, and how many keys there were."""
     await asyncio.gather(*(typist.open() for typist in typists))
-    await asyncio.gather(*(typist.type(WARM_SECONDS) for typist in typists))
+    await asyncio.gather(*(typist.type(seconds / 5) for typist in typists))
     typed = sum(typist.keys for typist in typists)
     before, redis_before = _used(process), _used(redis)
     await asyncio.gather(*(typist.type(seconds) for typist in typists))
@@ -248,10 +248,6 @@ def _used(process: psutil.Process | None) -> float:
         return 0.0
     family = [process, *process.children(recursive=True)]
     return sum(sum(each.cpu_times()[:2]) for each in family)
-
-
-def _stored(redis: psutil.Process | None) -> float:
-    return redis.memory_info().rss if redis else 0.0
 
 
 def _show(figures: list[KeyFigures]) -> None:
