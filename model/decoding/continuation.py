@@ -1,7 +1,7 @@
 """The steps of a decoding, kept so that the decoding of the session's next text can replay them."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from model.decoding.next_step import NextStep
 
@@ -31,8 +31,12 @@ class ChosenStep(NamedTuple):
         return ChosenStep(bare, self.id)
 
 
+ChosenSteps = tuple[ChosenStep, ...]
+StepsT = TypeVar("StepsT")
+
+
 @dataclass(frozen=True)
-class Continuation:
+class Continuation(Generic[StepsT]):
     """The steps that were chosen after a text; `base` is that text's digest.
 
     What the network predicts at these steps depends only on the text and on the checkpoint of
@@ -41,8 +45,8 @@ class Continuation:
 
     fingerprint: str
     base: bytes
-    steps: tuple[ChosenStep, ...]
+    steps: StepsT
 
-    def after(self, fingerprint: str, base: bytes) -> tuple[ChosenStep, ...]:
-        """The steps if they begin after this text in this checkpoint's network, else none."""
-        return self.steps if (self.fingerprint, self.base) == (fingerprint, base) else ()
+    def after(self, fingerprint: str, base: bytes) -> StepsT | None:
+        """The steps if they begin after this text in this checkpoint's network, else None."""
+        return self.steps if (self.fingerprint, self.base) == (fingerprint, base) else None

@@ -57,7 +57,7 @@ class PagePlace:
 
 
 class DriveJob:
-    """Absorbs `ids` from the state `start`, and decodes up to some latest_end.
+    """Absorbs `ids` from the state `start`, and decodes up to `latest_end`.
 
     The states after each number of ids in `cuts` are read. The first `kept_most` steps of decoding
     are kept. `right` is the probability of the ids that an earlier job has chosen for the same

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from model.adaptation import Page
-from model.decoding.continuation import Continuation
+from model.decoding.continuation import ChosenSteps, Continuation
 from model.decoding.options import MOST_ALTERNATIVES
 from model.decoding.running import Phase
 from model.decoding.stepping import step_and_predict
@@ -54,7 +54,7 @@ class Batch:
         self,
         runtime: Runtime,
         capacity: int,
-        continuations: ExpiringMap[str, Continuation],
+        continuations: ExpiringMap[str, Continuation[ChosenSteps]],
         page_cache: PageCache,
     ) -> None:
         """`continuations` and `page_cache` keep the data of sessions between their requests."""

@@ -8,10 +8,9 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from model.adaptation import Page, page_text
-from model.decoding.continuation import MOST_KEPT_STEPS
+from model.decoding.continuation import MOST_KEPT_STEPS, Continuation
 from model.decoding.options import CHARACTERS_BEFORE
 from model.driving.drive import Drive, drives
 from model.driving.driven import DrivenDecoding, is_driven
@@ -24,20 +23,6 @@ from service.errors import Overloaded, computation_failed
 from service.expiring import ExpiringMap
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class KeptContinuation:
-    """The steps that were chosen after the text with the digest `base`, by one checkpoint."""
-
-    fingerprint: str
-    base: bytes
-    steps: KeptSteps
-
-    def after(self, fingerprint: str, base: bytes) -> KeptSteps:
-        """The steps if they begin after this text in this checkpoint's network, else none."""
-        matches = (self.fingerprint, self.base) == (fingerprint, base)
-        return self.steps if matches else NOTHING_KEPT
 
 
 class DrivenJob:
@@ -107,7 +92,7 @@ class Driver:
         page_cache: PageCache,
     ) -> None:
         self._drive = Drive([runtime for runtime in runtimes if drives(runtime)], batch_limit)
-        self._continuations = ExpiringMap[str, KeptContinuation](kept_sessions, kept_seconds)
+        self._continuations = ExpiringMap[str, Continuation[KeptSteps]](kept_sessions, kept_seconds)
         self._page_cache = page_cache
         self._running: dict[DriveJob, DrivenJob] = {}
         self._unsent: list[DriveJob] = []
@@ -150,9 +135,9 @@ class Driver:
 
         Raises TextError for a character that the model cannot spell, and ComputationFailed.
         """
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
             loop.add_reader(self._drive.done_fd, self._collect)
         try:
             running = self._begun(job, loop.create_future())
@@ -160,7 +145,7 @@ class Driver:
             raise
         except Exception as error:
             raise computation_failed(log, error) from None
-        self._submit(loop, running)
+        self._submit(running)
         try:
             return await running.future
         finally:
@@ -192,18 +177,18 @@ class Driver:
             before=job.window[-CHARACTERS_BEFORE:],
             page=page,
             page_text=page_text(job.window, job.length, job.options.suffix),
-            replay=kept.after(fingerprint, job.origin) if kept else NOTHING_KEPT,
+            replay=(kept and kept.after(fingerprint, job.origin)) or NOTHING_KEPT,
             kept_steps=MOST_KEPT_STEPS,
         )
         return DrivenJob(job, decoding, page, future)
 
-    def _submit(self, loop: asyncio.AbstractEventLoop, running: DrivenJob) -> None:
+    def _submit(self, running: DrivenJob) -> None:
         """Hands over the job with all others of this tick: to wake the thread is a system call."""
         job = running.decoding.job
         assert job is not None
         self._running[job] = running
         if not self._unsent:
-            loop.call_soon(self._send)
+            asyncio.get_running_loop().call_soon(self._send)
         self._unsent.append(job)
 
     def _send(self) -> None:
@@ -231,11 +216,11 @@ class Driver:
             return
         running.tell()
         if running.decoding.job is not None:
-            self._submit(running.future.get_loop(), running)
+            self._submit(running)
             return
         job = running.job
         if not running.forgotten:
-            kept = KeptContinuation(job.runtime.fingerprint, job.end, running.decoding.kept)
+            kept = Continuation(job.runtime.fingerprint, job.end, running.decoding.kept)
             self._continuations.put(job.session, kept)
         self._put_back(running)
         running.future.set_result(running.result())

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from model.decoding.continuation import Continuation
+from model.decoding.continuation import ChosenSteps, Continuation
 from model.driving.drive import drives
 from model.served import Runtime
 from service.batching.batch import Batch, PendingJob
@@ -39,7 +39,7 @@ class Scheduler:
         kept_page_bytes: int,
         kept_seconds: float = float("inf"),
     ) -> None:
-        self._continuations: ExpiringMap[str, Continuation] = ExpiringMap(
+        self._continuations: ExpiringMap[str, Continuation[ChosenSteps]] = ExpiringMap(
             kept_sessions, kept_seconds
         )
         self._page_cache = PageCache(kept_page_bytes, kept_seconds)

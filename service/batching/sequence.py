@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.adaptation import Page
-from model.decoding.continuation import MOST_KEPT_STEPS, Continuation
+from model.decoding.continuation import MOST_KEPT_STEPS, ChosenSteps, Continuation
 from model.decoding.next_step import NextStep
 from model.decoding.options import CHARACTERS_BEFORE, CharProbability, Completion, Options
 from model.decoding.running import Decoding
@@ -73,7 +73,9 @@ class Sequence(Decoding):
     Raises TextError for a character that the model's vocabulary cannot spell.
     """
 
-    def __init__(self, job: Job, continuation: Continuation | None, page: Page | None) -> None:
+    def __init__(
+        self, job: Job, continuation: Continuation[ChosenSteps] | None, page: Page | None
+    ) -> None:
         """`page` may hold any text, but no sequence with another text may use it.
 
         It is None if the runtime does not adapt. `continuation` was kept for the session, after any
@@ -99,7 +101,7 @@ class Sequence(Decoding):
             if self.page_missing <= MOST_CHARACTERS_READ_AT_ONCE:
                 self.read_page(MOST_CHARACTERS_READ_AT_ONCE)
         if continuation is not None:
-            self.replay(continuation.after(job.runtime.fingerprint, job.origin))
+            self.replay(continuation.after(job.runtime.fingerprint, job.origin) or ())
 
     @property
     def page(self) -> Page | None:
@@ -151,7 +153,7 @@ class Sequence(Decoding):
         )
 
     @property
-    def continuation(self) -> Continuation:
+    def continuation(self) -> Continuation[ChosenSteps]:
         """The first steps after the text; the session's next request may replay them."""
         steps = tuple(step.kept() for step in self.decoder.chain[:MOST_KEPT_STEPS])
         return Continuation(self.job.runtime.fingerprint, self.job.end, steps)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from model.decoding.next_step import next_characters
 from service.completions import Answer, Chars, Completions, OnChars, Question
 from service.http.answer_form import answer_form, characters
-from service.http.direct import JSON, DirectRoute
+from service.http.direct import JSON, add_direct_route
 from service.http.error_format import problem_of
 from service.http.own_errors import OWN_ERRORS
 from service.http.schema import CompleteRequest, CompleteResponse
@@ -56,14 +56,13 @@ def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
         work = partial(complete, resources().completions, TENANT, body)
         return await respond(request, body.stream, work, events, json_response)
 
-    app.router.add_api_route(
+    add_direct_route(
+        app,
         "/complete",
         post_complete,
-        methods=["POST"],
         summary="Complete the text before the cursor",
         response_model=CompleteResponse,
         responses=streams(STREAM) | OWN_ERRORS.responses(*ERRORS),
-        route_class_override=DirectRoute,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from email.message import Message
 from typing import Any, get_type_hints
 
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
@@ -41,6 +42,13 @@ class DirectRoute(APIRoute):
             await response(scope, receive, send)
 
         self.app = answer
+
+
+def add_direct_route(app: FastAPI, path: str, endpoint: Endpoint, **described: Any) -> None:
+    """Adds a DirectRoute for POST; the rest describes it, as for `app.post`."""
+    app.router.add_api_route(
+        path, endpoint, methods=["POST"], route_class_override=DirectRoute, **described
+    )
 
 
 def _validated(adapter: TypeAdapter[Any], content: bytes, declared: str | None) -> Any:

@@ -1,29 +1,16 @@
 """The benchmark of a keystroke: its figures, in the form that is documented."""
 
-import json
-import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
 
 from benchmarks.service import KeyFigures
+from tests.benchmarks.command import figures_of
 from tests.tiny import save_tiny_checkpoint
 
 
 def test_it_writes_what_a_key_costs_over_both_protocols(tmp_path: Path, root: Path) -> None:
     checkpoint = save_tiny_checkpoint(tmp_path / "tiny")
-    measured = subprocess.run(
-        [
-            *(sys.executable, "-m", "benchmarks.service", "--checkpoint", checkpoint),
-            *("--seconds", "0.5", "--sessions", "2", "--json", "-"),
-        ],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert measured.returncode == 0, measured.stderr
-    figures = json.loads(measured.stdout)
+    figures = figures_of("service", root, checkpoint, "--seconds", "0.5", "--sessions", "2")
     assert (figures["store"], bool(figures["processor"])) == ("redis", True)
     kinds = [(each["protocol"], each["sessions"], each["suggestion"]) for each in figures["keys"]]
     assert kinds == [(name, 2, said) for name in ("http", "websocket") for said in (True, False)]

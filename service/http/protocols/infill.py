@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from model.decoding.options import MOST_LINES, Completion, Options
 from model.text_form import START
 from service.completions import Answer, Chars, OnChars, Question
-from service.http.direct import DirectRoute
+from service.http.direct import add_direct_route
 from service.http.error_format import problem_of
 from service.http.protocols import COMPLETION_ERRORS
 from service.http.protocols.infill_errors import LLAMA_CPP_ERRORS
@@ -41,16 +41,15 @@ def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
         handler = InfillHandler(resources(), body)
         return await respond(request, body.stream, handler.answer, handler.events, handler.whole)
 
-    app.router.add_api_route(
+    add_direct_route(
+        app,
         "/infill",
         infill,
-        methods=["POST"],
         tags=["llama.cpp"],
         summary="llama.cpp: what stands at the cursor",
         response_model=Suggestion | list[Suggestion],
         responses=streams({"type": "object", "properties": {"data": {"type": "string"}}})
         | LLAMA_CPP_ERRORS.responses(*COMPLETION_ERRORS),
-        route_class_override=DirectRoute,
     )
 
     @app.get(

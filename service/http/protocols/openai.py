@@ -19,7 +19,7 @@ from model.decoding.options import MOST_LINES, Completion, Options
 from model.text_form import START, as_sent, training_form
 from service.completions import Answer, Chars, OnChars, Question
 from service.errors import TooLarge
-from service.http.direct import JSON, DirectRoute
+from service.http.direct import JSON, add_direct_route
 from service.http.error_format import problem_of
 from service.http.protocols import COMPLETION_ERRORS
 from service.http.protocols.openai_errors import OPENAI_ERRORS
@@ -52,16 +52,15 @@ def add_routes(app: FastAPI, resources: Callable[[], Resources]) -> None:
         handler = CompletionHandler(resources(), body)
         return await respond(request, body.stream, handler.answers, handler.events, handler.whole)
 
-    app.router.add_api_route(
+    add_direct_route(
+        app,
         "/v1/completions",
         completions,
-        methods=["POST"],
         tags=["OpenAI"],
         summary="OpenAI: what follows a prompt",
         response_model=CompletionResponse,
         responses=streams({"type": "object", "properties": {"data": {"type": "string"}}})
         | OPENAI_ERRORS.responses(*COMPLETION_ERRORS),
-        route_class_override=DirectRoute,
     )
 
     @app.get("/v1/models", tags=["OpenAI"], summary="OpenAI: the loaded models")

@@ -40,9 +40,11 @@ def drive(runtime: Runtime) -> Iterator[Drive]:
     opened.close()
 
 
-def decoding_of(drive: Drive, text: str, options: Options = EAGER) -> DrivenDecoding:
-    """The decoding after a text; the caller submits its job."""
-    (runtime,) = drive.lanes
+def decoding_of(
+    drive: Drive, text: str, options: Options = EAGER, runtime: Runtime | None = None
+) -> DrivenDecoding:
+    """The decoding after a text, by the drive's first runtime or this; the caller submits it."""
+    runtime = runtime or next(iter(drive.lanes))
     page = runtime.adaptation.page() if runtime.adaptation else None
     return DrivenDecoding(
         drive.lanes[runtime],
@@ -116,16 +118,7 @@ def test_a_thread_computes_what_is_submitted_while_it_runs(runtimes: list[Runtim
     for number in range(60):
         text = TEXT[: number % len(TEXT)]
         runtime = runtimes[number % 2]
-        page = runtime.adaptation.page() if runtime.adaptation else None
-        decoding = DrivenDecoding(
-            drive.lanes[runtime],
-            EAGER,
-            (text,) if text else (),
-            start=None,
-            before=text,
-            page=page,
-            page_text=text,
-        )
+        decoding = decoding_of(drive, text, runtime=runtime)
         expected[decoding.job] = decoding, complete(runtime, text, EAGER).completion
         submit(drive, decoding)
     while expected:

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.completing import complete
-from model.decoding.continuation import MOST_KEPT_STEPS, Continuation
+from model.decoding.continuation import MOST_KEPT_STEPS, ChosenSteps, Continuation
 from model.decoding.options import CharProbability, Options
 from model.runtime.backends import available
 from model.runtime.numpy_backend import NumpyPool
@@ -300,7 +300,7 @@ def test_an_abandoned_beam_frees_all_its_slots_at_the_next_step(runtime: Runtime
 
 
 def test_a_kept_prediction_is_bounded(runtime: Runtime) -> None:
-    continuations: ExpiringMap[str, Continuation] = ExpiringMap(2)
+    continuations: ExpiringMap[str, Continuation[ChosenSteps]] = ExpiringMap(2)
     batch = Batch(runtime, 4, continuations, PageCache(0))
     for session in ("a", "b", "c"):
         Waiter(batch, job(runtime, "abc", session, replace(EAGER, max_chars=500)))

@@ -6,7 +6,7 @@ import pytest
 
 from model.adaptation import Page, window_start
 from model.checkpoint import load
-from model.decoding.continuation import Continuation
+from model.decoding.continuation import ChosenSteps, Continuation
 from model.decoding.options import Options
 from model.served import Runtime
 from service.batching.batch import MOST_CHARACTERS_READ_PER_STEP, Batch
@@ -153,7 +153,7 @@ def test_completions_of_one_text_and_racing_requests_do_not_disturb_each_other(
 def test_nothing_is_kept_of_a_session_that_is_deleted_while_it_computes(
     adapting: Runtime, abandoned: bool
 ) -> None:
-    continuations: ExpiringMap[str, Continuation] = ExpiringMap(8)
+    continuations: ExpiringMap[str, Continuation[ChosenSteps]] = ExpiringMap(8)
     page_cache = PageCache(2**30)
     batch = Batch(adapting, 4, continuations, page_cache)
     waiter = Waiter(batch, job(adapting, TEXT[:500]))

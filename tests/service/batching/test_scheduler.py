@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from model.decoding.continuation import Continuation
+from model.decoding.continuation import ChosenSteps, Continuation
 from model.served import Runtime
 from service.errors import ComputationFailed, Overloaded
 from service.expiring import ExpiringMap
@@ -112,7 +112,7 @@ async def test_forgetting_leaves_nothing_of_a_prediction(runtime: Runtime) -> No
 
 def test_continuations_expire() -> None:
     clock = ManualClock()
-    continuations: ExpiringMap[str, Continuation] = ExpiringMap(2, 600, clock)
+    continuations: ExpiringMap[str, Continuation[ChosenSteps]] = ExpiringMap(2, 600, clock)
     continuations.put("a", Continuation("00", b"", ()))
     clock.now = 599
     continuations.expire()

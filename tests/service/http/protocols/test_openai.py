@@ -24,13 +24,6 @@ async def service(checkpoint: Path, other_checkpoint: Path) -> AsyncIterator[Ser
         yield started
 
 
-@pytest.fixture
-async def client(service: Service) -> AsyncIterator[openai.AsyncOpenAI]:
-    url = f"{service.http.base_url}/v1"
-    async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as client:
-        yield client
-
-
 def expected(runtime: Runtime, prompt: str, **options: Any) -> Completion:
     """The completion of a fresh computation of the whole text."""
     return complete(runtime, prompt, Options(**(ALL | options))).completion

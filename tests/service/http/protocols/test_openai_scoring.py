@@ -31,13 +31,6 @@ async def service(checkpoint: Path, primed: Path) -> AsyncIterator[Service]:
         yield started
 
 
-@pytest.fixture
-async def client(service: Service) -> AsyncIterator[openai.AsyncOpenAI]:
-    url = f"{service.http.base_url}/v1"
-    async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as client:
-        yield client
-
-
 @pytest.fixture(params=["tiny", "primed"])
 def asked(request: pytest.FixtureRequest) -> dict[str, Any]:
     """What lm-evaluation-harness asks of each checkpoint."""
